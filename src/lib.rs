@@ -1,0 +1,1 @@
+//! Durable local-first storage for AI chat and agent apps.
