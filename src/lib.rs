@@ -1,1 +1,6 @@
 //! Durable local-first storage for AI chat and agent apps.
+
+pub mod disk;
+pub mod error;
+
+pub use error::{Code, Error, Result};
