@@ -1,6 +1,12 @@
 //! Durable local-first storage for AI chat and agent apps.
 
+pub mod database;
 pub mod disk;
+pub mod domain;
 pub mod error;
+pub mod host;
+pub mod id;
+pub mod store;
+pub mod stream;
 
 pub use error::{Code, Error, Result};

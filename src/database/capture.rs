@@ -1,0 +1,223 @@
+//! The row capture: SQLite's pre-update hook writes every changed row of our tables as JSON.
+//!
+//! The rows of one request become one journal line. What a failed or rolled-back request captured is cut off again by
+//! [`Capture::cut`], because the hook fires before SQLite knows whether the change will stand.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::hooks::{Action, PreUpdateCase};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ffi};
+
+use super::schema::{RecordKey, TABLES};
+use crate::error::{Code, Error, Result};
+
+/// A shared buffer of captured rows.
+#[derive(Clone, Default)]
+pub struct Capture {
+    // rusqlite asks for hooks that could move between threads; this one never does, so the lock is never contended.
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    tables: HashMap<&'static str, Table>,
+    /// JSON objects separated by commas.
+    rows: Vec<u8>,
+    records: Vec<String>,
+    enabled: bool,
+    failure: Option<String>,
+}
+
+struct Table {
+    record: RecordKey,
+    columns: Vec<Column>,
+}
+
+struct Column {
+    /// The column's name as a JSON key, with its colon.
+    key: String,
+    in_primary_key: bool,
+}
+
+/// A place in the capture to go back to.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    rows: usize,
+    records: usize,
+}
+
+impl Capture {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Installs the hook on a connection.
+    pub fn install(&self, connection: &mut Connection) -> Result<()> {
+        let capture = self.clone();
+        let hook = move |_action: Action, database: &str, table: &str, case: &PreUpdateCase| {
+            if database == "main" {
+                capture.state().record(table, case);
+            }
+        };
+        Ok(connection.preupdate_hook(Some(hook))?)
+    }
+
+    /// Reads the columns of our tables, which a migration may have changed.
+    pub fn learn_schema(&self, connection: &Connection) -> Result<()> {
+        let mut tables = HashMap::new();
+        let mut info = connection.prepare("SELECT name, pk FROM pragma_table_info(?1) ORDER BY cid")?;
+        for spec in TABLES {
+            let columns = info
+                .query_map([spec.name], |row| {
+                    let name: String = row.get(0)?;
+                    Ok(Column {
+                        key: format!("\"{name}\":"),
+                        in_primary_key: row.get::<_, i64>(1)? > 0,
+                    })
+                })?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            if !columns.is_empty() {
+                tables.insert(spec.name, Table { record: spec.record, columns });
+            }
+        }
+        self.state().tables = tables;
+        Ok(())
+    }
+
+    /// Turns recording on or off: replay and migrations write rows that are recorded already.
+    pub fn set_enabled(&self, enabled: bool) {
+        self.state().enabled = enabled;
+    }
+
+    /// The end of what is captured so far.
+    pub fn mark(&self) -> Mark {
+        let state = self.state();
+        Mark { rows: state.rows.len(), records: state.records.len() }
+    }
+
+    /// Forgets what was captured after `mark`.
+    pub fn cut(&self, mark: Mark) {
+        let mut state = self.state();
+        state.rows.truncate(mark.rows);
+        state.records.truncate(mark.records);
+        state.failure = None;
+    }
+
+    /// Hands the rows captured since the last call, and the records they belong to, to `take`.
+    ///
+    /// # Errors
+    /// `internal` when a row could not be read as it changed; the caller must roll back.
+    pub fn drain<T>(&self, take: impl FnOnce(&[u8], &mut Vec<String>) -> T) -> Result<T> {
+        let mut state = self.state();
+        if let Some(failure) = state.failure.take() {
+            return Err(Error::new(Code::Internal, "a changed row could not be recorded").caused_by(failure));
+        }
+        let state = &mut *state;
+        let taken = take(&state.rows, &mut state.records);
+        state.rows.clear();
+        state.rows.shrink_to(1 << 20);
+        state.records.clear();
+        Ok(taken)
+    }
+}
+
+impl State {
+    fn record(&mut self, table: &str, case: &PreUpdateCase) {
+        if !self.enabled {
+            return;
+        }
+        let Some((name, table)) = self.tables.get_key_value(table) else {
+            return;
+        };
+        let recorded = match case {
+            PreUpdateCase::Insert(new) => {
+                let new = |index| new.get_new_column_value(index);
+                put(&mut self.rows, name, table, &new).and_then(|()| note(&mut self.records, table, &new))
+            }
+            PreUpdateCase::Delete(old) => {
+                let old = |index| old.get_old_column_value(index);
+                delete(&mut self.rows, name, table, &old).and_then(|()| note(&mut self.records, table, &old))
+            }
+            PreUpdateCase::Update { old_value_accessor: old, new_value_accessor: new } => {
+                let old = |index| old.get_old_column_value(index);
+                let new = |index| new.get_new_column_value(index);
+                key_moved(table, &old, &new)
+                    .and_then(|moved| if moved { delete(&mut self.rows, name, table, &old) } else { Ok(()) })
+                    .and_then(|()| put(&mut self.rows, name, table, &new))
+                    .and_then(|()| note(&mut self.records, table, &new))
+            }
+            PreUpdateCase::Unknown => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_MISUSE), None)),
+        };
+        if let Err(error) = recorded {
+            self.failure.get_or_insert_with(|| error.to_string());
+        }
+    }
+}
+
+type Read<'r, 'v> = &'r dyn Fn(i32) -> rusqlite::Result<ValueRef<'v>>;
+
+fn put(out: &mut Vec<u8>, name: &str, table: &Table, value: Read<'_, '_>) -> rusqlite::Result<()> {
+    object(out, name, "put", table.columns.iter().zip(0..), value)
+}
+
+fn delete(out: &mut Vec<u8>, name: &str, table: &Table, value: Read<'_, '_>) -> rusqlite::Result<()> {
+    let key = table.columns.iter().zip(0..).filter(|(column, _)| column.in_primary_key);
+    object(out, name, "del", key, value)
+}
+
+fn object<'t>(
+    out: &mut Vec<u8>,
+    name: &str,
+    verb: &str,
+    columns: impl Iterator<Item = (&'t Column, i32)>,
+    value: Read<'_, '_>,
+) -> rusqlite::Result<()> {
+    if !out.is_empty() {
+        out.push(b',');
+    }
+    for piece in ["{\"t\":\"", name, "\",\"", verb, "\":{"] {
+        out.extend_from_slice(piece.as_bytes());
+    }
+    let mut first = true;
+    for (column, index) in columns {
+        if !std::mem::take(&mut first) {
+            out.push(b',');
+        }
+        out.extend_from_slice(column.key.as_bytes());
+        json(out, value(index)?)?;
+    }
+    out.extend_from_slice(b"}}");
+    Ok(())
+}
+
+fn json(out: &mut Vec<u8>, value: ValueRef<'_>) -> rusqlite::Result<()> {
+    let written = match value {
+        ValueRef::Null => serde_json::to_writer(out, &()),
+        ValueRef::Integer(number) => serde_json::to_writer(out, &number),
+        ValueRef::Real(number) => serde_json::to_writer(out, &number),
+        ValueRef::Text(_) => serde_json::to_writer(out, value.as_str()?),
+        // No recorded table has a blob column; bytes live in files of their own.
+        ValueRef::Blob(_) => return Err(rusqlite::Error::InvalidQuery),
+    };
+    written.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+fn key_moved(table: &Table, old: Read<'_, '_>, new: Read<'_, '_>) -> rusqlite::Result<bool> {
+    for (column, index) in table.columns.iter().zip(0..) {
+        if column.in_primary_key && old(index)? != new(index)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Notes the record a row belongs to; rows of one record usually come one after another.
+fn note(records: &mut Vec<String>, table: &Table, value: Read<'_, '_>) -> rusqlite::Result<()> {
+    let id = table.record.id(|index| value(i32::try_from(index).ok()?).ok());
+    if let Some(id) = id && records.last() != Some(&id) {
+        records.push(id);
+    }
+    Ok(())
+}

@@ -1,0 +1,313 @@
+//! The queryable state: SQLite over the [`disk`](crate::disk) seam.
+//!
+//! One connection, owned by one [`Database`]: WAL, exclusive locking, `synchronous=NORMAL`, checkpoints only when asked for.
+//! Every setting is read back at every open, because SQLite ignores what it cannot do.
+
+pub mod capture;
+pub mod migrate;
+pub mod schema;
+pub mod vfs;
+
+use std::rc::Rc;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, ffi};
+
+use crate::disk::{Disk, File, OpenMode};
+use crate::error::{Code, Error, Result};
+use crate::host::Host;
+use capture::Capture;
+use vfs::{CHECKSUM_BYTES, SlotKind, Vfs};
+
+/// The database file's name, under which SQLite knows it too.
+pub const FILE: &str = "store.sqlite3";
+
+/// The write-ahead log's name.
+pub const WAL_FILE: &str = "store.sqlite3-wal";
+
+/// Page size in bytes, chosen by measurement: see `docs/design.md`.
+pub const PAGE_BYTES: u32 = 4096;
+
+/// SQLite's page cache, in KiB.
+const CACHE_KIB: i32 = 16_384;
+
+/// Prepared statements kept.
+const STATEMENTS: usize = 256;
+
+/// An open database. Dropping it closes the connection, then unregisters its VFS.
+pub struct Database {
+    // Dropped first: its files are the VFS's.
+    connection: Connection,
+    capture: Capture,
+    vfs: Vfs,
+}
+
+/// What a new database holds before any migration.
+const BOOKKEEPING: &str = "
+CREATE TABLE schema_migration (
+  version    INTEGER PRIMARY KEY,
+  name       TEXT NOT NULL,
+  checksum   TEXT NOT NULL,
+  applied_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE journal_state (
+  one   INTEGER PRIMARY KEY CHECK (one = 1),
+  store TEXT NOT NULL,             -- the store this database belongs to
+  seq   INTEGER NOT NULL           -- the last journal line it holds
+) STRICT;
+";
+
+/// Where the database stands, by its own account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The store it belongs to.
+    pub store: String,
+    /// The last journal line it holds.
+    pub seq: u64,
+}
+
+impl Database {
+    /// Opens the database of a store, or makes an empty one without any table.
+    ///
+    /// # Errors
+    /// `corrupt` when the files are there but SQLite cannot use them.
+    pub async fn open(disk: &dyn Disk, host: Rc<dyn Host>) -> Result<Self> {
+        let main = disk.open(FILE, OpenMode::Create).await?;
+        let wal = disk.open(WAL_FILE, OpenMode::Create).await?;
+        Self::attach(main, wal, host)
+    }
+
+    fn attach(main: Rc<dyn File>, wal: Rc<dyn File>, host: Rc<dyn Host>) -> Result<Self> {
+        let is_new = main.size()? == 0 && wal.size()? == 0;
+        let vfs = Vfs::register(host)?;
+        vfs.attach(FILE, main.clone(), SlotKind::Database)?;
+        vfs.attach(WAL_FILE, wal, SlotKind::Wal)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags_and_vfs(FILE, flags, vfs.name())?;
+        let mut database = Self { connection, capture: Capture::default(), vfs };
+        let configured = database.configure(is_new);
+        configured.map_err(|error| database.explain(error))?;
+        Ok(database)
+    }
+
+    fn configure(&mut self, is_new: bool) -> Result<()> {
+        let db = &self.connection;
+        db.set_prepared_statement_cache_capacity(STATEMENTS);
+        set(db, "locking_mode", "exclusive")?;
+        if is_new {
+            reserve_checksum_bytes(db)?;
+            set(db, "page_size", &PAGE_BYTES.to_string())?;
+            db.execute_batch("PRAGMA auto_vacuum = incremental")?;
+            // The step to WAL is itself a transaction; nothing can be lost from an empty file.
+            set(db, "journal_mode", "memory")?;
+        }
+        set(db, "journal_mode", "wal")?;
+        for (name, value) in [
+            ("synchronous", "1"),
+            ("foreign_keys", "1"),
+            ("wal_autocheckpoint", "0"),
+            ("trusted_schema", "0"),
+            ("cell_size_check", "1"),
+            ("temp_store", "2"),
+            ("cache_size", &(-CACHE_KIB).to_string()),
+            ("auto_vacuum", "2"),
+        ] {
+            if name != "auto_vacuum" {
+                db.execute_batch(&format!("PRAGMA {name} = {value}"))?;
+            }
+            expect(db, name, value)?;
+        }
+        expect(db, "locking_mode", "exclusive")?;
+        expect(db, "journal_mode", "wal")?;
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        if is_new {
+            db.execute_batch(&format!("BEGIN; {BOOKKEEPING} COMMIT;"))?;
+        }
+        self.vfs.settle()?;
+        self.capture.install(&mut self.connection)?;
+        self.capture.learn_schema(&self.connection)
+    }
+
+    /// The connection, for statements.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The row capture.
+    pub fn capture(&self) -> &Capture {
+        &self.capture
+    }
+
+    /// The file the database lies in, for copying it as it is after a full [`checkpoint`](Self::checkpoint).
+    pub fn file(&self) -> Result<Rc<dyn File>> {
+        self.vfs.file(FILE).ok_or_else(|| Error::new(Code::Internal, "the database file is not attached"))
+    }
+
+    /// Where the database stands; none before its first commit.
+    pub fn position(&self) -> Result<Option<Position>> {
+        let mut statement = self.connection.prepare_cached("SELECT store, seq FROM journal_state")?;
+        let mut rows = statement.query([])?;
+        rows.next()?.map(|row| Ok(Position { store: row.get(0)?, seq: row.get(1)? })).transpose()
+    }
+
+    /// Whether a transaction is open. SQLite ends one by itself after some failures.
+    pub fn in_transaction(&self) -> bool {
+        !self.connection.is_autocommit()
+    }
+
+    /// Opens the transaction that the next [`commit`](Self::commit) ends.
+    pub fn begin(&self) -> Result<()> {
+        self.run("BEGIN IMMEDIATE")
+    }
+
+    /// Commits, storing the position reached, and gives the gathered writes to the disk without flushing them.
+    ///
+    /// # Errors
+    /// After `quota_exceeded` the commit stands in memory: reads see it, and [`settle`](Self::settle) tries again.
+    pub fn commit(&self, position: &Position) -> Result<()> {
+        self.set_position(position)?;
+        self.run("COMMIT")?;
+        self.settle()
+    }
+
+    /// Stores the position reached, within the open transaction.
+    pub fn set_position(&self, position: &Position) -> Result<()> {
+        let sql = "INSERT INTO journal_state (one, store, seq) VALUES (1, ?1, ?2)
+                   ON CONFLICT (one) DO UPDATE SET store = excluded.store, seq = excluded.seq";
+        self.connection.prepare_cached(sql)?.execute((&position.store, position.seq))?;
+        Ok(())
+    }
+
+    /// Gives what commits gathered to the disk, without flushing it.
+    pub fn settle(&self) -> Result<()> {
+        self.vfs.settle()
+    }
+
+    /// Runs one statement that takes nothing and gives nothing.
+    pub fn run(&self, sql: &str) -> Result<()> {
+        self.connection.prepare_cached(sql)?.raw_execute_none()
+    }
+
+    /// Bytes in the write-ahead log that a checkpoint would move.
+    pub fn wal_bytes(&self) -> Result<u64> {
+        self.vfs.size(WAL_FILE)
+    }
+
+    /// Moves the write-ahead log into the database file, flushing both, and empties the log.
+    /// The journal must be flushed before. No transaction may be open.
+    ///
+    /// # Errors
+    /// The disk's own; the log still holds everything then.
+    pub fn checkpoint(&self) -> Result<()> {
+        let checkpoint = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        });
+        match checkpoint.map_err(|error| self.explain(error.into()))? {
+            (0, log, done) if log == done => self.vfs.take_failure().map_or(Ok(()), Err),
+            (busy, log, done) => Err(self.explain(Error::new(
+                Code::Internal,
+                format!("the checkpoint stopped short: busy {busy}, {done} of {log} pages"),
+            ))),
+        }
+    }
+
+    /// SQLite's own check of structure and indexes; each finding is a sentence.
+    pub fn quick_check(&self) -> Result<Vec<String>> {
+        let mut statement = self.connection.prepare("PRAGMA quick_check")?;
+        let findings = statement.query_map([], |row| row.get::<_, String>(0))?;
+        let findings = findings.collect::<rusqlite::Result<Vec<_>>>()?;
+        Ok(findings.into_iter().filter(|finding| finding != "ok").collect())
+    }
+
+    /// The disk's own account of a failure where it has one, because SQLite's codes say less.
+    pub fn explain(&self, error: Error) -> Error {
+        match self.vfs.take_failure() {
+            Some(failure) if matches!(error.code(), Code::Io | Code::QuotaExceeded | Code::Corrupt | Code::Internal) => {
+                failure
+            }
+            _ => error,
+        }
+    }
+}
+
+/// Executes a prepared statement without parameters or rows.
+trait RawExecute {
+    fn raw_execute_none(&mut self) -> Result<()>;
+}
+
+impl RawExecute for rusqlite::CachedStatement<'_> {
+    fn raw_execute_none(&mut self) -> Result<()> {
+        self.execute([])?;
+        Ok(())
+    }
+}
+
+/// Sets a pragma that answers with what it is set to, and checks the answer.
+fn set(db: &Connection, name: &str, value: &str) -> Result<()> {
+    let sql = format!("PRAGMA {name} = {value}");
+    let mut statement = db.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    drop(rows);
+    expect(db, name, value)
+}
+
+fn expect(db: &Connection, name: &str, value: &str) -> Result<()> {
+    let found = db.query_row(&format!("PRAGMA {name}"), [], |row| {
+        Ok(match row.get_ref(0)? {
+            rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+            other => other.as_str()?.to_owned(),
+        })
+    })?;
+    if found == value {
+        Ok(())
+    } else {
+        Err(Error::new(Code::Internal, format!("SQLite keeps {name} at {found} instead of {value}")))
+    }
+}
+
+/// Makes room at the end of every page for its checksum; only before the first page is written.
+#[allow(unsafe_code)]
+fn reserve_checksum_bytes(db: &Connection) -> Result<()> {
+    let mut bytes = i32::try_from(CHECKSUM_BYTES).unwrap_or(i32::MAX);
+    // SAFETY: the handle is the open connection's and is not closed; SQLite reads and writes one int through the pointer
+    // during the call and keeps nothing.
+    let code = unsafe {
+        ffi::sqlite3_file_control(
+            db.handle(),
+            c"main".as_ptr(),
+            ffi::SQLITE_FCNTL_RESERVE_BYTES,
+            (&raw mut bytes).cast(),
+        )
+    };
+    if code == ffi::SQLITE_OK {
+        Ok(())
+    } else {
+        Err(Error::new(Code::Internal, format!("SQLite reserves no room for checksums: {code}")))
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as Sqlite;
+        let (code, message) = match &error {
+            rusqlite::Error::QueryReturnedNoRows => (Code::NotFound, "there is no such record"),
+            rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
+                Sqlite::DiskFull => (Code::QuotaExceeded, "the disk is full"),
+                Sqlite::DatabaseCorrupt | Sqlite::NotADatabase => (Code::Corrupt, "the database is damaged"),
+                Sqlite::SystemIoFailure | Sqlite::CannotOpen => (Code::Io, "the disk failed"),
+                Sqlite::ConstraintViolation => match failure.extended_code {
+                    ffi::SQLITE_CONSTRAINT_FOREIGNKEY => (Code::NotFound, "a record it refers to does not exist"),
+                    ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => {
+                        (Code::Conflict, "the record exists already")
+                    }
+                    _ => (Code::InvalidArgument, "a value is outside what its column allows"),
+                },
+                Sqlite::TooBig => (Code::InvalidArgument, "a value is too large"),
+                _ => (Code::Internal, "SQLite failed"),
+            },
+            _ => (Code::Internal, "a query failed"),
+        };
+        Self::new(code, message).caused_by(error)
+    }
+}

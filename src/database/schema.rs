@@ -1,0 +1,58 @@
+//! The tables whose rows are recorded, and how a row names the record it belongs to.
+
+use std::fmt::Write as _;
+
+use rusqlite::types::ValueRef;
+
+/// A table of ours. The capture sees only these; everything else in the database is derived or bookkeeping.
+#[derive(Debug, Clone, Copy)]
+pub struct TableSpec {
+    /// The table's name.
+    pub name: &'static str,
+    /// The record a row belongs to, for the audit index.
+    pub record: RecordKey,
+}
+
+/// How the record is read off a row's key columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordKey {
+    /// Rows that belong to no record.
+    None,
+    /// The first column is a user's number.
+    User,
+    /// The first two columns are a conversation's numbers.
+    Conversation,
+    /// The first three columns are a message's numbers.
+    Message,
+}
+
+/// All recorded tables.
+pub const TABLES: &[TableSpec] = &[
+    TableSpec { name: "counter", record: RecordKey::None },
+    TableSpec { name: "request", record: RecordKey::None },
+    TableSpec { name: "user", record: RecordKey::User },
+    TableSpec { name: "conversation", record: RecordKey::Conversation },
+    TableSpec { name: "participant", record: RecordKey::Conversation },
+    TableSpec { name: "message", record: RecordKey::Message },
+    TableSpec { name: "part", record: RecordKey::Message },
+    TableSpec { name: "chunk", record: RecordKey::Message },
+];
+
+impl RecordKey {
+    /// The readable id of the record whose key columns are read through `column`.
+    pub fn id<'a>(self, column: impl Fn(usize) -> Option<ValueRef<'a>>) -> Option<String> {
+        const LEVELS: [&str; 3] = ["us", "-co", "-ms"];
+        let depth = match self {
+            Self::None => return None,
+            Self::User => 1,
+            Self::Conversation => 2,
+            Self::Message => 3,
+        };
+        let mut id = String::with_capacity(16);
+        for (index, level) in LEVELS.into_iter().take(depth).enumerate() {
+            let number = column(index)?.as_i64().ok()?;
+            write!(id, "{level}{number:02}").ok()?;
+        }
+        Some(id)
+    }
+}

@@ -1,0 +1,66 @@
+//! The records: one file per group, each with its types, its SQL and its operations.
+//!
+//! An operation is a function over a [`View`](crate::store::View) or a [`Tx`](crate::store::Tx). It validates what it is
+//! given, and either does all of its work or returns an error.
+
+pub mod conversations;
+pub mod messages;
+pub mod page;
+pub mod parts;
+pub mod users;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+
+/// The app's own fields of a record: any JSON object. Stored and given back as it is, never interpreted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "Record<string, unknown>"))]
+#[serde(transparent)]
+pub struct Metadata(pub BTreeMap<String, Value>);
+
+/// Any JSON value. Stored and given back as it is, never interpreted.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "unknown"))]
+#[serde(transparent)]
+pub struct Json(pub Value);
+
+/// The longest name, title or label, in bytes.
+const MAX_LABEL_BYTES: usize = 4096;
+
+/// The largest metadata of one record, in bytes of JSON.
+const MAX_METADATA_BYTES: usize = 1 << 20;
+
+fn check_label(what: &str, label: &str) -> Result<()> {
+    if label.len() > MAX_LABEL_BYTES {
+        return Err(Error::invalid(format!("{what} is longer than {MAX_LABEL_BYTES} bytes")));
+    }
+    Ok(())
+}
+
+fn to_json(what: &str, value: &impl serde::Serialize) -> Result<String> {
+    let json = serde_json::to_string(value)
+        .map_err(|error| Error::invalid(format!("{what} is not JSON")).caused_by(error))?;
+    if json.len() > MAX_METADATA_BYTES {
+        return Err(Error::invalid(format!("{what} is larger than {MAX_METADATA_BYTES} bytes of JSON")));
+    }
+    Ok(json)
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(what: &str, json: &str) -> Result<T> {
+    serde_json::from_str(json).map_err(|error| Error::corrupt(format!("a stored {what} is not JSON")).caused_by(error))
+}
+
+/// Refuses an update made from a version that is no longer the current one.
+fn check_version(what: &str, seen: i64, current: i64) -> Result<()> {
+    if seen == current {
+        return Ok(());
+    }
+    Err(Error::new(
+        crate::Code::Conflict,
+        format!("the {what} is at version {current}, not at {seen}"),
+    ))
+}

@@ -1,0 +1,283 @@
+//! What a message is made of: text and reasoning, which are chunks, and everything else, which is one JSON value each.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Json, Metadata, from_json, to_json};
+use crate::error::{Error, Result};
+use crate::id::{ChunkId, MessageId};
+use crate::store::{Tx, View};
+use crate::stream::tokens;
+
+/// The longest text of one message, in bytes of UTF-8.
+pub const MAX_TEXT_BYTES: usize = 64 << 20;
+
+/// The most text a message is read with, in bytes of UTF-8; more is read by its chunks.
+pub const MAX_INLINE_BYTES: usize = 1 << 20;
+
+/// Bytes per chunk of a text that arrives whole.
+const WHOLE_TEXT_CHUNK_BYTES: usize = 16 << 10;
+
+/// Stands in a message's text for each chunk that is missing.
+pub const GAP_MARK: char = '\u{FFFD}';
+
+/// A piece of a message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Part {
+    /// What the author says.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// What the author thought on the way.
+    Reasoning {
+        /// The text.
+        text: String,
+    },
+    /// A call of a tool.
+    ToolCall {
+        /// Names the call, so that its result can be matched.
+        call_id: String,
+        /// The tool.
+        name: String,
+        /// What it was called with.
+        input: Json,
+    },
+    /// What a tool answered.
+    ToolResult {
+        /// The call it answers.
+        call_id: String,
+        /// The answer.
+        output: Json,
+        /// Whether the tool failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        is_error: Option<bool>,
+    },
+    /// A file that belongs to the message.
+    File {
+        /// Where it is: an artifact's id or a URL.
+        reference: String,
+        /// Its name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// Its media type.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        media_type: Option<String>,
+    },
+    /// The app's own.
+    Data {
+        /// Any fields.
+        data: Metadata,
+    },
+}
+
+impl Part {
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Text { .. } => "text",
+            Self::Reasoning { .. } => "reasoning",
+            Self::ToolCall { .. } => "tool_call",
+            Self::ToolResult { .. } => "tool_result",
+            Self::File { .. } => "file",
+            Self::Data { .. } => "data",
+        }
+    }
+
+    const fn text(&self) -> Option<&String> {
+        match self {
+            Self::Text { text } | Self::Reasoning { text } => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// The two kinds of part whose content is chunks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum TextKind {
+    /// What the author says.
+    #[default]
+    Text,
+    /// What the author thought on the way.
+    Reasoning,
+}
+
+impl TextKind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Reasoning => "reasoning",
+        }
+    }
+}
+
+/// A stored piece of a message's text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Chunk {
+    /// The readable id, such as `us01-co12-ms02-001`.
+    pub id: ChunkId,
+    /// Its place in the message, from 1.
+    pub seq: i64,
+    /// The part it belongs to, from 0.
+    pub part: i64,
+    /// Whether that part is text or reasoning.
+    pub kind: TextKind,
+    /// Its text.
+    pub text: String,
+    /// How many tokens it holds.
+    pub tokens: i64,
+    /// When it was last written, in milliseconds since 1970-01-01 UTC.
+    pub at: i64,
+}
+
+/// A message's content as it is read.
+#[derive(Debug, Default)]
+pub struct Content {
+    /// All text parts joined.
+    pub text: String,
+    /// The parts in order.
+    pub parts: Vec<Part>,
+    /// The numbers of chunks that are missing, each marked in the text by [`GAP_MARK`].
+    pub gaps: Vec<i64>,
+    /// Whether there is more text than a message is read with.
+    pub truncated: bool,
+}
+
+/// Writes a message's parts; texts that arrive whole are cut into chunks.
+pub fn insert(tx: &Tx<'_>, id: MessageId, parts: &[Part]) -> Result<()> {
+    let bytes: usize = parts.iter().filter_map(Part::text).map(String::len).sum();
+    if bytes > MAX_TEXT_BYTES {
+        return Err(Error::invalid(format!("a message holds at most {MAX_TEXT_BYTES} bytes of text, not {bytes}")));
+    }
+    let mut seq = 1;
+    for (part, number) in parts.iter().zip(0..) {
+        add_part(tx, id, number, part)?;
+        for piece in pieces(part.text().map_or("", String::as_str), WHOLE_TEXT_CHUNK_BYTES) {
+            let chunk = ChunkId { message: id, seq };
+            put_chunk(tx, chunk, number, piece, tokens::estimate(piece))?;
+            seq += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Adds one part without its text.
+pub fn add_part(tx: &Tx<'_>, id: MessageId, number: i64, part: &Part) -> Result<()> {
+    let data = if part.text().is_some() { None } else { Some(to_json("a part", part)?) };
+    insert_part(tx, id, number, part.kind(), data)
+}
+
+/// Begins a part whose text will come in chunks.
+pub fn add_text_part(tx: &Tx<'_>, id: MessageId, number: i64, kind: TextKind) -> Result<()> {
+    insert_part(tx, id, number, kind.as_str(), None)
+}
+
+fn insert_part(tx: &Tx<'_>, id: MessageId, number: i64, kind: &str, data: Option<String>) -> Result<()> {
+    tx.execute(
+        "INSERT INTO part (user, conversation, message, part, kind, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        (id.user, id.conversation, id.message, number, kind, data),
+    )?;
+    Ok(())
+}
+
+/// Writes a chunk, or what it has grown to.
+pub fn put_chunk(tx: &Tx<'_>, id: ChunkId, part: i64, text: &str, tokens: u32) -> Result<()> {
+    tx.execute(
+        "INSERT INTO chunk (user, conversation, message, seq, part, text, tokens, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (user, conversation, message, seq)
+         DO UPDATE SET text = excluded.text, tokens = excluded.tokens, at = excluded.at",
+        (id.message.user, id.message.conversation, id.message.message, id.seq, part, text, tokens, tx.now_ms()),
+    )?;
+    Ok(())
+}
+
+/// Cuts a text into pieces of at most `bytes`, never inside a character.
+pub fn pieces(text: &str, bytes: usize) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (piece, after) = rest.split_at_checked(rest.floor_char_boundary(bytes))?;
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// Reads a message's parts with their text.
+pub fn content(view: &View<'_>, id: MessageId) -> Result<Content> {
+    let mut content = Content::default();
+    let mut numbers = Vec::new();
+    let mut statement = view.prepare(
+        "SELECT part, kind, data FROM part WHERE user = ?1 AND conversation = ?2 AND message = ?3 ORDER BY part",
+    )?;
+    let mut rows = statement.query((id.user, id.conversation, id.message))?;
+    while let Some(row) = rows.next()? {
+        numbers.push(row.get::<_, i64>(0)?);
+        content.parts.push(match row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)? {
+            "text" => Part::Text { text: String::new() },
+            "reasoning" => Part::Reasoning { text: String::new() },
+            _ => from_json("part", row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?,
+        });
+    }
+    drop(rows);
+
+    let mut statement = view.prepare(
+        "SELECT seq, part, text FROM chunk WHERE user = ?1 AND conversation = ?2 AND message = ?3 ORDER BY seq",
+    )?;
+    let mut rows = statement.query((id.user, id.conversation, id.message))?;
+    let mut expected = 1;
+    let mut bytes = 0;
+    while let Some(row) = rows.next()? {
+        let (seq, part): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let piece = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+        bytes += piece.len();
+        if bytes > MAX_INLINE_BYTES {
+            content.truncated = true;
+            break;
+        }
+        let place = numbers.binary_search(&part).ok().and_then(|index| content.parts.get_mut(index));
+        let Some(Part::Text { text } | Part::Reasoning { text }) = place else {
+            return Err(Error::corrupt(format!("chunk {seq} of {id} belongs to no text")));
+        };
+        for missing in expected..seq {
+            content.gaps.push(missing);
+            text.push(GAP_MARK);
+        }
+        text.push_str(piece);
+        expected = seq + 1;
+    }
+    for part in &content.parts {
+        if let Part::Text { text } = part {
+            content.text.push_str(text);
+        }
+    }
+    Ok(content)
+}
+
+/// Reads up to `limit` of a message's chunks after `after`, in order.
+pub fn chunks(view: &View<'_>, id: MessageId, after: i64, limit: usize) -> Result<Vec<Chunk>> {
+    let mut statement = view.prepare(
+        "SELECT c.seq, c.part, c.text, c.tokens, c.at, p.kind
+         FROM chunk AS c
+         JOIN part AS p ON p.user = c.user AND p.conversation = c.conversation AND p.message = c.message AND p.part = c.part
+         WHERE c.user = ?1 AND c.conversation = ?2 AND c.message = ?3 AND c.seq > ?4 ORDER BY c.seq LIMIT ?5",
+    )?;
+    let mut rows = statement.query((id.user, id.conversation, id.message, after, limit))?;
+    let mut chunks = Vec::new();
+    while let Some(row) = rows.next()? {
+        let seq = row.get(0)?;
+        let reasoning = row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)? == TextKind::Reasoning.as_str();
+        chunks.push(Chunk {
+            id: ChunkId { message: id, seq },
+            seq,
+            part: row.get(1)?,
+            kind: if reasoning { TextKind::Reasoning } else { TextKind::Text },
+            text: row.get(2)?,
+            tokens: row.get(3)?,
+            at: row.get(4)?,
+        });
+    }
+    Ok(chunks)
+}
