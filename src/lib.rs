@@ -2,5 +2,6 @@
 
 pub mod disk;
 pub mod error;
+pub mod journal;
 
 pub use error::{Code, Error, Result};

@@ -85,6 +85,8 @@ pub fn check_path(path: &str) -> Result<()> {
     if path.split('/').all(segment_ok) {
         Ok(())
     } else {
-        Err(Error::invalid(format!("{path:?} is not a path of this disk")))
+        Err(Error::invalid(format!(
+            "{path:?} is not a path of this disk"
+        )))
     }
 }
