@@ -6,6 +6,7 @@ pub mod domain;
 pub mod error;
 pub mod host;
 pub mod id;
+pub mod journal;
 pub mod store;
 pub mod stream;
 

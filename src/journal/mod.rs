@@ -1,0 +1,669 @@
+//! The journal: one line per transaction, appended and never changed.
+//!
+//! The lines lie in segments, files of a few MiB of which only the newest grows. Each segment's header names the digest
+//! of the one before, so they form a chain; closed ones are compressed. `docs/format.md` has every byte.
+
+mod record;
+mod replay;
+mod seal;
+mod segment;
+
+use std::rc::Rc;
+
+use uuid::Uuid;
+
+pub use record::{MAX_LINE_BYTES, MAX_SEQ, Record};
+pub use replay::{Item, Replay, Report, Verify};
+pub use segment::{Digest, Finding, Header, Reason};
+
+use crate::disk::{Disk, File, OpenMode};
+use crate::error::{Code, Error, Result};
+use seal::{Progress, Sealing};
+use segment::{Event, FOLDER, Files, MAX_HEADER_BYTES, Name, Read, Scanner, Source};
+
+/// Whose journal it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// The store. Segments of another are never read.
+    pub store: Uuid,
+    /// The installation that writes. A segment has one writer: another one begins a new segment.
+    pub writer: Uuid,
+}
+
+/// Sizes that may be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// From this size on a segment should be closed, in bytes.
+    pub segment_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 4 * 1024 * 1024,
+        }
+    }
+}
+
+/// A segment of the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentInfo {
+    /// Sequence number of its first record, as its name has it.
+    pub first: u64,
+    /// Whether it is compressed.
+    pub sealed: bool,
+    /// Length before compression, in bytes; of a compressed segment found on opening, what its last bytes say.
+    pub bytes: u64,
+    /// Its header; none if that is damaged.
+    pub header: Option<Header>,
+}
+
+impl SegmentInfo {
+    fn name(&self) -> Name {
+        Name {
+            first: self.first,
+            sealed: self.sealed,
+        }
+    }
+}
+
+/// What [`Journal::open`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// Bytes at the end of the newest segment, never acknowledged, that were dropped.
+    pub torn_bytes: u64,
+    /// What did not check. Only the newest segment was read whole; [`Journal::verify`] reads all.
+    pub findings: Vec<Finding>,
+}
+
+/// The segment that is appended to.
+struct Active {
+    file: Rc<dyn File>,
+    end: u64,
+    hasher: blake3::Hasher,
+}
+
+/// An open journal, the only one of its folder.
+pub struct Journal {
+    files: Rc<Files>,
+    identity: Identity,
+    limits: Limits,
+    /// Ascending; the last is the active one, if there is one.
+    segments: Vec<SegmentInfo>,
+    active: Option<Active>,
+    /// Digest of the newest segment when it is not active.
+    tip: Option<Digest>,
+    last_seq: u64,
+    sealing: Option<Sealing>,
+    broken: bool,
+}
+
+impl Journal {
+    /// Opens the journal of `disk`, creating nothing: a new journal gets its first segment from [`Journal::rotate`].
+    ///
+    /// Tidies up after a crash: unfinished copies and a torn end are removed. What is damaged stays where it is and is
+    /// reported; only what stands in the way of new segments is moved to `quarantine/`. Reads the newest segment whole, of
+    /// others the header.
+    pub async fn open(
+        disk: Rc<dyn Disk>,
+        identity: Identity,
+        limits: Limits,
+    ) -> Result<(Self, Opened)> {
+        let mut journal = Self {
+            files: Rc::new(Files::new(disk)),
+            identity,
+            limits,
+            segments: Vec::new(),
+            active: None,
+            tip: None,
+            last_seq: 0,
+            sealing: None,
+            broken: false,
+        };
+        let mut opened = Opened::default();
+        let foreign = journal.find_segments(&mut opened).await?;
+        journal.find_end(&mut opened).await?;
+        journal.clear_the_way(&foreign, &mut opened).await?;
+        Ok((journal, opened))
+    }
+
+    /// The store that the newest readable header names, to open a journal whose store is not known otherwise.
+    pub async fn find_store(disk: Rc<dyn Disk>) -> Result<Option<Uuid>> {
+        let files = Files::new(disk);
+        let mut names: Vec<Name> = files
+            .disk
+            .list(FOLDER)
+            .await?
+            .iter()
+            .filter_map(|file_name| Name::parse(file_name))
+            .collect();
+        names.sort_unstable();
+        for name in names.into_iter().rev() {
+            if let (Some(header), _) = read_header(&files, name).await? {
+                return Ok(Some(header.store));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sequence number of the last line; 0 when there is none.
+    pub fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// The segments in order, foreign ones left out.
+    pub fn segments(&self) -> &[SegmentInfo] {
+        &self.segments
+    }
+
+    /// Length, before compression, of the segments that may hold lines after `seq`, in bytes.
+    pub fn bytes_since(&self, seq: u64) -> u64 {
+        let from = self.index_of(seq);
+        self.segments.iter().skip(from).map(|it| it.bytes).sum()
+    }
+
+    /// Whether the journal refuses appends until it is opened again, because what is on the disk is not known.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Writes lines at the end, in one call; they are kept through power loss only after [`Journal::flush`].
+    ///
+    /// `lines` are whole encoded records with the numbers `last_seq() + 1` up to `last_seq`. After an error nothing of them
+    /// is in the journal; if even that could not be ensured, the journal is broken.
+    pub fn append(&mut self, lines: &[u8], last_seq: u64) -> Result<()> {
+        self.check_sound()?;
+        let starts_right =
+            lines.starts_with(format!("{{\"seq\":{},", self.last_seq + 1).as_bytes());
+        if !starts_right || !lines.ends_with(b"\n") || last_seq <= self.last_seq {
+            return Err(Error::invalid("the lines do not continue the journal"));
+        }
+        let Some(active) = self.active.as_mut() else {
+            return Err(Error::new(
+                Code::Internal,
+                "the journal has no active segment: rotate first",
+            ));
+        };
+        if let Err(error) = active.file.write_at(lines, active.end) {
+            if let Err(cut) = active.file.truncate(active.end) {
+                self.broken = true;
+                return Err(error.caused_by(format!("and cutting the journal back failed: {cut}")));
+            }
+            return Err(error);
+        }
+        active.hasher.update(lines);
+        active.end += lines.len() as u64;
+        if let Some(newest) = self.segments.last_mut() {
+            newest.bytes = active.end;
+        }
+        self.last_seq = last_seq;
+        Ok(())
+    }
+
+    /// Returns once every appended line survives power loss. After an error the journal is broken.
+    pub fn flush(&mut self) -> Result<()> {
+        self.check_sound()?;
+        if let Some(active) = &self.active {
+            active.file.flush().inspect_err(|_| self.broken = true)?;
+        }
+        Ok(())
+    }
+
+    /// Whether [`Journal::rotate`] should come before the next append: the active segment is full, or there is none.
+    pub fn needs_rotation(&self) -> bool {
+        self.active
+            .as_ref()
+            .is_none_or(|active| active.end >= self.limits.segment_bytes)
+    }
+
+    /// Flushes, closes the active segment, and begins the next one; does nothing while the active one holds no line.
+    ///
+    /// After an error the active segment is as it was, unless the journal is broken, which it also is when the
+    /// future was dropped midway.
+    pub async fn rotate(&mut self, now_ms: i64) -> Result<()> {
+        if self.active.is_some() && self.newest_is_empty() {
+            return self.check_sound();
+        }
+        self.begin_segment(None, now_ms).await
+    }
+
+    /// Starts the chain anew: the next line is `after_seq + 1`, and everything up to `after_seq` lives in a snapshot.
+    ///
+    /// `invalid_argument` if the journal already goes further. Errors as in [`Journal::rotate`].
+    pub async fn restart(&mut self, after_seq: u64, now_ms: i64) -> Result<()> {
+        if after_seq < self.last_seq || after_seq >= MAX_SEQ {
+            return Err(Error::invalid("a journal cannot start anew before its end"));
+        }
+        self.begin_segment(Some(after_seq), now_ms).await
+    }
+
+    /// Compresses a slice of the oldest closed segment that is still plain; true while there is more to do.
+    ///
+    /// The plain file goes only after the compressed one has been flushed, read back and compared. False also while
+    /// someone still reads the plain file. After an error the plain file is there as before, and the next call starts afresh.
+    pub async fn seal_step(&mut self) -> Result<bool> {
+        let mut sealing = match self.sealing.take() {
+            Some(sealing) => sealing,
+            None => match self.next_to_seal() {
+                Some(plain) => Sealing::begin(&self.files, plain).await?,
+                None => return Ok(false),
+            },
+        };
+        let progress = match sealing.step(&self.files).await {
+            Ok(progress) => progress,
+            Err(error) => {
+                // A copy that cannot be removed now is removed by the next begin or open.
+                let _ = sealing.abandon(&self.files).await;
+                return Err(error);
+            }
+        };
+        if progress == Progress::Sealed {
+            let name = sealing.name;
+            if let Some(segment) = self.segments.iter_mut().find(|it| it.name() == name) {
+                segment.sealed = true;
+            }
+        }
+        Ok(match progress {
+            Progress::Done => self.next_to_seal().is_some(),
+            Progress::Waiting => {
+                self.sealing = Some(sealing);
+                false
+            }
+            Progress::More | Progress::Sealed => {
+                self.sealing = Some(sealing);
+                true
+            }
+        })
+    }
+
+    /// Reads the lines after `after_seq`, up to what is the last one now.
+    pub fn replay(&self, after_seq: u64) -> Replay {
+        let parts = self
+            .segments
+            .iter()
+            .skip(self.index_of(after_seq))
+            .map(|segment| replay::Part {
+                name: segment.name(),
+                limit: if segment.sealed {
+                    u64::MAX
+                } else {
+                    segment.bytes
+                },
+            })
+            .collect();
+        Replay::new(
+            Rc::clone(&self.files),
+            self.identity.store,
+            after_seq,
+            parts,
+        )
+    }
+
+    /// Checks the whole journal as it is now.
+    pub fn verify(&self) -> Verify {
+        Verify::new(self.replay(0))
+    }
+
+    fn check_sound(&self) -> Result<()> {
+        if self.broken {
+            return Err(Error::new(
+                Code::Closed,
+                "the journal failed and must be opened again",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Index of the first segment that may hold a line after `seq`.
+    fn index_of(&self, seq: u64) -> usize {
+        self.segments
+            .partition_point(|segment| segment.first <= seq.saturating_add(1))
+            .saturating_sub(1)
+    }
+
+    fn newest_is_empty(&self) -> bool {
+        self.segments
+            .last()
+            .is_some_and(|newest| newest.first > self.last_seq && newest.header.is_some())
+    }
+
+    fn next_to_seal(&self) -> Option<Name> {
+        let (_, closed) = self.segments.split_last()?;
+        closed
+            .iter()
+            .find(|segment| !segment.sealed && segment.header.is_some())
+            .map(SegmentInfo::name)
+    }
+
+    /// Creates the next segment. One that holds no line gives way to it.
+    async fn begin_segment(&mut self, restart: Option<u64>, now_ms: i64) -> Result<()> {
+        self.flush()?;
+        self.broken = true;
+        let replaced = if self.newest_is_empty() {
+            self.segments.last().cloned()
+        } else {
+            None
+        };
+        let replaced_header = replaced.as_ref().and_then(|it| it.header);
+        let tip = match &self.active {
+            Some(active) => Some(Digest::of(&active.hasher)),
+            None => self.tip,
+        };
+        let ordinal = self.segments.last().map_or(0, |newest| {
+            let known = newest.header.map(|header| header.segment);
+            known.unwrap_or(self.segments.len() as u64)
+        });
+        let header = Header {
+            segment: replaced_header.map_or(ordinal + 1, |header| header.segment),
+            store: self.identity.store,
+            writer: self.identity.writer,
+            first: restart.unwrap_or(self.last_seq) + 1,
+            prev: match (restart, replaced_header) {
+                (Some(_), _) => None,
+                (None, Some(replaced)) => replaced.prev,
+                (None, None) => tip,
+            },
+            base: match (restart, replaced_header) {
+                (Some(base), _) => Some(base),
+                (None, Some(replaced)) => replaced.base,
+                (None, None) => None,
+            },
+            at_ms: now_ms,
+        };
+        let line = header.encode().inspect_err(|_| self.broken = false)?;
+        if let Some(replaced) = &replaced {
+            self.active = None;
+            self.files.disk.remove(&replaced.name().path()).await?;
+            self.segments.pop();
+        }
+        let name = Name {
+            first: header.first,
+            sealed: false,
+        };
+        let file = match self.create(name, &line).await {
+            Ok(file) => file,
+            Err(error) => {
+                // A header left behind would hide lines appended to the segment before it.
+                let removed = self.files.disk.remove(&name.path()).await;
+                self.broken = removed.is_err() || replaced.is_some();
+                return Err(error);
+            }
+        };
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&line);
+        self.active = Some(Active {
+            file,
+            end: line.len() as u64,
+            hasher,
+        });
+        self.segments.push(SegmentInfo {
+            first: header.first,
+            sealed: false,
+            bytes: line.len() as u64,
+            header: Some(header),
+        });
+        self.tip = None;
+        self.last_seq = header.first - 1;
+        self.broken = false;
+        Ok(())
+    }
+
+    async fn create(&self, name: Name, header: &[u8]) -> Result<Rc<dyn File>> {
+        let file = self.files.open(&name.path(), OpenMode::CreateNew).await?;
+        file.write_at(header, 0)?;
+        file.flush()?;
+        Ok(file)
+    }
+
+    /// Lists the segments with their headers; gives the names of foreign ones.
+    async fn find_segments(&mut self, opened: &mut Opened) -> Result<Vec<Name>> {
+        let mut names = Vec::new();
+        for file_name in self.files.disk.list(FOLDER).await? {
+            if file_name.ends_with(seal::UNFINISHED) {
+                let path = format!("{FOLDER}/{file_name}");
+                self.files.disk.remove(&path).await?;
+            } else if let Some(name) = Name::parse(&file_name) {
+                names.push(name);
+            } else {
+                opened.findings.push(Finding {
+                    segment: file_name,
+                    offset: 0,
+                    bytes: 0,
+                    reason: Reason::UnknownFile,
+                    moved_to: None,
+                });
+            }
+        }
+        names.sort_unstable();
+        let names = self.resolve_twins(names, opened).await?;
+        let mut foreign = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            let (header, bytes) = read_header(&self.files, *name).await?;
+            if let Some(header) = header.filter(|it| it.store != self.identity.store) {
+                let reason = Reason::ForeignStore {
+                    store: header.store,
+                };
+                let finding = Finding::new(*name, 0, bytes, reason);
+                opened.findings.push(finding);
+                foreign.push(*name);
+                continue;
+            }
+            // The newest is judged when it is read whole.
+            if header.is_none() && index + 1 < names.len() {
+                let finding = Finding::new(*name, 0, 0, Reason::BadHeader);
+                opened.findings.push(finding);
+            }
+            self.segments.push(SegmentInfo {
+                first: name.first,
+                sealed: name.sealed,
+                bytes,
+                header,
+            });
+        }
+        Ok(foreign)
+    }
+
+    /// Of a plain and a compressed file of the same segment, which a crash while sealing leaves, keeps the plain one if it
+    /// is whole, else the compressed one.
+    async fn resolve_twins(&self, names: Vec<Name>, opened: &mut Opened) -> Result<Vec<Name>> {
+        let mut kept: Vec<Name> = Vec::with_capacity(names.len());
+        for name in names {
+            let Some(plain) = kept.last().copied().filter(|it| it.first == name.first) else {
+                kept.push(name);
+                continue;
+            };
+            // The plain name sorts first.
+            if self.is_whole(plain).await? {
+                self.files.disk.remove(&name.path()).await?;
+            } else if self.is_whole(name).await? {
+                self.files.disk.remove(&plain.path()).await?;
+                kept.pop();
+                kept.push(name);
+            } else {
+                let moved_to = self.files.set_aside(name).await?;
+                let mut finding = Finding::new(name, 0, 0, Reason::Twin);
+                finding.moved_to = Some(moved_to);
+                opened.findings.push(finding);
+            }
+        }
+        Ok(kept)
+    }
+
+    async fn is_whole(&self, name: Name) -> Result<bool> {
+        let source = self.files.source(name).await?;
+        let mut scanner = Scanner::new(name, source, u64::MAX, name.first);
+        loop {
+            match scanner.next()? {
+                Event::Damage(_) => return Ok(false),
+                Event::End => return Ok(scanner.good_end() > 0),
+                Event::Header(_) | Event::Line { .. } => {}
+            }
+        }
+    }
+
+    /// Reads the newest segment, settles where the journal ends, and makes that segment active if it may be.
+    async fn find_end(&mut self, opened: &mut Opened) -> Result<()> {
+        while let Some(newest) = self.segments.last().cloned() {
+            let scan = self.scan(&newest).await?;
+            if scan.last_seq.is_none() && newest.header.is_none() {
+                self.drop_headless(&newest, &scan, opened).await?;
+                continue;
+            }
+            if scan.last_seq.is_none() && self.is_leftover(&newest).await? {
+                self.files.disk.remove(&newest.name().path()).await?;
+                self.segments.pop();
+                continue;
+            }
+            if scan.torn_bytes > 0 {
+                let path = newest.name().path();
+                let file = self.files.open(&path, OpenMode::Existing).await?;
+                file.truncate(scan.end - scan.torn_bytes)?;
+                file.flush()?;
+                opened.torn_bytes += scan.torn_bytes;
+                continue;
+            }
+            self.last_seq = scan.last_seq.unwrap_or(newest.first - 1);
+            if let Some(segment) = self.segments.last_mut() {
+                segment.bytes = scan.end;
+            }
+            let ours = newest
+                .header
+                .is_some_and(|header| header.writer == self.identity.writer);
+            if ours && scan.findings.is_empty() && !newest.sealed {
+                let path = newest.name().path();
+                let file = self.files.open(&path, OpenMode::Existing).await?;
+                self.active = Some(Active {
+                    file,
+                    end: scan.end,
+                    hasher: scan.hasher,
+                });
+            } else {
+                self.tip = Some(Digest::of(&scan.hasher));
+            }
+            opened.findings.extend(scan.findings);
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// A newest segment without header or lines: torn while it was made, or else not readable at all.
+    async fn drop_headless(
+        &mut self,
+        newest: &SegmentInfo,
+        scan: &Scan,
+        opened: &mut Opened,
+    ) -> Result<()> {
+        let name = newest.name();
+        if !newest.sealed && scan.end <= MAX_HEADER_BYTES as u64 {
+            self.files.disk.remove(&name.path()).await?;
+            opened.torn_bytes += scan.end;
+        } else {
+            let mut finding = Finding::new(name, 0, scan.end, Reason::BadHeader);
+            finding.moved_to = Some(self.files.set_aside(name).await?);
+            opened.findings.push(finding);
+        }
+        self.segments.pop();
+        Ok(())
+    }
+
+    /// Whether a segment without lines stems from a rotation that failed, after which the one before it grew on.
+    async fn is_leftover(&self, newest: &SegmentInfo) -> Result<bool> {
+        let before = self.segments.iter().rev().nth(1);
+        match before.filter(|it| !it.sealed) {
+            Some(before) => {
+                let last = self.scan(before).await?.last_seq;
+                Ok(last.is_some_and(|last| last >= newest.first))
+            }
+            None => Ok(false),
+        }
+    }
+
+    async fn scan(&self, segment: &SegmentInfo) -> Result<Scan> {
+        let name = segment.name();
+        let source = self.files.source(name).await?;
+        let mut scanner = Scanner::new(name, source, u64::MAX, name.first);
+        let mut last_seq = None;
+        let mut findings = Vec::new();
+        loop {
+            match scanner.next()? {
+                Event::Header(_) => {}
+                Event::Line { seq } => last_seq = Some(seq),
+                Event::Damage(finding) => findings.push(finding),
+                Event::End => break,
+            }
+        }
+        let end = scanner.offset();
+        // The end is torn if nothing good follows; a compressed segment was whole once, so there it is damage.
+        let torn_bytes = match findings.last() {
+            Some(tail) if !segment.sealed && tail.bytes > 0 && tail.offset + tail.bytes == end => {
+                findings.pop().map_or(0, |tail| tail.bytes)
+            }
+            _ => 0,
+        };
+        Ok(Scan {
+            last_seq,
+            end,
+            torn_bytes,
+            hasher: scanner.hasher().clone(),
+            findings,
+        })
+    }
+
+    /// Moves foreign segments out of the way of those to come.
+    async fn clear_the_way(&self, foreign: &[Name], opened: &mut Opened) -> Result<()> {
+        for name in foreign.iter().filter(|name| name.first > self.last_seq) {
+            let moved_to = self.files.set_aside(*name).await?;
+            let file_name = name.file_name();
+            let finding = opened
+                .findings
+                .iter_mut()
+                .find(|it| it.segment == file_name);
+            if let Some(finding) = finding {
+                finding.moved_to = Some(moved_to);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What reading a whole segment gave.
+struct Scan {
+    /// The last good line, if there is any.
+    last_seq: Option<u64>,
+    /// Length in bytes, before compression.
+    end: u64,
+    /// Of these, what at the end is no good.
+    torn_bytes: u64,
+    /// Of all bytes.
+    hasher: blake3::Hasher,
+    /// What did not check, the torn end left out.
+    findings: Vec<Finding>,
+}
+
+/// Reads a segment's header, if it is good, and the length the segment claims to have, in uncompressed bytes.
+async fn read_header(files: &Files, name: Name) -> Result<(Option<Header>, u64)> {
+    let file = files.open(&name.path(), OpenMode::Existing).await?;
+    let size = file.size()?;
+    let mut bytes = size;
+    if name.sealed {
+        let mut length = [0; 4];
+        let read = file.read_at(&mut length, size.saturating_sub(4))?;
+        bytes = if read == 4 {
+            u64::from(u32::from_le_bytes(length))
+        } else {
+            0
+        };
+    }
+    let mut source = Source::new(file, name.sealed);
+    let mut start = [0; MAX_HEADER_BYTES];
+    let mut filled = 0;
+    while let Some(room) = start.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match source.read(room)? {
+            Read::Bytes(count) => filled += count,
+            Read::End | Read::BadGzip => break,
+        }
+    }
+    let held = start.get(..filled).unwrap_or_default();
+    let line = held.split_inclusive(|byte| *byte == b'\n').next();
+    Ok((line.and_then(Header::decode), bytes))
+}

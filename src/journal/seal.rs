@@ -1,0 +1,184 @@
+//! Compressing a closed segment, a slice at a time, and trusting the copy only once it has been read back.
+
+use std::io::Write as _;
+use std::rc::Rc;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::segment::{Digest, Files, Name, Read, Source};
+use crate::disk::{File, OpenMode};
+use crate::error::{Code, Error, Result};
+
+/// How much of a segment one step handles, in uncompressed bytes.
+const SLICE_BYTES: usize = 256 * 1024;
+
+/// What the name of an unfinished copy ends in.
+pub(super) const UNFINISHED: &str = ".part";
+
+/// A segment on its way from plain to compressed.
+pub(super) struct Sealing {
+    pub name: Name,
+    stage: Stage,
+}
+
+enum Stage {
+    Compress(Box<Compress>),
+    Verify(Box<Check>),
+    Rename,
+    Remove,
+    Done,
+}
+
+struct Compress {
+    source: Source,
+    hasher: blake3::Hasher,
+    encoder: GzEncoder<Vec<u8>>,
+    copy: Rc<dyn File>,
+    written: u64,
+}
+
+struct Check {
+    copy: Source,
+    hasher: blake3::Hasher,
+    expected: Digest,
+}
+
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    More,
+    /// The compressed file has its name, and is the one to read from now on.
+    Sealed,
+    /// Someone still reads the plain file; it goes when they are done.
+    Waiting,
+    Done,
+}
+
+impl Sealing {
+    pub async fn begin(files: &Files, plain: Name) -> Result<Self> {
+        let source = files.source(plain).await?;
+        let path = unfinished(plain);
+        files.disk.remove(&path).await?;
+        let copy = files.disk.open(&path, OpenMode::CreateNew).await?;
+        Ok(Self {
+            name: plain,
+            stage: Stage::Compress(Box::new(Compress {
+                source,
+                hasher: blake3::Hasher::new(),
+                encoder: GzEncoder::new(Vec::new(), Compression::default()),
+                copy,
+                written: 0,
+            })),
+        })
+    }
+
+    /// Does one slice. After an error the sealing is given up: call [`Sealing::abandon`].
+    pub async fn step(&mut self, files: &Files) -> Result<Progress> {
+        let stage = std::mem::replace(&mut self.stage, Stage::Done);
+        let (stage, progress) = match stage {
+            Stage::Compress(compress) => (compress.step()?, Progress::More),
+            Stage::Verify(check) => (check.step()?, Progress::More),
+            Stage::Rename => {
+                let to = Name {
+                    sealed: true,
+                    ..self.name
+                };
+                files
+                    .disk
+                    .rename(&unfinished(self.name), &to.path())
+                    .await?;
+                (Stage::Remove, Progress::Sealed)
+            }
+            Stage::Remove => match files.disk.remove(&self.name.path()).await {
+                Err(error) if error.code() == Code::Locked => (Stage::Remove, Progress::Waiting),
+                removed => removed.map(|_| (Stage::Done, Progress::Done))?,
+            },
+            Stage::Done => (Stage::Done, Progress::Done),
+        };
+        self.stage = stage;
+        Ok(progress)
+    }
+
+    /// Removes the unfinished copy.
+    pub async fn abandon(self, files: &Files) -> Result<()> {
+        drop(self.stage);
+        files.disk.remove(&unfinished(self.name)).await.map(|_| ())
+    }
+}
+
+impl Compress {
+    fn step(mut self: Box<Self>) -> Result<Stage> {
+        let mut slice = vec![0; SLICE_BYTES];
+        match self.source.read(&mut slice)? {
+            Read::Bytes(count) => {
+                let bytes = slice.get(..count).unwrap_or_default();
+                self.hasher.update(bytes);
+                self.encoder.write_all(bytes).map_err(encoding)?;
+                let compressed = std::mem::take(self.encoder.get_mut());
+                self.write(&compressed)?;
+                Ok(Stage::Compress(self))
+            }
+            Read::End | Read::BadGzip => {
+                self.encoder.try_finish().map_err(encoding)?;
+                let compressed = std::mem::take(self.encoder.get_mut());
+                self.write(&compressed)?;
+                self.copy.flush()?;
+                Ok(Stage::Verify(Box::new(Check {
+                    expected: Digest::of(&self.hasher),
+                    copy: Source::new(self.copy, true),
+                    hasher: blake3::Hasher::new(),
+                })))
+            }
+        }
+    }
+
+    fn write(&mut self, compressed: &[u8]) -> Result<()> {
+        if !compressed.is_empty() {
+            self.copy.write_at(compressed, self.written)?;
+            self.written += compressed.len() as u64;
+        }
+        Ok(())
+    }
+}
+
+impl Check {
+    fn step(mut self: Box<Self>) -> Result<Stage> {
+        let mut slice = vec![0; SLICE_BYTES];
+        let mut filled = 0;
+        while let Some(room) = slice.get_mut(filled..).filter(|room| !room.is_empty()) {
+            match self.copy.read(room)? {
+                Read::Bytes(count) => filled += count,
+                Read::BadGzip => return Err(mismatch()),
+                Read::End => {
+                    self.hasher.update(slice.get(..filled).unwrap_or_default());
+                    return if Digest::of(&self.hasher) == self.expected {
+                        Ok(Stage::Rename)
+                    } else {
+                        Err(mismatch())
+                    };
+                }
+            }
+        }
+        self.hasher.update(&slice);
+        Ok(Stage::Verify(self))
+    }
+}
+
+fn unfinished(plain: Name) -> String {
+    let sealed = Name {
+        sealed: true,
+        ..plain
+    };
+    sealed.path() + UNFINISHED
+}
+
+fn mismatch() -> Error {
+    Error::corrupt(
+        "a compressed journal segment did not read back as it was written; the plain one is kept",
+    )
+}
+
+fn encoding(error: std::io::Error) -> Error {
+    Error::new(Code::Internal, "a journal segment could not be compressed").caused_by(error)
+}

@@ -1,0 +1,639 @@
+//! One file of the journal: its name, its header, and the scan that tells good lines from damage.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::rc::{Rc, Weak};
+
+use flate2::bufread::GzDecoder;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::record::{self, MAX_LINE_BYTES, MAX_SEQ, Record};
+use crate::disk::{Disk, File, OpenMode};
+use crate::error::{Code, Error, Result};
+
+/// The folder of the segments.
+pub(super) const FOLDER: &str = "journal";
+
+/// Where what stands in the way, and cannot be read, is moved to.
+const QUARANTINE: &str = "quarantine";
+
+/// How much is read at once, in bytes.
+pub(super) const BLOCK_BYTES: usize = 128 * 1024;
+
+/// A header is never longer than this, in bytes.
+pub(super) const MAX_HEADER_BYTES: usize = 1024;
+
+/// The BLAKE3 of a segment's uncompressed bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    pub(super) fn of(hasher: &blake3::Hasher) -> Self {
+        Self(*hasher.finalize().as_bytes())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.to_string()
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = blake3::HexError;
+
+    fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
+        blake3::Hash::from_hex(text).map(|hash| Self(*hash.as_bytes()))
+    }
+}
+
+/// The first line of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// Place in the journal, from 1.
+    pub segment: u64,
+    /// The store it belongs to.
+    pub store: Uuid,
+    /// Who wrote it.
+    pub writer: Uuid,
+    /// Sequence number of its first record.
+    pub first: u64,
+    /// Digest of the segment before; none for the first, and where the chain starts anew.
+    pub prev: Option<Digest>,
+    /// Where the chain starts anew: everything up to this sequence number lives in a snapshot.
+    pub base: Option<u64>,
+    /// When it was begun, in milliseconds since 1970 (UTC).
+    pub at_ms: i64,
+}
+
+/// A header as JSON reads it; what it reads is trusted only once it is written back the same.
+#[derive(Deserialize)]
+struct RawHeader<'a> {
+    segment: u64,
+    store: Uuid,
+    writer: Uuid,
+    first: u64,
+    prev: Option<Digest>,
+    base: Option<u64>,
+    #[serde(borrow)]
+    at: &'a str,
+}
+
+impl Header {
+    pub(super) fn encode(&self) -> Result<Vec<u8>> {
+        let mut line = format!(
+            "{{\"segment\":{},\"store\":\"{}\",\"writer\":\"{}\",\"first\":{},\"prev\":",
+            self.segment, self.store, self.writer, self.first
+        );
+        match self.prev {
+            Some(digest) => line.push_str(&format!("\"{digest}\"")),
+            None => line.push_str("null"),
+        }
+        if let Some(base) = self.base {
+            line.push_str(&format!(",\"base\":{base}"));
+        }
+        line.push_str(",\"at\":\"");
+        let mut line = line.into_bytes();
+        record::write_time(self.at_ms, &mut line)?;
+        line.push(b'"');
+        record::finish_line(&mut line, 0)?;
+        Ok(line)
+    }
+
+    pub(super) fn decode(line: &[u8]) -> Option<Self> {
+        if line.len() > MAX_HEADER_BYTES {
+            return None;
+        }
+        record::checked_body(line).ok()?;
+        let raw: RawHeader<'_> = serde_json::from_slice(line).ok()?;
+        let at = humantime::parse_rfc3339(raw.at).ok()?;
+        let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
+        let header = Self {
+            segment: raw.segment,
+            store: raw.store,
+            writer: raw.writer,
+            first: raw.first,
+            prev: raw.prev,
+            base: raw.base,
+            at_ms: i64::try_from(since.as_millis()).ok()?,
+        };
+        let sound = header.segment > 0
+            && (1..=MAX_SEQ).contains(&header.first)
+            && header
+                .base
+                .is_none_or(|base| base + 1 == header.first && header.prev.is_none());
+        (sound && header.encode().ok()? == line).then_some(header)
+    }
+}
+
+/// A segment's file name: the sequence number it begins with, and whether it is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Name {
+    pub first: u64,
+    pub sealed: bool,
+}
+
+impl Name {
+    pub fn parse(file_name: &str) -> Option<Self> {
+        let (stem, sealed) = match file_name.strip_suffix(".jsonl.gz") {
+            Some(stem) => (stem, true),
+            None => (file_name.strip_suffix(".jsonl")?, false),
+        };
+        let first = stem
+            .parse()
+            .ok()
+            .filter(|first| (1..=MAX_SEQ).contains(first))?;
+        let name = Self { first, sealed };
+        (name.file_name() == file_name).then_some(name)
+    }
+
+    pub fn file_name(self) -> String {
+        let ending = if self.sealed { ".gz" } else { "" };
+        format!("{:012}.jsonl{ending}", self.first)
+    }
+
+    pub fn path(self) -> String {
+        format!("{FOLDER}/{}", self.file_name())
+    }
+}
+
+/// Why bytes of the journal were not taken as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// The name is not that of a segment; the file was left alone.
+    UnknownFile,
+    /// The first line is not a header.
+    BadHeader,
+    /// The file's name and its header disagree about the first sequence number.
+    WrongName,
+    /// The segment belongs to another store; none of its lines were read.
+    ForeignStore {
+        /// That store.
+        store: Uuid,
+    },
+    /// Not a record, or its checksum is wrong.
+    BadLine,
+    /// A record whose sequence number had been passed already.
+    OutOfOrder,
+    /// Longer than [`MAX_LINE_BYTES`].
+    LineTooLong,
+    /// The compressed file ends early, fails its checksum, or goes on after its end.
+    BadGzip,
+    /// Records that should stand here are missing, though every line here is good.
+    Gap {
+        /// The first that is missing.
+        from: u64,
+        /// The last that is missing.
+        to: u64,
+    },
+    /// At least one whole segment is missing before this one.
+    MissingSegment,
+    /// The header's digest of the segment before is not what that segment holds.
+    BrokenChain,
+    /// A plain and a compressed file of the same segment, neither of them whole; this one was set aside.
+    Twin,
+}
+
+/// Something that did not check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The file's name in the folder `journal`.
+    pub segment: String,
+    /// Where it begins, in bytes of the uncompressed segment.
+    pub offset: u64,
+    /// How many bytes are concerned; 0 when something is missing or only its place is wrong.
+    pub bytes: u64,
+    /// What is wrong.
+    pub reason: Reason,
+    /// Where the file was moved to, when it stood in the way of new segments.
+    pub moved_to: Option<String>,
+}
+
+impl Finding {
+    pub(super) fn new(segment: Name, offset: u64, bytes: u64, reason: Reason) -> Self {
+        Self {
+            segment: segment.file_name(),
+            offset,
+            bytes,
+            reason,
+            moved_to: None,
+        }
+    }
+}
+
+/// Opens segments, lending one handle to all who read the same file.
+pub(super) struct Files {
+    pub disk: Rc<dyn Disk>,
+    open: RefCell<Vec<(String, Weak<dyn File>)>>,
+}
+
+impl Files {
+    pub fn new(disk: Rc<dyn Disk>) -> Self {
+        Self {
+            disk,
+            open: RefCell::default(),
+        }
+    }
+
+    pub async fn open(&self, path: &str, mode: OpenMode) -> Result<Rc<dyn File>> {
+        let lent = self.lent(path);
+        if let (Some(file), OpenMode::Existing) = (lent, mode) {
+            return Ok(file);
+        }
+        let file = self.disk.open(path, mode).await?;
+        let mut open = self.open.borrow_mut();
+        open.retain(|(_, file)| file.strong_count() > 0);
+        open.push((path.to_owned(), Rc::downgrade(&file)));
+        Ok(file)
+    }
+
+    fn lent(&self, path: &str) -> Option<Rc<dyn File>> {
+        let open = self.open.borrow();
+        let (_, file) = open
+            .iter()
+            .find(|(name, file)| name == path && file.strong_count() > 0)?;
+        file.upgrade()
+    }
+
+    /// Opens a segment for reading, under its other name if it was sealed meanwhile.
+    pub async fn source(&self, name: Name) -> Result<Source> {
+        match self.open(&name.path(), OpenMode::Existing).await {
+            Err(error) if error.code() == Code::NotFound && !name.sealed => {
+                let sealed = Name {
+                    sealed: true,
+                    ..name
+                };
+                let file = self.open(&sealed.path(), OpenMode::Existing).await?;
+                Ok(Source::new(file, true))
+            }
+            opened => Ok(Source::new(opened?, name.sealed)),
+        }
+    }
+
+    /// Moves a segment out of the way, to a name that is free.
+    pub async fn set_aside(&self, name: Name) -> Result<String> {
+        let taken = self.disk.list(QUARANTINE).await?;
+        let mut number = 1;
+        let free = loop {
+            let candidate = format!("journal-{number}-{}", name.file_name());
+            if !taken.contains(&candidate) {
+                break format!("{QUARANTINE}/{candidate}");
+            }
+            number += 1;
+        };
+        self.disk.rename(&name.path(), &free).await?;
+        Ok(free)
+    }
+}
+
+/// The uncompressed bytes of a segment, from first to last.
+pub(super) enum Source {
+    Plain(Cursor),
+    Gzip(Box<GzDecoder<BufReader<Cursor>>>),
+}
+
+/// What reading a [`Source`] gave.
+pub(super) enum Read {
+    Bytes(usize),
+    End,
+    BadGzip,
+}
+
+impl Source {
+    pub fn new(file: Rc<dyn File>, sealed: bool) -> Self {
+        let cursor = Cursor { file, offset: 0 };
+        if sealed {
+            let compressed = BufReader::with_capacity(BLOCK_BYTES, cursor);
+            Self::Gzip(Box::new(GzDecoder::new(compressed)))
+        } else {
+            Self::Plain(cursor)
+        }
+    }
+
+    pub fn read(&mut self, buf: &mut [u8]) -> Result<Read> {
+        let read = match self {
+            Self::Plain(cursor) => cursor.read(buf),
+            Self::Gzip(decoder) => match decoder.read(buf) {
+                Ok(0) => match decoder.get_mut().fill_buf() {
+                    Ok([]) => Ok(0),
+                    Ok(_) => return Ok(Read::BadGzip),
+                    Err(error) => Err(error),
+                },
+                read => read,
+            },
+        };
+        match read {
+            Ok(0) => Ok(Read::End),
+            Ok(count) => Ok(Read::Bytes(count)),
+            // Only the disk fails with an error of ours; all others are the decoder's.
+            Err(error) => error.downcast::<Error>().map_or(Ok(Read::BadGzip), Err),
+        }
+    }
+}
+
+/// A file read from its start.
+pub(super) struct Cursor {
+    file: Rc<dyn File>,
+    offset: u64,
+}
+
+impl io::Read for Cursor {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = self
+            .file
+            .read_at(buf, self.offset)
+            .map_err(io::Error::other)?;
+        self.offset += count as u64;
+        Ok(count)
+    }
+}
+
+/// What stands at the front of [`Lines`].
+#[derive(Clone, Copy)]
+enum Piece {
+    /// A line with its line feed, so many bytes long.
+    Line(usize),
+    /// So many bytes that are no line: too long, or cut off at the end of the segment.
+    Scrap(usize, Reason),
+    /// Decompression failed here; nothing follows.
+    BadGzip,
+    End,
+}
+
+/// Cuts a source into lines, one of them in memory.
+struct Lines {
+    source: Source,
+    buf: Vec<u8>,
+    /// Where the front line begins in `buf`.
+    start: usize,
+    /// Up to where `buf` holds no line feed.
+    searched: usize,
+    /// Where the front line begins in the segment.
+    offset: u64,
+    /// How many bytes may still be read.
+    left: u64,
+    hasher: blake3::Hasher,
+    ended: bool,
+    bad_gzip: bool,
+}
+
+impl Lines {
+    fn new(source: Source, limit: u64) -> Self {
+        Self {
+            source,
+            buf: Vec::new(),
+            start: 0,
+            searched: 0,
+            offset: 0,
+            left: limit,
+            hasher: blake3::Hasher::new(),
+            ended: false,
+            bad_gzip: false,
+        }
+    }
+
+    fn peek(&mut self) -> Result<Piece> {
+        loop {
+            let unsearched = self.buf.get(self.searched..).unwrap_or_default();
+            if let Some(at) = unsearched.iter().position(|byte| *byte == b'\n') {
+                // Found again, at once, if the same line is peeked at again.
+                self.searched += at;
+                let length = self.searched + 1 - self.start;
+                return Ok(if length > MAX_LINE_BYTES {
+                    Piece::Scrap(length, Reason::LineTooLong)
+                } else {
+                    Piece::Line(length)
+                });
+            }
+            self.searched = self.buf.len();
+            let length = self.buf.len() - self.start;
+            if length > MAX_LINE_BYTES {
+                return Ok(Piece::Scrap(length, Reason::LineTooLong));
+            }
+            if self.ended {
+                return Ok(match (length, self.bad_gzip) {
+                    (0, false) => Piece::End,
+                    (0, true) => Piece::BadGzip,
+                    _ => Piece::Scrap(length, Reason::BadLine),
+                });
+            }
+            self.fill()?;
+        }
+    }
+
+    fn consume(&mut self, length: usize) {
+        self.start += length;
+        self.searched = self.start;
+        self.offset += length as u64;
+    }
+
+    fn front(&self, length: usize) -> &[u8] {
+        self.buf
+            .get(self.start..self.start + length)
+            .unwrap_or_default()
+    }
+
+    fn fill(&mut self) -> Result<()> {
+        self.buf.drain(..self.start);
+        self.searched -= self.start;
+        self.start = 0;
+        let held = self.buf.len();
+        // The memory of a huge line is given back once it has passed.
+        if held < BLOCK_BYTES {
+            self.buf.shrink_to(4 * BLOCK_BYTES);
+        }
+        let wanted = usize::try_from(self.left).map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES));
+        self.buf.resize(held + wanted, 0);
+        let room = self.buf.get_mut(held..).unwrap_or_default();
+        let read = if wanted == 0 {
+            Ok(Read::End)
+        } else {
+            self.source.read(room)
+        };
+        let count = match read {
+            Ok(Read::Bytes(count)) => count,
+            _ => 0,
+        };
+        self.buf.truncate(held + count);
+        self.left -= count as u64;
+        self.hasher.update(self.buf.get(held..).unwrap_or_default());
+        match read? {
+            Read::Bytes(_) => {}
+            Read::End => self.ended = true,
+            Read::BadGzip => {
+                self.ended = true;
+                self.bad_gzip = true;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a [`Scanner`] comes upon.
+pub(super) enum Event {
+    /// The header, which is good.
+    Header(Header),
+    /// A good line with the next sequence number, to be had from [`Scanner::line`].
+    Line { seq: u64 },
+    /// Bytes that were passed over, or a place where something is missing.
+    Damage(Finding),
+    /// Nothing follows.
+    End,
+}
+
+/// A stretch of bytes that are no good.
+struct Run {
+    offset: u64,
+    reason: Reason,
+}
+
+/// Reads one segment, telling good lines from damage. Damage that lies together is one finding.
+pub(super) struct Scanner {
+    name: Name,
+    lines: Lines,
+    /// The sequence number that the next record should have.
+    expected: u64,
+    run: Option<Run>,
+    /// Length of the line that was handed out last and is still at the front.
+    current: usize,
+    /// Offset of the end of what is good so far, in bytes.
+    good_end: u64,
+}
+
+impl Scanner {
+    /// A scan of the first `limit` bytes, whose first record should have the number `expected`.
+    pub fn new(name: Name, source: Source, limit: u64, expected: u64) -> Self {
+        Self {
+            name,
+            lines: Lines::new(source, limit),
+            expected,
+            run: None,
+            current: 0,
+            good_end: 0,
+        }
+    }
+
+    pub fn name(&self) -> Name {
+        self.name
+    }
+
+    /// The line that the last event was about.
+    pub fn line(&self) -> &[u8] {
+        self.lines.front(self.current)
+    }
+
+    pub fn offset(&self) -> u64 {
+        self.lines.offset
+    }
+
+    pub fn expected(&self) -> u64 {
+        self.expected
+    }
+
+    pub fn expect(&mut self, seq: u64) {
+        self.expected = seq;
+    }
+
+    pub fn good_end(&self) -> u64 {
+        self.good_end
+    }
+
+    /// The digest of all bytes read, which after [`Event::End`] are all there are.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.lines.hasher)
+    }
+
+    pub fn hasher(&self) -> &blake3::Hasher {
+        &self.lines.hasher
+    }
+
+    pub fn next(&mut self) -> Result<Event> {
+        self.lines.consume(std::mem::take(&mut self.current));
+        loop {
+            let at_header = self.lines.offset == 0;
+            match self.lines.peek()? {
+                Piece::Line(length) if at_header => {
+                    let header = Header::decode(self.lines.front(length));
+                    if let Some(header) = header {
+                        self.accept(length);
+                        return Ok(Event::Header(header));
+                    }
+                    self.reject(length, Reason::BadHeader);
+                }
+                Piece::Line(length) => {
+                    let seq = Record::decode(self.lines.front(length)).map(|record| record.seq);
+                    match seq {
+                        Ok(seq) if seq >= self.expected => return Ok(self.record(length, seq)),
+                        Ok(_) => self.reject(length, Reason::OutOfOrder),
+                        Err(_) => self.reject(length, Reason::BadLine),
+                    }
+                }
+                Piece::Scrap(length, _) if at_header => self.reject(length, Reason::BadHeader),
+                Piece::Scrap(length, reason) => self.reject(length, reason),
+                Piece::BadGzip => {
+                    self.lines.bad_gzip = false;
+                    self.reject(0, Reason::BadGzip);
+                }
+                Piece::End => {
+                    return Ok(self.end_run().map_or(Event::End, Event::Damage));
+                }
+            }
+        }
+    }
+
+    /// A good record: what lay before it, and what is missing before it, is reported first; then it is met again.
+    fn record(&mut self, length: usize, seq: u64) -> Event {
+        if let Some(finding) = self.end_run() {
+            return Event::Damage(finding);
+        }
+        if seq > self.expected {
+            let missing = Reason::Gap {
+                from: self.expected,
+                to: seq - 1,
+            };
+            self.expected = seq;
+            return Event::Damage(Finding::new(self.name, self.lines.offset, 0, missing));
+        }
+        self.expected = seq + 1;
+        self.accept(length);
+        Event::Line { seq }
+    }
+
+    fn accept(&mut self, length: usize) {
+        self.current = length;
+        self.good_end = self.lines.offset + length as u64;
+    }
+
+    fn reject(&mut self, length: usize, reason: Reason) {
+        let offset = self.lines.offset;
+        let run = self.run.get_or_insert(Run { offset, reason });
+        // That a compressed file is broken says more than the cut line before the break.
+        if reason == Reason::BadGzip {
+            run.reason = reason;
+        }
+        self.lines.consume(length);
+    }
+
+    fn end_run(&mut self) -> Option<Finding> {
+        let run = self.run.take()?;
+        let bytes = self.lines.offset - run.offset;
+        Some(Finding::new(self.name, run.offset, bytes, run.reason))
+    }
+}
