@@ -145,7 +145,12 @@ impl FromStr for MessageId {
         text.rsplit_once('-')
             .and_then(|(conversation, last)| {
                 let message = number(last, "ms", 2)?;
-                Some(conversation.parse::<ConversationId>().ok()?.message(message))
+                Some(
+                    conversation
+                        .parse::<ConversationId>()
+                        .ok()?
+                        .message(message),
+                )
             })
             .ok_or_else(|| malformed(text, "message", "us01-co12-ms02"))
     }
@@ -158,7 +163,10 @@ impl FromStr for ChunkId {
         text.rsplit_once('-')
             .and_then(|(message, last)| {
                 let seq = number(last, "", 3)?;
-                Some(Self { message: message.parse().ok()?, seq })
+                Some(Self {
+                    message: message.parse().ok()?,
+                    seq,
+                })
             })
             .ok_or_else(|| malformed(text, "chunk", "us01-co12-ms02-001"))
     }
@@ -166,7 +174,9 @@ impl FromStr for ChunkId {
 
 fn malformed(text: &str, kind: &str, example: &str) -> Error {
     let shown: String = text.chars().take(64).collect();
-    Error::invalid(format!("{shown:?} is not a {kind} id; one looks like {example}"))
+    Error::invalid(format!(
+        "{shown:?} is not a {kind} id; one looks like {example}"
+    ))
 }
 
 macro_rules! as_string {
@@ -217,7 +227,14 @@ mod tests {
     #[test]
     fn numbers_are_padded_and_grow_past_their_padding() {
         let message: MessageId = "us01-co12-ms102".parse().unwrap();
-        assert_eq!(message, MessageId { user: 1, conversation: 12, message: 102 });
+        assert_eq!(
+            message,
+            MessageId {
+                user: 1,
+                conversation: 12,
+                message: 102
+            }
+        );
         assert_eq!(message.to_string(), "us01-co12-ms102");
         let chunk: ChunkId = "us01-co12-ms02-1001".parse().unwrap();
         assert_eq!(chunk.to_string(), "us01-co12-ms02-1001");
@@ -226,8 +243,22 @@ mod tests {
     #[test]
     fn every_record_has_exactly_one_spelling() {
         for text in [
-            "us1", "us001", "us00", "US01", "us01 ", "us-1", "us+1", "us", "", "us01-co1", "us01-co012", "us01-ms01",
-            "us01-co01-ms01-01", "us01-co01-ms01-0001", "us9007199254740992", "us01-co01-",
+            "us1",
+            "us001",
+            "us00",
+            "US01",
+            "us01 ",
+            "us-1",
+            "us+1",
+            "us",
+            "",
+            "us01-co1",
+            "us01-co012",
+            "us01-ms01",
+            "us01-co01-ms01-01",
+            "us01-co01-ms01-0001",
+            "us9007199254740992",
+            "us01-co01-",
         ] {
             assert!(text.parse::<UserId>().is_err(), "{text}");
             assert!(text.parse::<ConversationId>().is_err(), "{text}");

@@ -67,7 +67,8 @@ impl Capture {
     /// Reads the columns of our tables, which a migration may have changed.
     pub fn learn_schema(&self, connection: &Connection) -> Result<()> {
         let mut tables = HashMap::new();
-        let mut info = connection.prepare("SELECT name, pk FROM pragma_table_info(?1) ORDER BY cid")?;
+        let mut info =
+            connection.prepare("SELECT name, pk FROM pragma_table_info(?1) ORDER BY cid")?;
         for spec in TABLES {
             let columns = info
                 .query_map([spec.name], |row| {
@@ -79,7 +80,13 @@ impl Capture {
                 })?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             if !columns.is_empty() {
-                tables.insert(spec.name, Table { record: spec.record, columns });
+                tables.insert(
+                    spec.name,
+                    Table {
+                        record: spec.record,
+                        columns,
+                    },
+                );
             }
         }
         self.state().tables = tables;
@@ -94,7 +101,10 @@ impl Capture {
     /// The end of what is captured so far.
     pub fn mark(&self) -> Mark {
         let state = self.state();
-        Mark { rows: state.rows.len(), records: state.records.len() }
+        Mark {
+            rows: state.rows.len(),
+            records: state.records.len(),
+        }
     }
 
     /// Forgets what was captured after `mark`.
@@ -112,7 +122,10 @@ impl Capture {
     pub fn drain<T>(&self, take: impl FnOnce(&[u8], &mut Vec<String>) -> T) -> Result<T> {
         let mut state = self.state();
         if let Some(failure) = state.failure.take() {
-            return Err(Error::new(Code::Internal, "a changed row could not be recorded").caused_by(failure));
+            return Err(
+                Error::new(Code::Internal, "a changed row could not be recorded")
+                    .caused_by(failure),
+            );
         }
         let state = &mut *state;
         let taken = take(&state.rows, &mut state.records);
@@ -134,21 +147,35 @@ impl State {
         let recorded = match case {
             PreUpdateCase::Insert(new) => {
                 let new = |index| new.get_new_column_value(index);
-                put(&mut self.rows, name, table, &new).and_then(|()| note(&mut self.records, table, &new))
+                put(&mut self.rows, name, table, &new)
+                    .and_then(|()| note(&mut self.records, table, &new))
             }
             PreUpdateCase::Delete(old) => {
                 let old = |index| old.get_old_column_value(index);
-                delete(&mut self.rows, name, table, &old).and_then(|()| note(&mut self.records, table, &old))
+                delete(&mut self.rows, name, table, &old)
+                    .and_then(|()| note(&mut self.records, table, &old))
             }
-            PreUpdateCase::Update { old_value_accessor: old, new_value_accessor: new } => {
+            PreUpdateCase::Update {
+                old_value_accessor: old,
+                new_value_accessor: new,
+            } => {
                 let old = |index| old.get_old_column_value(index);
                 let new = |index| new.get_new_column_value(index);
                 key_moved(table, &old, &new)
-                    .and_then(|moved| if moved { delete(&mut self.rows, name, table, &old) } else { Ok(()) })
+                    .and_then(|moved| {
+                        if moved {
+                            delete(&mut self.rows, name, table, &old)
+                        } else {
+                            Ok(())
+                        }
+                    })
                     .and_then(|()| put(&mut self.rows, name, table, &new))
                     .and_then(|()| note(&mut self.records, table, &new))
             }
-            PreUpdateCase::Unknown => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_MISUSE), None)),
+            PreUpdateCase::Unknown => Err(rusqlite::Error::SqliteFailure(
+                ffi::Error::new(ffi::SQLITE_MISUSE),
+                None,
+            )),
         };
         if let Err(error) = recorded {
             self.failure.get_or_insert_with(|| error.to_string());
@@ -162,8 +189,17 @@ fn put(out: &mut Vec<u8>, name: &str, table: &Table, value: Read<'_, '_>) -> rus
     object(out, name, "put", table.columns.iter().zip(0..), value)
 }
 
-fn delete(out: &mut Vec<u8>, name: &str, table: &Table, value: Read<'_, '_>) -> rusqlite::Result<()> {
-    let key = table.columns.iter().zip(0..).filter(|(column, _)| column.in_primary_key);
+fn delete(
+    out: &mut Vec<u8>,
+    name: &str,
+    table: &Table,
+    value: Read<'_, '_>,
+) -> rusqlite::Result<()> {
+    let key = table
+        .columns
+        .iter()
+        .zip(0..)
+        .filter(|(column, _)| column.in_primary_key);
     object(out, name, "del", key, value)
 }
 
@@ -215,8 +251,12 @@ fn key_moved(table: &Table, old: Read<'_, '_>, new: Read<'_, '_>) -> rusqlite::R
 
 /// Notes the record a row belongs to; rows of one record usually come one after another.
 fn note(records: &mut Vec<String>, table: &Table, value: Read<'_, '_>) -> rusqlite::Result<()> {
-    let id = table.record.id(|index| value(i32::try_from(index).ok()?).ok());
-    if let Some(id) = id && records.last() != Some(&id) {
+    let id = table
+        .record
+        .id(|index| value(i32::try_from(index).ok()?).ok());
+    if let Some(id) = id
+        && records.last() != Some(&id)
+    {
         records.push(id);
     }
     Ok(())

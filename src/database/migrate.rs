@@ -92,7 +92,9 @@ impl Step {
             direction,
             checksum: migration.checksum(),
         };
-        let between = MIGRATIONS.iter().filter(|m| m.version > from.min(to) && m.version <= from.max(to));
+        let between = MIGRATIONS
+            .iter()
+            .filter(|m| m.version > from.min(to) && m.version <= from.max(to));
         Ok(if from <= to {
             between.map(|m| step(m, Direction::Up)).collect()
         } else {
@@ -129,12 +131,18 @@ impl Step {
             }
             Direction::Down => {
                 db.execute_batch(migration.down)?;
-                db.execute("DELETE FROM schema_migration WHERE version = ?1", [self.version])?;
+                db.execute(
+                    "DELETE FROM schema_migration WHERE version = ?1",
+                    [self.version],
+                )?;
             }
         }
         let orphan = db.prepare("PRAGMA foreign_key_check")?.exists([])?;
         if orphan {
-            return Err(Error::corrupt(format!("migration {} leaves rows without their parents", self.version)));
+            return Err(Error::corrupt(format!(
+                "migration {} leaves rows without their parents",
+                self.version
+            )));
         }
         Ok(())
     }
@@ -177,7 +185,8 @@ pub fn status(db: &Connection) -> Result<Vec<MigrationStatus>> {
 /// # Errors
 /// `schema_too_new` for a version this build does not know, `unsupported` for a checksum that differs.
 pub fn verified_version(db: &Connection) -> Result<u32> {
-    let mut statement = db.prepare("SELECT version, checksum FROM schema_migration ORDER BY version")?;
+    let mut statement =
+        db.prepare("SELECT version, checksum FROM schema_migration ORDER BY version")?;
     let mut rows = statement.query([])?;
     let mut version = 0;
     while let Some(row) = rows.next()? {
@@ -190,19 +199,26 @@ pub fn verified_version(db: &Connection) -> Result<u32> {
 }
 
 fn find(version: u32) -> Result<&'static Migration> {
-    MIGRATIONS.iter().find(|m| m.version == version).ok_or_else(|| too_new(version))
+    MIGRATIONS
+        .iter()
+        .find(|m| m.version == version)
+        .ok_or_else(|| too_new(version))
 }
 
 fn too_new(version: u32) -> Error {
     Error::new(
         Code::SchemaTooNew,
-        format!("the store has schema version {version}; this package knows up to {LATEST}. Update the package; nothing was changed"),
+        format!(
+            "the store has schema version {version}; this package knows up to {LATEST}. Update the package; nothing was changed"
+        ),
     )
 }
 
 fn changed(version: u32) -> Error {
     Error::new(
         Code::Unsupported,
-        format!("migration {version} is not the one that this store was migrated with; nothing was changed"),
+        format!(
+            "migration {version} is not the one that this store was migrated with; nothing was changed"
+        ),
     )
 }

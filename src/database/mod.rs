@@ -3,8 +3,10 @@
 //! One connection, owned by one [`Database`]: WAL, exclusive locking, `synchronous=NORMAL`, checkpoints only when asked for.
 //! Every setting is read back at every open, because SQLite ignores what it cannot do.
 
+pub mod apply;
 pub mod capture;
 pub mod migrate;
+pub mod orphans;
 pub mod schema;
 pub mod vfs;
 
@@ -82,9 +84,15 @@ impl Database {
         let vfs = Vfs::register(host)?;
         vfs.attach(FILE, main.clone(), SlotKind::Database)?;
         vfs.attach(WAL_FILE, wal, SlotKind::Wal)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags_and_vfs(FILE, flags, vfs.name())?;
-        let mut database = Self { connection, capture: Capture::default(), vfs };
+        let mut database = Self {
+            connection,
+            capture: Capture::default(),
+            vfs,
+        };
         let configured = database.configure(is_new);
         configured.map_err(|error| database.explain(error))?;
         Ok(database)
@@ -97,9 +105,9 @@ impl Database {
         if is_new {
             reserve_checksum_bytes(db)?;
             set(db, "page_size", &PAGE_BYTES.to_string())?;
-            db.execute_batch("PRAGMA auto_vacuum = incremental")?;
-            // The step to WAL is itself a transaction; nothing can be lost from an empty file.
+            // The steps to incremental vacuum and WAL are transactions themselves; an empty file has nothing to roll back.
             set(db, "journal_mode", "memory")?;
+            db.execute_batch("PRAGMA auto_vacuum = incremental")?;
         }
         set(db, "journal_mode", "wal")?;
         for (name, value) in [
@@ -140,14 +148,25 @@ impl Database {
 
     /// The file the database lies in, for copying it as it is after a full [`checkpoint`](Self::checkpoint).
     pub fn file(&self) -> Result<Rc<dyn File>> {
-        self.vfs.file(FILE).ok_or_else(|| Error::new(Code::Internal, "the database file is not attached"))
+        self.vfs
+            .file(FILE)
+            .ok_or_else(|| Error::new(Code::Internal, "the database file is not attached"))
     }
 
     /// Where the database stands; none before its first commit.
     pub fn position(&self) -> Result<Option<Position>> {
-        let mut statement = self.connection.prepare_cached("SELECT store, seq FROM journal_state")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT store, seq FROM journal_state")?;
         let mut rows = statement.query([])?;
-        rows.next()?.map(|row| Ok(Position { store: row.get(0)?, seq: row.get(1)? })).transpose()
+        rows.next()?
+            .map(|row| {
+                Ok(Position {
+                    store: row.get(0)?,
+                    seq: row.get(1)?,
+                })
+            })
+            .transpose()
     }
 
     /// Whether a transaction is open. SQLite ends one by itself after some failures.
@@ -160,21 +179,19 @@ impl Database {
         self.run("BEGIN IMMEDIATE")
     }
 
-    /// Commits, storing the position reached, and gives the gathered writes to the disk without flushing them.
-    ///
-    /// # Errors
-    /// After `quota_exceeded` the commit stands in memory: reads see it, and [`settle`](Self::settle) tries again.
+    /// Commits, storing the position reached. The commit stands in memory until [`settle`](Self::settle).
     pub fn commit(&self, position: &Position) -> Result<()> {
         self.set_position(position)?;
-        self.run("COMMIT")?;
-        self.settle()
+        self.run("COMMIT")
     }
 
     /// Stores the position reached, within the open transaction.
     pub fn set_position(&self, position: &Position) -> Result<()> {
         let sql = "INSERT INTO journal_state (one, store, seq) VALUES (1, ?1, ?2)
                    ON CONFLICT (one) DO UPDATE SET store = excluded.store, seq = excluded.seq";
-        self.connection.prepare_cached(sql)?.execute((&position.store, position.seq))?;
+        self.connection
+            .prepare_cached(sql)?
+            .execute((&position.store, position.seq))?;
         Ok(())
     }
 
@@ -199,9 +216,15 @@ impl Database {
     /// # Errors
     /// The disk's own; the log still holds everything then.
     pub fn checkpoint(&self) -> Result<()> {
-        let checkpoint = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-        });
+        let checkpoint = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+                Ok((
+                    row.get::<_, i64>(0)?,
+                    row.get::<_, i64>(1)?,
+                    row.get::<_, i64>(2)?,
+                ))
+            });
         match checkpoint.map_err(|error| self.explain(error.into()))? {
             (0, log, done) if log == done => self.vfs.take_failure().map_or(Ok(()), Err),
             (busy, log, done) => Err(self.explain(Error::new(
@@ -216,13 +239,21 @@ impl Database {
         let mut statement = self.connection.prepare("PRAGMA quick_check")?;
         let findings = statement.query_map([], |row| row.get::<_, String>(0))?;
         let findings = findings.collect::<rusqlite::Result<Vec<_>>>()?;
-        Ok(findings.into_iter().filter(|finding| finding != "ok").collect())
+        Ok(findings
+            .into_iter()
+            .filter(|finding| finding != "ok")
+            .collect())
     }
 
     /// The disk's own account of a failure where it has one, because SQLite's codes say less.
     pub fn explain(&self, error: Error) -> Error {
         match self.vfs.take_failure() {
-            Some(failure) if matches!(error.code(), Code::Io | Code::QuotaExceeded | Code::Corrupt | Code::Internal) => {
+            Some(failure)
+                if matches!(
+                    error.code(),
+                    Code::Io | Code::QuotaExceeded | Code::Corrupt | Code::Internal
+                ) =>
+            {
                 failure
             }
             _ => error,
@@ -262,7 +293,10 @@ fn expect(db: &Connection, name: &str, value: &str) -> Result<()> {
     if found == value {
         Ok(())
     } else {
-        Err(Error::new(Code::Internal, format!("SQLite keeps {name} at {found} instead of {value}")))
+        Err(Error::new(
+            Code::Internal,
+            format!("SQLite keeps {name} at {found} instead of {value}"),
+        ))
     }
 }
 
@@ -283,7 +317,10 @@ fn reserve_checksum_bytes(db: &Connection) -> Result<()> {
     if code == ffi::SQLITE_OK {
         Ok(())
     } else {
-        Err(Error::new(Code::Internal, format!("SQLite reserves no room for checksums: {code}")))
+        Err(Error::new(
+            Code::Internal,
+            format!("SQLite reserves no room for checksums: {code}"),
+        ))
     }
 }
 
@@ -294,14 +331,21 @@ impl From<rusqlite::Error> for Error {
             rusqlite::Error::QueryReturnedNoRows => (Code::NotFound, "there is no such record"),
             rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
                 Sqlite::DiskFull => (Code::QuotaExceeded, "the disk is full"),
-                Sqlite::DatabaseCorrupt | Sqlite::NotADatabase => (Code::Corrupt, "the database is damaged"),
+                Sqlite::DatabaseCorrupt | Sqlite::NotADatabase => {
+                    (Code::Corrupt, "the database is damaged")
+                }
                 Sqlite::SystemIoFailure | Sqlite::CannotOpen => (Code::Io, "the disk failed"),
                 Sqlite::ConstraintViolation => match failure.extended_code {
-                    ffi::SQLITE_CONSTRAINT_FOREIGNKEY => (Code::NotFound, "a record it refers to does not exist"),
+                    ffi::SQLITE_CONSTRAINT_FOREIGNKEY => {
+                        (Code::NotFound, "a record it refers to does not exist")
+                    }
                     ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY => {
                         (Code::Conflict, "the record exists already")
                     }
-                    _ => (Code::InvalidArgument, "a value is outside what its column allows"),
+                    _ => (
+                        Code::InvalidArgument,
+                        "a value is outside what its column allows",
+                    ),
                 },
                 Sqlite::TooBig => (Code::InvalidArgument, "a value is too large"),
                 _ => (Code::Internal, "SQLite failed"),

@@ -28,14 +28,38 @@ pub enum RecordKey {
 
 /// All recorded tables.
 pub const TABLES: &[TableSpec] = &[
-    TableSpec { name: "counter", record: RecordKey::None },
-    TableSpec { name: "request", record: RecordKey::None },
-    TableSpec { name: "user", record: RecordKey::User },
-    TableSpec { name: "conversation", record: RecordKey::Conversation },
-    TableSpec { name: "participant", record: RecordKey::Conversation },
-    TableSpec { name: "message", record: RecordKey::Message },
-    TableSpec { name: "part", record: RecordKey::Message },
-    TableSpec { name: "chunk", record: RecordKey::Message },
+    TableSpec {
+        name: "counter",
+        record: RecordKey::None,
+    },
+    TableSpec {
+        name: "request",
+        record: RecordKey::None,
+    },
+    TableSpec {
+        name: "user",
+        record: RecordKey::User,
+    },
+    TableSpec {
+        name: "conversation",
+        record: RecordKey::Conversation,
+    },
+    TableSpec {
+        name: "participant",
+        record: RecordKey::Conversation,
+    },
+    TableSpec {
+        name: "message",
+        record: RecordKey::Message,
+    },
+    TableSpec {
+        name: "part",
+        record: RecordKey::Message,
+    },
+    TableSpec {
+        name: "chunk",
+        record: RecordKey::Message,
+    },
 ];
 
 impl RecordKey {

@@ -105,7 +105,9 @@ impl Vfs {
         // process, so no other registration competes for it. Only the connections of this `Vfs` use it, all on this
         // thread, and they are closed before it is unregistered.
         let registration = unsafe { register_vfs::<Io, Callbacks>(&name, files.clone(), false) }
-            .map_err(|error| Error::new(Code::Internal, "SQLite refused the VFS").caused_by(error))?;
+            .map_err(|error| {
+                Error::new(Code::Internal, "SQLite refused the VFS").caused_by(error)
+            })?;
         Ok(Self {
             name,
             files,
@@ -127,7 +129,10 @@ impl Vfs {
             gather: RefCell::default(),
             wal_pages: RefCell::default(),
         };
-        self.files.slots.borrow_mut().insert(name.to_owned(), Rc::new(slot));
+        self.files
+            .slots
+            .borrow_mut()
+            .insert(name.to_owned(), Rc::new(slot));
         Ok(())
     }
 
@@ -142,7 +147,11 @@ impl Vfs {
     /// # Errors
     /// The disk's own; what could not be written keeps waiting and stays readable.
     pub fn settle(&self) -> Result<()> {
-        self.files.slots.borrow().values().try_for_each(|slot| slot.spill())
+        self.files
+            .slots
+            .borrow()
+            .values()
+            .try_for_each(|slot| slot.spill())
     }
 
     /// Takes the first failure of the disk, or of a checksum, since the last call.
@@ -152,7 +161,11 @@ impl Vfs {
 
     /// The attached file, for copying it as it lies.
     pub fn file(&self, name: &str) -> Option<Rc<dyn File>> {
-        self.files.slots.borrow().get(name).map(|slot| slot.file.clone())
+        self.files
+            .slots
+            .borrow()
+            .get(name)
+            .map(|slot| slot.file.clone())
     }
 
     /// The length in bytes of an attached file as SQLite sees it.
@@ -176,7 +189,11 @@ impl Drop for Vfs {
 impl Slot {
     fn size(&self) -> Result<u64> {
         let gather = self.gather.borrow();
-        let waiting = if gather.bytes.is_empty() { 0 } else { gather.end() };
+        let waiting = if gather.bytes.is_empty() {
+            0
+        } else {
+            gather.end()
+        };
         Ok(self.file.size()?.max(waiting))
     }
 
@@ -187,12 +204,17 @@ impl Slot {
         let from = offset.max(gather.start);
         let to = wanted_end.min(gather.end());
         if from < to {
-            let (target, source) = (range(from - offset, to - offset), range(from - gather.start, to - gather.start));
+            let (target, source) = (
+                range(from - offset, to - offset),
+                range(from - gather.start, to - gather.start),
+            );
             // A gap between the end of the file and what waits reads as zeros.
             if let Some(gap) = buf.get_mut(read..target.start) {
                 gap.fill(0);
             }
-            if let (Some(target), Some(source)) = (buf.get_mut(target.clone()), gather.bytes.get(source)) {
+            if let (Some(target), Some(source)) =
+                (buf.get_mut(target.clone()), gather.bytes.get(source))
+            {
                 target.copy_from_slice(source);
             }
             read = read.max(target.end);
@@ -212,7 +234,10 @@ impl Slot {
         if gather.bytes.is_empty() {
             gather.start = offset;
         }
-        let at = range(offset - gather.start, offset - gather.start + bytes.len() as u64);
+        let at = range(
+            offset - gather.start,
+            offset - gather.start + bytes.len() as u64,
+        );
         if gather.bytes.len() < at.end {
             gather.bytes.resize(at.end, 0);
         }
@@ -240,7 +265,9 @@ impl Slot {
                 }
             }
             SlotKind::Wal if is_page(page.len()) => {
-                self.wal_pages.borrow_mut().insert(offset, crc32fast::hash(page));
+                self.wal_pages
+                    .borrow_mut()
+                    .insert(offset, crc32fast::hash(page));
             }
             _ => {}
         }
@@ -259,7 +286,9 @@ impl Slot {
 
     fn truncate(&self, size: u64) -> Result<()> {
         self.spill()?;
-        self.wal_pages.borrow_mut().retain(|&offset, _| offset < size);
+        self.wal_pages
+            .borrow_mut()
+            .retain(|&offset, _| offset < size);
         self.file.truncate(size)
     }
 
@@ -273,22 +302,18 @@ impl Slot {
 
     /// Checks a page that was read. Only whole pages can be checked; SQLite reads little else.
     fn check(&self, page: &[u8], offset: u64) -> Result<()> {
-        let sound = match self.kind {
+        match self.kind {
             SlotKind::Database if is_page(page.len()) && offset % page.len() as u64 == 0 => {
-                page_checksum(page) == page.last_chunk().copied()
+                check_page(page, offset)
             }
             SlotKind::Wal if is_page(page.len()) => {
                 let known = self.wal_pages.borrow().get(&offset).copied();
-                known.is_none_or(|checksum| checksum == crc32fast::hash(page))
+                match known {
+                    Some(checksum) if checksum != crc32fast::hash(page) => Err(bad_page(offset)),
+                    _ => Ok(()),
+                }
             }
-            _ => true,
-        };
-        if sound {
-            Ok(())
-        } else {
-            Err(Error::corrupt(format!(
-                "the page at byte {offset} of the database fails its checksum"
-            )))
+            _ => Ok(()),
         }
     }
 }
@@ -302,13 +327,43 @@ fn is_page(length: usize) -> bool {
     (512..=65_536).contains(&length) && length.is_power_of_two()
 }
 
+/// Checks whole pages as they lie in a database file, the first of them at byte `offset`.
+///
+/// # Errors
+/// `corrupt` naming the first page that fails.
+pub fn check_pages(bytes: &[u8], page_bytes: u32, offset: u64) -> Result<()> {
+    let pages = bytes.chunks(usize::try_from(page_bytes).unwrap_or(usize::MAX));
+    for (page, number) in pages.zip(0..) {
+        check_page(page, offset + number * u64::from(page_bytes))?;
+    }
+    Ok(())
+}
+
+fn check_page(page: &[u8], offset: u64) -> Result<()> {
+    if page_checksum(page) == page.last_chunk().copied() {
+        Ok(())
+    } else {
+        Err(bad_page(offset))
+    }
+}
+
+fn bad_page(offset: u64) -> Error {
+    Error::corrupt(format!(
+        "the page at byte {offset} of the database fails its checksum"
+    ))
+}
+
 /// The checksum of a page without its last eight bytes, as SQLite's `cksumvfs` computes it.
 fn page_checksum(page: &[u8]) -> Option<[u8; CHECKSUM_BYTES]> {
     let body = page.get(..page.len().checked_sub(CHECKSUM_BYTES)?)?;
     let (mut s1, mut s2) = (0u32, 0u32);
     for [a, b, c, d, e, f, g, h] in body.as_chunks::<8>().0 {
-        s1 = s1.wrapping_add(u32::from_le_bytes([*a, *b, *c, *d])).wrapping_add(s2);
-        s2 = s2.wrapping_add(u32::from_le_bytes([*e, *f, *g, *h])).wrapping_add(s1);
+        s1 = s1
+            .wrapping_add(u32::from_le_bytes([*a, *b, *c, *d]))
+            .wrapping_add(s2);
+        s2 = s2
+            .wrapping_add(u32::from_le_bytes([*e, *f, *g, *h]))
+            .wrapping_add(s1);
     }
     let mut checksum = [0; CHECKSUM_BYTES];
     let (first, second) = checksum.split_at_mut(4);
@@ -335,7 +390,10 @@ pub struct Attached {
 impl Attached {
     fn writable(&self) -> VfsResult<()> {
         if self.read_only {
-            return Err(VfsError::new(VfsErrorCode::ReadOnly, "the file was opened read-only".into()));
+            return Err(VfsError::new(
+                VfsErrorCode::ReadOnly,
+                "the file was opened read-only".into(),
+            ));
         }
         Ok(())
     }
@@ -489,7 +547,11 @@ impl VfsStore for Namespace {
     }
 
     fn access(files: &Rc<Files>, name: &str, _mode: AccessMode) -> VfsResult<bool> {
-        Ok(files.slots.borrow().get(name).is_some_and(|slot| slot.exists.get()))
+        Ok(files
+            .slots
+            .borrow()
+            .get(name)
+            .is_some_and(|slot| slot.exists.get()))
     }
 
     fn full_pathname(_files: &Rc<Files>, name: &str) -> VfsResult<String> {
@@ -499,9 +561,14 @@ impl VfsStore for Namespace {
     fn delete_file(files: &Rc<Files>, name: &str, sync_dir: bool) -> VfsResult<()> {
         let slot = files.slots.borrow().get(name).cloned();
         let Some(slot) = slot.filter(|slot| slot.exists.get()) else {
-            return Err(VfsError::new(VfsErrorCode::IoDeleteNoEntry, format!("{name}: does not exist").into()));
+            return Err(VfsError::new(
+                VfsErrorCode::IoDeleteNoEntry,
+                format!("{name}: does not exist").into(),
+            ));
         };
-        let deleted = slot.discard().and_then(|()| if sync_dir { slot.file.flush() } else { Ok(()) });
+        let deleted = slot
+            .discard()
+            .and_then(|()| if sync_dir { slot.file.flush() } else { Ok(()) });
         deleted.map_err(|error| files.fail(error, VfsErrorCode::IoDelete))
     }
 }
@@ -553,12 +620,18 @@ pub async fn conformance(disk: &dyn crate::disk::Disk, host: Rc<dyn Host>) -> Re
     ];
     let vfs = Vfs::register(host)?;
     for (number, name) in NAMES.into_iter().enumerate() {
-        let file = disk.open(&format!("conformance-{number}"), crate::disk::OpenMode::CreateNew).await?;
+        let file = disk
+            .open(
+                &format!("conformance-{number}"),
+                crate::disk::OpenMode::CreateNew,
+            )
+            .await?;
         vfs.attach(name, file, SlotKind::Plain)?;
     }
     let data = rsqlite_vfs::VfsAppData::new(vfs.files.clone());
-    let outcome = rsqlite_vfs::test_suite::test_vfs_store::<Namespace>(data)
-        .map_err(|error| Error::new(Code::Internal, "the VFS breaks its contract").caused_by(error));
+    let outcome = rsqlite_vfs::test_suite::test_vfs_store::<Namespace>(data).map_err(|error| {
+        Error::new(Code::Internal, "the VFS breaks its contract").caused_by(error)
+    });
     vfs.files.slots.borrow_mut().clear();
     for number in 0..NAMES.len() {
         disk.remove(&format!("conformance-{number}")).await?;

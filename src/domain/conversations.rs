@@ -200,20 +200,30 @@ pub struct ParticipantRef {
     pub id: String,
 }
 
-const COLUMNS: &str =
-    "user, conversation, uuid, title, status, metadata, leaf, version, created_at, updated_at, deleted_at";
+const COLUMNS: &str = "user, conversation, uuid, title, status, metadata, leaf, version, created_at, updated_at, deleted_at";
 
 fn read(row: &rusqlite::Row<'_>) -> Result<Conversation> {
-    let id = ConversationId { user: row.get(0)?, conversation: row.get(1)? };
+    let id = ConversationId {
+        user: row.get(0)?,
+        conversation: row.get(1)?,
+    };
     let leaf: Option<i64> = row.get(6)?;
-    let archived = row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)? == ConversationStatus::Archived.as_str();
+    let archived = row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?
+        == ConversationStatus::Archived.as_str();
     Ok(Conversation {
         id,
         user_id: id.owner(),
         uuid: row.get(2)?,
         title: row.get(3)?,
-        status: if archived { ConversationStatus::Archived } else { ConversationStatus::Active },
-        metadata: from_json("metadata", row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?)?,
+        status: if archived {
+            ConversationStatus::Archived
+        } else {
+            ConversationStatus::Active
+        },
+        metadata: from_json(
+            "metadata",
+            row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?,
+        )?,
         leaf_id: leaf.map(|message| id.message(message)),
         version: row.get(7)?,
         created_at: row.get(8)?,
@@ -232,8 +242,13 @@ pub fn create(tx: &Tx<'_>, new: &NewConversation) -> Result<Conversation> {
         "UPDATE user SET next_conversation = next_conversation + 1 WHERE user = ?1 RETURNING next_conversation - 1, name",
     )?;
     let mut rows = allocate.query([owner.user])?;
-    let row = rows.next()?.ok_or_else(|| Error::not_found("user", owner))?;
-    let id = ConversationId { user: owner.user, conversation: row.get(0)? };
+    let row = rows
+        .next()?
+        .ok_or_else(|| Error::not_found("user", owner))?;
+    let id = ConversationId {
+        user: owner.user,
+        conversation: row.get(0)?,
+    };
     let owner_name: String = row.get(1)?;
     // Stepping to the end resets the statement, without which the change would stay pending.
     if rows.next()?.is_some() {
@@ -245,7 +260,11 @@ pub fn create(tx: &Tx<'_>, new: &NewConversation) -> Result<Conversation> {
          VALUES (?1, ?2, ?3, ?4, 'active', ?5, 1, 1, ?6, ?6)",
         (id.user, id.conversation, tx.uuid(), title, metadata, tx.now_ms()),
     )?;
-    let creator = NewParticipant { id: owner.to_string(), kind: ParticipantKind::User, name: Some(owner_name) };
+    let creator = NewParticipant {
+        id: owner.to_string(),
+        kind: ParticipantKind::User,
+        name: Some(owner_name),
+    };
     for participant in std::iter::once(&creator).chain(new.participants.iter().flatten()) {
         put_participant(tx, id, participant)?;
     }
@@ -253,7 +272,9 @@ pub fn create(tx: &Tx<'_>, new: &NewConversation) -> Result<Conversation> {
 }
 
 fn owner(view: &View<'_>, named: Option<UserId>) -> Result<UserId> {
-    let owner = named.or(view.scope()).ok_or_else(|| Error::invalid("no user is named"))?;
+    let owner = named
+        .or(view.scope())
+        .ok_or_else(|| Error::invalid("no user is named"))?;
     view.admit(owner)?;
     Ok(owner)
 }
@@ -264,7 +285,8 @@ pub fn get(view: &View<'_>, id: ConversationId) -> Result<Conversation> {
     let sql = format!("SELECT {COLUMNS} FROM conversation WHERE user = ?1 AND conversation = ?2");
     let mut statement = view.prepare(&sql)?;
     let mut rows = statement.query((id.user, id.conversation))?;
-    rows.next()?.map_or_else(|| Err(Error::not_found("conversation", id)), read)
+    rows.next()?
+        .map_or_else(|| Err(Error::not_found("conversation", id)), read)
 }
 
 /// Lists a user's conversations by time, newest first unless asked otherwise.
@@ -313,7 +335,11 @@ pub fn list(view: &View<'_>, query: &ConversationList) -> Result<Page<Conversati
         conversations.push(read(row)?);
     }
     Ok(page::cut(conversations, limit, |last| {
-        let at = if by_creation { last.created_at } else { last.updated_at };
+        let at = if by_creation {
+            last.created_at
+        } else {
+            last.updated_at
+        };
         Cursor::encode(&list, &[at, last.id.conversation])
     }))
 }
@@ -325,7 +351,10 @@ pub fn update(tx: &Tx<'_>, change: &ConversationUpdate) -> Result<Conversation> 
     let title = change.title.as_ref().unwrap_or(&current.title);
     check_label("the title", title)?;
     let status = change.status.unwrap_or(current.status);
-    let metadata = to_json("the metadata", change.metadata.as_ref().unwrap_or(&current.metadata))?;
+    let metadata = to_json(
+        "the metadata",
+        change.metadata.as_ref().unwrap_or(&current.metadata),
+    )?;
     tx.execute(
         "UPDATE conversation SET title = ?3, status = ?4, metadata = ?5, version = version + 1, updated_at = ?6
          WHERE user = ?1 AND conversation = ?2",
@@ -370,7 +399,11 @@ pub fn delete(tx: &Tx<'_>, id: ConversationId) -> Result<()> {
 }
 
 /// Adds a participant, or renames one who is there already.
-pub fn add_participant(tx: &Tx<'_>, id: ConversationId, new: &NewParticipant) -> Result<Vec<Participant>> {
+pub fn add_participant(
+    tx: &Tx<'_>,
+    id: ConversationId,
+    new: &NewParticipant,
+) -> Result<Vec<Participant>> {
     get(tx, id)?;
     put_participant(tx, id, new)?;
     participants(tx, id)
@@ -381,10 +414,16 @@ fn put_participant(tx: &Tx<'_>, id: ConversationId, new: &NewParticipant) -> Res
         return Err(Error::invalid("a participant needs an id"));
     }
     check_label("the participant's id", &new.id)?;
-    check_label("the participant's name", new.name.as_deref().unwrap_or_default())?;
+    check_label(
+        "the participant's name",
+        new.name.as_deref().unwrap_or_default(),
+    )?;
     if new.kind == ParticipantKind::User {
         let user: UserId = new.id.parse()?;
-        if !tx.prepare("SELECT 1 FROM user WHERE user = ?1")?.exists([user.user])? {
+        if !tx
+            .prepare("SELECT 1 FROM user WHERE user = ?1")?
+            .exists([user.user])?
+        {
             return Err(Error::not_found("user", user));
         }
     }
@@ -407,7 +446,11 @@ fn put_participant(tx: &Tx<'_>, id: ConversationId, new: &NewParticipant) -> Res
 }
 
 /// Removes a participant. What they wrote stays.
-pub fn remove_participant(tx: &Tx<'_>, id: ConversationId, participant: &str) -> Result<Vec<Participant>> {
+pub fn remove_participant(
+    tx: &Tx<'_>,
+    id: ConversationId,
+    participant: &str,
+) -> Result<Vec<Participant>> {
     tx.admit_conversation(id)?;
     let removed = tx.execute(
         "DELETE FROM participant WHERE user = ?1 AND conversation = ?2 AND participant = ?3",
@@ -432,7 +475,11 @@ pub fn participants(view: &View<'_>, id: ConversationId) -> Result<Vec<Participa
         let is_user = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)? == "user";
         participants.push(Participant {
             id: row.get(0)?,
-            kind: if is_user { ParticipantKind::User } else { ParticipantKind::Agent },
+            kind: if is_user {
+                ParticipantKind::User
+            } else {
+                ParticipantKind::Agent
+            },
             name: row.get(2)?,
             added_at: row.get(3)?,
         });

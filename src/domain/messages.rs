@@ -260,27 +260,43 @@ fn whole_parts(text: Option<&String>, parts: Option<&Vec<Part>>) -> Result<Vec<P
     match (text, parts) {
         (Some(_), Some(_)) => Err(Error::invalid("a message is given text or parts, not both")),
         (None, Some(parts)) => Ok(parts.clone()),
-        (text, None) => Ok(vec![Part::Text { text: text.cloned().unwrap_or_default() }]),
+        (text, None) => Ok(vec![Part::Text {
+            text: text.cloned().unwrap_or_default(),
+        }]),
     }
 }
 
-fn insert(tx: &Tx<'_>, conversation: ConversationId, new: &NewMessage, status: MessageStatus) -> Result<MessageId> {
+fn insert(
+    tx: &Tx<'_>,
+    conversation: ConversationId,
+    new: &NewMessage,
+    status: MessageStatus,
+) -> Result<MessageId> {
     tx.admit_conversation(conversation)?;
     for (what, label) in [("the author", &new.author), ("the model", &new.model)] {
         check_label(what, label.as_deref().unwrap_or_default())?;
     }
     let metadata = to_json("the metadata", &new.metadata.clone().unwrap_or_default())?;
-    let usage = new.usage.as_ref().map(|usage| to_json("the usage", usage)).transpose()?;
+    let usage = new
+        .usage
+        .as_ref()
+        .map(|usage| to_json("the usage", usage))
+        .transpose()?;
     let (number, leaf, deleted): (i64, Option<i64>, bool) = {
         let mut head = tx.prepare(
             "SELECT next_message, leaf, deleted_at IS NOT NULL FROM conversation WHERE user = ?1 AND conversation = ?2",
         )?;
         let mut rows = head.query((conversation.user, conversation.conversation))?;
-        let row = rows.next()?.ok_or_else(|| Error::not_found("conversation", conversation))?;
+        let row = rows
+            .next()?
+            .ok_or_else(|| Error::not_found("conversation", conversation))?;
         (row.get(0)?, row.get(1)?, row.get(2)?)
     };
     if deleted {
-        return Err(Error::new(Code::Conflict, format!("conversation {conversation} is deleted; restore it first")));
+        return Err(Error::new(
+            Code::Conflict,
+            format!("conversation {conversation} is deleted; restore it first"),
+        ));
     }
     let parent = match new.parent_id {
         Some(parent) if parent.conversation() != conversation || !exists(tx, parent)? => {
@@ -313,7 +329,12 @@ fn insert(tx: &Tx<'_>, conversation: ConversationId, new: &NewMessage, status: M
 }
 
 /// Moves the end of the active path.
-fn touch(tx: &Tx<'_>, conversation: ConversationId, leaf: Option<i64>, next_message: i64) -> Result<()> {
+fn touch(
+    tx: &Tx<'_>,
+    conversation: ConversationId,
+    leaf: Option<i64>,
+    next_message: i64,
+) -> Result<()> {
     tx.execute(
         "UPDATE conversation SET leaf = ?3, next_message = max(next_message, ?4), version = version + 1, updated_at = ?5
          WHERE user = ?1 AND conversation = ?2",
@@ -323,7 +344,8 @@ fn touch(tx: &Tx<'_>, conversation: ConversationId, leaf: Option<i64>, next_mess
 }
 
 fn exists(view: &View<'_>, id: MessageId) -> Result<bool> {
-    let mut statement = view.prepare("SELECT 1 FROM message WHERE user = ?1 AND conversation = ?2 AND message = ?3")?;
+    let mut statement = view
+        .prepare("SELECT 1 FROM message WHERE user = ?1 AND conversation = ?2 AND message = ?3")?;
     Ok(statement.exists((id.user, id.conversation, id.message))?)
 }
 
@@ -335,9 +357,16 @@ pub fn get(view: &View<'_>, id: MessageId) -> Result<Message> {
          FROM message WHERE user = ?1 AND conversation = ?2 AND message = ?3",
     )?;
     let mut rows = statement.query((id.user, id.conversation, id.message))?;
-    let row = rows.next()?.ok_or_else(|| Error::not_found("message", id))?;
+    let row = rows
+        .next()?
+        .ok_or_else(|| Error::not_found("message", id))?;
     let content = parts::content(view, id)?;
-    let text = |column: usize| -> Result<&str> { Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?) };
+    let text = |column: usize| -> Result<&str> {
+        Ok(row
+            .get_ref(column)?
+            .as_str()
+            .map_err(rusqlite::Error::from)?)
+    };
     let parent: Option<i64> = row.get(1)?;
     let usage: Option<String> = row.get(6)?;
     Ok(Message {
@@ -367,7 +396,10 @@ pub fn list(view: &View<'_>, query: &MessageList) -> Result<Page<Message>> {
     let limit = page::limit(query.limit)?;
     let order = query.order.unwrap_or_default();
     let path = query.path.unwrap_or_default();
-    let list = format!("messages {id} {path:?} {order:?} {:?} {:?}", query.since, query.until);
+    let list = format!(
+        "messages {id} {path:?} {order:?} {:?} {:?}",
+        query.since, query.until
+    );
     let cursor = Cursor::decode::<1>(&list, query.cursor.as_deref())?.map(|[message]| message);
     let leaf = conversations::get(view, id)?.leaf_id;
     let window = query.since.unwrap_or(i64::MIN)..query.until.unwrap_or(i64::MAX);
@@ -378,15 +410,30 @@ pub fn list(view: &View<'_>, query: &MessageList) -> Result<Page<Message>> {
             path_numbers(view, id, start, cursor, &window, limit + 1)?
         }
         (MessagePath::Active, Order::Oldest) => {
-            let all = path_numbers(view, id, leaf.map(|leaf| leaf.message), None, &window, usize::MAX)?;
+            let all = path_numbers(
+                view,
+                id,
+                leaf.map(|leaf| leaf.message),
+                None,
+                &window,
+                usize::MAX,
+            )?;
             let oldest_first = all.into_iter().rev();
-            let after = oldest_first.skip_while(|&number| cursor.is_some_and(|cursor| number <= cursor));
+            let after =
+                oldest_first.skip_while(|&number| cursor.is_some_and(|cursor| number <= cursor));
             after.take(limit + 1).collect()
         }
     };
     let page = page::cut(numbers, limit, |last| Cursor::encode(&list, &[*last]));
-    let items = page.items.into_iter().map(|number| get(view, id.message(number))).collect::<Result<_>>()?;
-    Ok(Page { items, next_cursor: page.next_cursor })
+    let items = page
+        .items
+        .into_iter()
+        .map(|number| get(view, id.message(number)))
+        .collect::<Result<_>>()?;
+    Ok(Page {
+        items,
+        next_cursor: page.next_cursor,
+    })
 }
 
 /// Numbers on the path from `start` to its root, newest first, without `except`. Parents are older than their children,
@@ -405,8 +452,10 @@ fn path_numbers(
     let mut numbers = Vec::new();
     let mut next = start;
     while let Some(number) = next {
-        let (parent, at): (Option<i64>, i64) =
-            statement.query_row((id.user, id.conversation, number), |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (parent, at): (Option<i64>, i64) = statement
+            .query_row((id.user, id.conversation, number), |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
         if Some(number) != except && window.contains(&at) {
             numbers.push(number);
         }
@@ -414,7 +463,10 @@ fn path_numbers(
             break;
         }
         if parent.is_some_and(|parent| parent >= number) {
-            return Err(Error::corrupt(format!("message {} precedes its parent", id.message(number))));
+            return Err(Error::corrupt(format!(
+                "message {} precedes its parent",
+                id.message(number)
+            )));
         }
         next = parent;
     }
@@ -439,7 +491,14 @@ fn all_numbers(
          ORDER BY message {direction} LIMIT ?6"
     ))?;
     let numbers = statement.query_map(
-        (id.user, id.conversation, cursor.unwrap_or(start), window.start, window.end, count),
+        (
+            id.user,
+            id.conversation,
+            cursor.unwrap_or(start),
+            window.start,
+            window.end,
+            count,
+        ),
         |row| row.get(0),
     )?;
     Ok(numbers.collect::<rusqlite::Result<_>>()?)
@@ -465,14 +524,20 @@ pub fn edit(tx: &Tx<'_>, edit: &MessageEdit) -> Result<Message> {
     let conversation = original.conversation_id;
     // The copy's parent is the original's, which may be none: the end of the path must be there before it is appended.
     let next = next_message(tx, conversation)?;
-    touch(tx, conversation, original.parent_id.map(|parent| parent.message), next)?;
+    touch(
+        tx,
+        conversation,
+        original.parent_id.map(|parent| parent.message),
+        next,
+    )?;
     let id = insert(tx, conversation, &copy, MessageStatus::Complete)?;
     parts::insert(tx, id, &parts)?;
     get(tx, id)
 }
 
 fn next_message(view: &View<'_>, id: ConversationId) -> Result<i64> {
-    let mut statement = view.prepare("SELECT next_message FROM conversation WHERE user = ?1 AND conversation = ?2")?;
+    let mut statement = view
+        .prepare("SELECT next_message FROM conversation WHERE user = ?1 AND conversation = ?2")?;
     Ok(statement.query_row((id.user, id.conversation), |row| row.get(0))?)
 }
 
@@ -486,9 +551,9 @@ pub fn switch_branch(tx: &Tx<'_>, id: MessageId) -> Result<conversations::Conver
         "SELECT max(message) FROM message WHERE user = ?1 AND conversation = ?2 AND parent = ?3",
     )?;
     let mut leaf = id.message;
-    while let Some(child) =
-        newest_child.query_row((id.user, id.conversation, leaf), |row| row.get::<_, Option<i64>>(0))?
-    {
+    while let Some(child) = newest_child.query_row((id.user, id.conversation, leaf), |row| {
+        row.get::<_, Option<i64>>(0)
+    })? {
         leaf = child;
     }
     touch(tx, id.conversation(), Some(leaf), 1)?;
@@ -512,9 +577,18 @@ pub fn siblings(view: &View<'_>, id: MessageId) -> Result<Siblings> {
     }
     let oldest = numbers.first().copied().unwrap_or_default();
     let leaf = conversations::get(view, conversation)?.leaf_id;
-    let active = active_among(view, conversation, leaf.map(|leaf| leaf.message), oldest, &numbers)?;
+    let active = active_among(
+        view,
+        conversation,
+        leaf.map(|leaf| leaf.message),
+        oldest,
+        &numbers,
+    )?;
     Ok(Siblings {
-        ids: numbers.into_iter().map(|number| conversation.message(number)).collect(),
+        ids: numbers
+            .into_iter()
+            .map(|number| conversation.message(number))
+            .collect(),
         active_id: active.map(|number| conversation.message(number)),
     })
 }
@@ -527,7 +601,9 @@ fn active_among(
     oldest: i64,
     numbers: &[i64],
 ) -> Result<Option<i64>> {
-    let mut parent = view.prepare("SELECT parent FROM message WHERE user = ?1 AND conversation = ?2 AND message = ?3")?;
+    let mut parent = view.prepare(
+        "SELECT parent FROM message WHERE user = ?1 AND conversation = ?2 AND message = ?3",
+    )?;
     let mut next = leaf;
     while let Some(number) = next.filter(|&number| number >= oldest) {
         if numbers.binary_search(&number).is_ok() {
@@ -546,7 +622,10 @@ pub fn update(tx: &Tx<'_>, change: &MessageUpdate) -> Result<Message> {
     check_label("the model", model.map_or("", String::as_str))?;
     let usage = change.usage.as_ref().or(current.usage.as_ref());
     let usage = usage.map(|usage| to_json("the usage", usage)).transpose()?;
-    let metadata = to_json("the metadata", change.metadata.as_ref().unwrap_or(&current.metadata))?;
+    let metadata = to_json(
+        "the metadata",
+        change.metadata.as_ref().unwrap_or(&current.metadata),
+    )?;
     let id = change.id;
     tx.execute(
         "UPDATE message SET model = ?4, usage = ?5, metadata = ?6, version = version + 1, updated_at = ?7
@@ -557,7 +636,12 @@ pub fn update(tx: &Tx<'_>, change: &MessageUpdate) -> Result<Message> {
 }
 
 /// Ends a streamed message, or takes it up again when `status` is `streaming`.
-pub fn set_status(tx: &Tx<'_>, id: MessageId, status: MessageStatus, usage: Option<&Json>) -> Result<()> {
+pub fn set_status(
+    tx: &Tx<'_>,
+    id: MessageId,
+    status: MessageStatus,
+    usage: Option<&Json>,
+) -> Result<()> {
     let usage = usage.map(|usage| to_json("the usage", usage)).transpose()?;
     let changed = tx.execute(
         "UPDATE message SET status = ?4, usage = coalesce(?5, usage), version = version + 1, updated_at = ?6
@@ -573,10 +657,15 @@ pub fn set_status(tx: &Tx<'_>, id: MessageId, status: MessageStatus, usage: Opti
 /// Marks every message that was still streaming as interrupted, and says which they were.
 pub fn interrupt_all(tx: &Tx<'_>) -> Result<Vec<MessageId>> {
     let streaming = {
-        let mut statement =
-            tx.prepare("SELECT user, conversation, message FROM message WHERE status = 'streaming'")?;
+        let mut statement = tx.prepare(
+            "SELECT user, conversation, message FROM message WHERE status = 'streaming'",
+        )?;
         let ids = statement.query_map([], |row| {
-            Ok(MessageId { user: row.get(0)?, conversation: row.get(1)?, message: row.get(2)? })
+            Ok(MessageId {
+                user: row.get(0)?,
+                conversation: row.get(1)?,
+                message: row.get(2)?,
+            })
         })?;
         ids.collect::<rusqlite::Result<Vec<_>>>()?
     };
@@ -590,10 +679,13 @@ pub fn interrupt_all(tx: &Tx<'_>) -> Result<Vec<MessageId>> {
 pub fn delete(tx: &Tx<'_>, id: MessageId) -> Result<()> {
     tx.admit_message(id)?;
     let parent: Option<i64> = {
-        let mut statement =
-            tx.prepare("SELECT parent FROM message WHERE user = ?1 AND conversation = ?2 AND message = ?3")?;
+        let mut statement = tx.prepare(
+            "SELECT parent FROM message WHERE user = ?1 AND conversation = ?2 AND message = ?3",
+        )?;
         let mut rows = statement.query((id.user, id.conversation, id.message))?;
-        let row = rows.next()?.ok_or_else(|| Error::not_found("message", id))?;
+        let row = rows
+            .next()?
+            .ok_or_else(|| Error::not_found("message", id))?;
         row.get(0)?
     };
     tx.execute(
@@ -611,7 +703,11 @@ pub fn delete(tx: &Tx<'_>, id: MessageId) -> Result<()> {
         Some(leaf) => exists(tx, leaf)?,
         None => true,
     };
-    let leaf = if leaf_survives { leaf.map(|leaf| leaf.message) } else { parent };
+    let leaf = if leaf_survives {
+        leaf.map(|leaf| leaf.message)
+    } else {
+        parent
+    };
     touch(tx, conversation, leaf, 1)
 }
 
@@ -625,5 +721,7 @@ pub fn chunks(view: &View<'_>, query: &ChunkList) -> Result<Page<Chunk>> {
     let list = format!("chunks {}", query.id);
     let [after] = Cursor::decode(&list, query.cursor.as_deref())?.unwrap_or([0]);
     let chunks = parts::chunks(view, query.id, after, limit + 1)?;
-    Ok(page::cut(chunks, limit, |last| Cursor::encode(&list, &[last.seq])))
+    Ok(page::cut(chunks, limit, |last| {
+        Cursor::encode(&list, &[last.seq])
+    }))
 }

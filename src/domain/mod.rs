@@ -36,7 +36,9 @@ const MAX_METADATA_BYTES: usize = 1 << 20;
 
 fn check_label(what: &str, label: &str) -> Result<()> {
     if label.len() > MAX_LABEL_BYTES {
-        return Err(Error::invalid(format!("{what} is longer than {MAX_LABEL_BYTES} bytes")));
+        return Err(Error::invalid(format!(
+            "{what} is longer than {MAX_LABEL_BYTES} bytes"
+        )));
     }
     Ok(())
 }
@@ -45,13 +47,16 @@ fn to_json(what: &str, value: &impl serde::Serialize) -> Result<String> {
     let json = serde_json::to_string(value)
         .map_err(|error| Error::invalid(format!("{what} is not JSON")).caused_by(error))?;
     if json.len() > MAX_METADATA_BYTES {
-        return Err(Error::invalid(format!("{what} is larger than {MAX_METADATA_BYTES} bytes of JSON")));
+        return Err(Error::invalid(format!(
+            "{what} is larger than {MAX_METADATA_BYTES} bytes of JSON"
+        )));
     }
     Ok(json)
 }
 
 fn from_json<T: serde::de::DeserializeOwned>(what: &str, json: &str) -> Result<T> {
-    serde_json::from_str(json).map_err(|error| Error::corrupt(format!("a stored {what} is not JSON")).caused_by(error))
+    serde_json::from_str(json)
+        .map_err(|error| Error::corrupt(format!("a stored {what} is not JSON")).caused_by(error))
 }
 
 /// Refuses an update made from a version that is no longer the current one.

@@ -40,7 +40,9 @@ pub fn limit(limit: Option<i64>) -> Result<usize> {
     if (1..=i64::from(MAX_LIMIT)).contains(&limit) {
         usize::try_from(limit).map_err(|_| Error::invalid("the limit is out of range"))
     } else {
-        Err(Error::invalid(format!("a limit is 1 to {MAX_LIMIT}, not {limit}")))
+        Err(Error::invalid(format!(
+            "a limit is 1 to {MAX_LIMIT}, not {limit}"
+        )))
     }
 }
 
@@ -55,7 +57,11 @@ impl Cursor {
     /// The cursor behind an item whose sort key is `key`, in the list called `list`.
     #[must_use]
     pub fn encode(list: &str, key: &[i64]) -> String {
-        let numbers = key.iter().map(ToString::to_string).collect::<Vec<_>>().join(".");
+        let numbers = key
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(".");
         let check = checksum(list, &numbers);
         format!("{numbers}.{check:08x}")
     }
@@ -71,11 +77,15 @@ impl Cursor {
         let parse = || {
             let (numbers, check) = cursor.rsplit_once('.')?;
             let sound = check == format!("{:08x}", checksum(list, numbers));
-            let key = numbers.split('.').map(|n| n.parse().ok()).collect::<Option<Vec<i64>>>()?;
+            let key = numbers
+                .split('.')
+                .map(|n| n.parse().ok())
+                .collect::<Option<Vec<i64>>>()?;
             if sound { key.try_into().ok() } else { None }
         };
         let key: Option<[i64; N]> = parse();
-        key.map(Some).ok_or_else(|| Error::invalid("the cursor is not one that this list gave"))
+        key.map(Some)
+            .ok_or_else(|| Error::invalid("the cursor is not one that this list gave"))
     }
 }
 
@@ -102,9 +112,20 @@ mod tests {
     #[test]
     fn a_cursor_comes_back_only_to_its_own_list() {
         let cursor = Cursor::encode("conversations", &[5, -7]);
-        assert_eq!(Cursor::decode::<2>("conversations", Some(&cursor)).unwrap(), Some([5, -7]));
-        for (list, forged) in [("messages", cursor.as_str()), ("conversations", "5.-7.00000000"), ("conversations", ""), ("conversations", "💥")] {
-            assert!(Cursor::decode::<2>(list, Some(forged)).is_err(), "{list} {forged}");
+        assert_eq!(
+            Cursor::decode::<2>("conversations", Some(&cursor)).unwrap(),
+            Some([5, -7])
+        );
+        for (list, forged) in [
+            ("messages", cursor.as_str()),
+            ("conversations", "5.-7.00000000"),
+            ("conversations", ""),
+            ("conversations", "💥"),
+        ] {
+            assert!(
+                Cursor::decode::<2>(list, Some(forged)).is_err(),
+                "{list} {forged}"
+            );
         }
         assert!(Cursor::decode::<1>("conversations", Some(&cursor)).is_err());
     }

@@ -23,7 +23,12 @@ pub const GAP_MARK: char = '\u{FFFD}';
 /// A piece of a message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
-#[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "type",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum Part {
     /// What the author says.
     Text {
@@ -151,12 +156,17 @@ pub struct Content {
 pub fn insert(tx: &Tx<'_>, id: MessageId, parts: &[Part]) -> Result<()> {
     let bytes: usize = parts.iter().filter_map(Part::text).map(String::len).sum();
     if bytes > MAX_TEXT_BYTES {
-        return Err(Error::invalid(format!("a message holds at most {MAX_TEXT_BYTES} bytes of text, not {bytes}")));
+        return Err(Error::invalid(format!(
+            "a message holds at most {MAX_TEXT_BYTES} bytes of text, not {bytes}"
+        )));
     }
     let mut seq = 1;
     for (part, number) in parts.iter().zip(0..) {
         add_part(tx, id, number, part)?;
-        for piece in pieces(part.text().map_or("", String::as_str), WHOLE_TEXT_CHUNK_BYTES) {
+        for piece in pieces(
+            part.text().map_or("", String::as_str),
+            WHOLE_TEXT_CHUNK_BYTES,
+        ) {
             let chunk = ChunkId { message: id, seq };
             put_chunk(tx, chunk, number, piece, tokens::estimate(piece))?;
             seq += 1;
@@ -167,7 +177,11 @@ pub fn insert(tx: &Tx<'_>, id: MessageId, parts: &[Part]) -> Result<()> {
 
 /// Adds one part without its text.
 pub fn add_part(tx: &Tx<'_>, id: MessageId, number: i64, part: &Part) -> Result<()> {
-    let data = if part.text().is_some() { None } else { Some(to_json("a part", part)?) };
+    let data = if part.text().is_some() {
+        None
+    } else {
+        Some(to_json("a part", part)?)
+    };
     insert_part(tx, id, number, part.kind(), data)
 }
 
@@ -176,7 +190,13 @@ pub fn add_text_part(tx: &Tx<'_>, id: MessageId, number: i64, kind: TextKind) ->
     insert_part(tx, id, number, kind.as_str(), None)
 }
 
-fn insert_part(tx: &Tx<'_>, id: MessageId, number: i64, kind: &str, data: Option<String>) -> Result<()> {
+fn insert_part(
+    tx: &Tx<'_>,
+    id: MessageId,
+    number: i64,
+    kind: &str,
+    data: Option<String>,
+) -> Result<()> {
     tx.execute(
         "INSERT INTO part (user, conversation, message, part, kind, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         (id.user, id.conversation, id.message, number, kind, data),
@@ -215,11 +235,20 @@ pub fn content(view: &View<'_>, id: MessageId) -> Result<Content> {
     let mut rows = statement.query((id.user, id.conversation, id.message))?;
     while let Some(row) = rows.next()? {
         numbers.push(row.get::<_, i64>(0)?);
-        content.parts.push(match row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)? {
-            "text" => Part::Text { text: String::new() },
-            "reasoning" => Part::Reasoning { text: String::new() },
-            _ => from_json("part", row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?,
-        });
+        content.parts.push(
+            match row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)? {
+                "text" => Part::Text {
+                    text: String::new(),
+                },
+                "reasoning" => Part::Reasoning {
+                    text: String::new(),
+                },
+                _ => from_json(
+                    "part",
+                    row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?,
+                )?,
+            },
+        );
     }
     drop(rows);
 
@@ -237,9 +266,14 @@ pub fn content(view: &View<'_>, id: MessageId) -> Result<Content> {
             content.truncated = true;
             break;
         }
-        let place = numbers.binary_search(&part).ok().and_then(|index| content.parts.get_mut(index));
+        let place = numbers
+            .binary_search(&part)
+            .ok()
+            .and_then(|index| content.parts.get_mut(index));
         let Some(Part::Text { text } | Part::Reasoning { text }) = place else {
-            return Err(Error::corrupt(format!("chunk {seq} of {id} belongs to no text")));
+            return Err(Error::corrupt(format!(
+                "chunk {seq} of {id} belongs to no text"
+            )));
         };
         for missing in expected..seq {
             content.gaps.push(missing);
@@ -268,12 +302,17 @@ pub fn chunks(view: &View<'_>, id: MessageId, after: i64, limit: usize) -> Resul
     let mut chunks = Vec::new();
     while let Some(row) = rows.next()? {
         let seq = row.get(0)?;
-        let reasoning = row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)? == TextKind::Reasoning.as_str();
+        let reasoning = row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?
+            == TextKind::Reasoning.as_str();
         chunks.push(Chunk {
             id: ChunkId { message: id, seq },
             seq,
             part: row.get(1)?,
-            kind: if reasoning { TextKind::Reasoning } else { TextKind::Text },
+            kind: if reasoning {
+                TextKind::Reasoning
+            } else {
+                TextKind::Text
+            },
             text: row.get(2)?,
             tokens: row.get(3)?,
             at: row.get(4)?,

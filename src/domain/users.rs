@@ -81,7 +81,10 @@ fn read(row: &rusqlite::Row<'_>) -> Result<User> {
         id: UserId { user: row.get(0)? },
         uuid: row.get(1)?,
         name: row.get(2)?,
-        metadata: from_json("metadata", row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?,
+        metadata: from_json(
+            "metadata",
+            row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?,
+        )?,
         version: row.get(4)?,
         created_at: row.get(5)?,
         updated_at: row.get(6)?,
@@ -95,10 +98,12 @@ pub fn create(tx: &Tx<'_>, new: &NewUser) -> Result<User> {
     }
     check_label("the name", &new.name)?;
     let metadata = to_json("the metadata", &new.metadata.clone().unwrap_or_default())?;
-    let user: i64 = tx.prepare(
-        "INSERT INTO counter (name, value) VALUES ('user', 1)
+    let user: i64 = tx
+        .prepare(
+            "INSERT INTO counter (name, value) VALUES ('user', 1)
          ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
-    )?.query_row([], |row| row.get(0))?;
+        )?
+        .query_row([], |row| row.get(0))?;
     let now = tx.now_ms();
     tx.execute(
         "INSERT INTO user (user, uuid, name, metadata, next_conversation, version, created_at, updated_at)
@@ -113,7 +118,8 @@ pub fn get(view: &View<'_>, id: UserId) -> Result<User> {
     view.admit(id)?;
     let mut statement = view.prepare(&format!("SELECT {COLUMNS} FROM user WHERE user = ?1"))?;
     let mut rows = statement.query([id.user])?;
-    rows.next()?.map_or_else(|| Err(Error::not_found("user", id)), read)
+    rows.next()?
+        .map_or_else(|| Err(Error::not_found("user", id)), read)
 }
 
 /// Lists users in the order they were created.
@@ -128,7 +134,9 @@ pub fn list(view: &View<'_>, query: &UserList) -> Result<Page<User>> {
     while let Some(row) = rows.next()? {
         users.push(read(row)?);
     }
-    Ok(page::cut(users, limit, |last| Cursor::encode("users", &[last.id.user])))
+    Ok(page::cut(users, limit, |last| {
+        Cursor::encode("users", &[last.id.user])
+    }))
 }
 
 /// Changes a user.
@@ -137,7 +145,10 @@ pub fn update(tx: &Tx<'_>, change: &UserUpdate) -> Result<User> {
     check_version("user", change.version, current.version)?;
     let name = change.name.as_ref().unwrap_or(&current.name);
     check_label("the name", name)?;
-    let metadata = to_json("the metadata", change.metadata.as_ref().unwrap_or(&current.metadata))?;
+    let metadata = to_json(
+        "the metadata",
+        change.metadata.as_ref().unwrap_or(&current.metadata),
+    )?;
     tx.execute(
         "UPDATE user SET name = ?2, metadata = ?3, version = version + 1, updated_at = ?4 WHERE user = ?1",
         (change.id.user, name, metadata, tx.now_ms()),

@@ -209,6 +209,18 @@ impl Journal {
         Ok(())
     }
 
+    /// Whether there is a segment to append to; if not, [`Journal::rotate`] begins one.
+    pub fn is_active(&self) -> bool {
+        self.active.is_some()
+    }
+
+    /// Lets go of every file, so that the journal can be opened again; it refuses everything from here on.
+    pub fn close(&mut self) {
+        self.active = None;
+        self.sealing = None;
+        self.broken = true;
+    }
+
     /// Whether [`Journal::rotate`] should come before the next append: the active segment is full, or there is none.
     pub fn needs_rotation(&self) -> bool {
         self.active

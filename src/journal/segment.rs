@@ -238,6 +238,22 @@ impl Finding {
     }
 }
 
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            segment,
+            offset,
+            bytes,
+            reason,
+            ..
+        } = self;
+        write!(
+            f,
+            "journal/{segment}, {bytes} bytes at {offset}: {reason:?}"
+        )
+    }
+}
+
 /// Opens segments, lending one handle to all who read the same file.
 pub(super) struct Files {
     pub disk: Rc<dyn Disk>,

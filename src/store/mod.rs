@@ -1,5 +1,447 @@
 //! The one door to the state: open, recover, write, read, close.
+//!
+//! A [`Store`] owns the journal and the database of one folder. Requests come in [turns](Turn); what takes long, or must
+//! wait for the browser, happens between turns in [`Store::maintain`]. Nothing in here is shared between threads.
 
+mod audit;
+mod event;
+mod lease;
+mod maintain;
+mod migration;
+mod recover;
+mod snapshot;
 mod transaction;
+mod turn;
 
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::database::{Database, Position};
+use crate::disk::Disk;
+use crate::domain::messages;
+use crate::error::{Code, Error, Result};
+use crate::host::Host;
+use crate::journal::{self, Journal};
+use audit::Audit;
+use lease::Lease;
+
+pub use event::{Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
 pub use transaction::{Tx, View};
+pub use turn::{Caller, Outcome, Turn};
+
+/// When a write is answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// After a flush: it survives power loss.
+    #[default]
+    Strict,
+    /// After the write: it survives the death of the tab, the worker and the browser. A power loss may take the last
+    /// moments, never more, and never the order.
+    Relaxed,
+}
+
+/// How a store behaves. The defaults are what it is tuned and tested with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// When a write is answered.
+    pub durability: Durability,
+    /// Writes per commit of the database.
+    pub batch_writes: u32,
+    /// The longest a write waits for that commit, in milliseconds.
+    pub batch_ms: i64,
+    /// Bytes of a journal segment before the next begins.
+    pub segment_bytes: u64,
+    /// Bytes of write-ahead log before an idle store checkpoints.
+    pub checkpoint_idle_bytes: u64,
+    /// Bytes of write-ahead log before even a busy store checkpoints.
+    pub checkpoint_bytes: u64,
+    /// Bytes of journal since the last snapshot before the next.
+    pub snapshot_bytes: u64,
+    /// Milliseconds since the last snapshot before the next, if anything was written.
+    pub snapshot_ms: i64,
+    /// Milliseconds for which a request's answer is remembered.
+    pub remember_ms: i64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+        Self {
+            durability: Durability::Strict,
+            batch_writes: 1024,
+            batch_ms: 250,
+            segment_bytes: 4 << 20,
+            checkpoint_idle_bytes: 1 << 20,
+            checkpoint_bytes: 16 << 20,
+            snapshot_bytes: 64 << 20,
+            snapshot_ms: DAY_MS,
+            remember_ms: 7 * DAY_MS,
+        }
+    }
+}
+
+/// Whether the state in memory can be trusted.
+enum Condition {
+    Sound,
+    /// It cannot, and why; [`Store::maintain`] recovers.
+    Damaged(Error),
+    Closed,
+}
+
+/// An open store.
+pub struct Store {
+    disk: Rc<dyn Disk>,
+    host: Rc<dyn Host>,
+    options: Options,
+    lease: Lease,
+    journal: Journal,
+    /// None only while a recovery replaces it, or after one failed.
+    database: Option<Database>,
+    schema: u32,
+    condition: Condition,
+    /// When the open batch began; none when no transaction is open.
+    batch_since: Option<i64>,
+    batch_writes: u32,
+    audit: Audit,
+    /// Lines are in the journal that were not flushed.
+    unflushed: bool,
+    /// The last commit has not reached the disk, which was full.
+    unsettled: bool,
+    snapshot: Option<snapshot::Job>,
+    /// The last line that a finished snapshot holds, and when it was made.
+    snapshot_seq: u64,
+    snapshot_at: i64,
+    snapshot_wanted: bool,
+    pruned_at: i64,
+    line_buffer: Vec<u8>,
+    events: Vec<Event>,
+    listening: bool,
+}
+
+impl Store {
+    /// Opens the store of a disk, creating it when there is none, recovering it when it was not closed, and migrating it to
+    /// the schema of this build. Messages that were still streaming become `interrupted`.
+    ///
+    /// # Errors
+    /// `locked` when another owner has it; `schema_too_new` and `unsupported` leave it untouched; `quota_exceeded` and `io`
+    /// are the disk's. Damage is no error: it is dealt with and told as [`Event::Recovery`].
+    pub async fn open(disk: Rc<dyn Disk>, host: Rc<dyn Host>, options: Options) -> Result<Self> {
+        let mut store = Self::open_as_it_is(disk, host, options).await?;
+        store
+            .migrate(crate::database::migrate::LATEST, &mut |_| {})
+            .await?;
+        store.interrupt_streams()?;
+        Ok(store)
+    }
+
+    /// Like [`open`](Self::open), but leaves the schema at the version it has.
+    pub async fn open_as_it_is(
+        disk: Rc<dyn Disk>,
+        host: Rc<dyn Host>,
+        options: Options,
+    ) -> Result<Self> {
+        let started = host.monotonic_us();
+        let lease = Lease::take(&disk, &host).await?;
+        snapshot::tidy(&*disk).await?;
+        let mut recovery =
+            recover::Recoverer::new(&disk, &host, lease.identity, options.segment_bytes);
+        let loaded = recovery.load(None).await?;
+        let report = recovery.report();
+        let now = host.now_ms();
+        let mut store = Self {
+            snapshot_seq: snapshot::list(&*disk).await?.last().copied().unwrap_or(0),
+            disk,
+            host,
+            options,
+            lease,
+            journal: loaded.journal,
+            database: Some(loaded.database),
+            schema: loaded.schema,
+            condition: Condition::Sound,
+            batch_since: None,
+            batch_writes: 0,
+            audit: Audit::default(),
+            unflushed: false,
+            unsettled: false,
+            snapshot: None,
+            snapshot_at: now,
+            snapshot_wanted: loaded.snapshot_wanted,
+            pruned_at: now,
+            line_buffer: Vec::new(),
+            events: Vec::new(),
+            listening: true,
+        };
+        store.report(report).await?;
+        store.log(LogKind::Open, None, 0, loaded.replayed, started);
+        Ok(store)
+    }
+
+    /// Begins a turn.
+    ///
+    /// # Errors
+    /// `closed`, or `io` while a recovery is due: call [`maintain`](Self::maintain) first.
+    pub fn turn(&mut self) -> Result<Turn<'_>> {
+        Turn::begin(self)
+    }
+
+    /// One write in a turn of its own.
+    pub fn write<T: Serialize>(
+        &mut self,
+        op: &str,
+        caller: Caller<'_>,
+        work: impl FnOnce(&Tx<'_>) -> Result<T>,
+    ) -> Result<Outcome<T>> {
+        let mut turn = self.turn()?;
+        let outcome = turn.write(op, caller, work)?;
+        turn.finish()?;
+        Ok(outcome)
+    }
+
+    /// One read in a turn of its own.
+    pub fn read<T>(
+        &mut self,
+        caller: Caller<'_>,
+        work: impl FnOnce(&View<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.turn()?.read(caller, work)
+    }
+
+    /// How the store behaves; changes take effect with the next turn.
+    pub fn options_mut(&mut self) -> &mut Options {
+        &mut self.options
+    }
+
+    /// The clock and randomness the store was given.
+    pub fn host(&self) -> &Rc<dyn Host> {
+        &self.host
+    }
+
+    /// The schema version the store is at.
+    pub const fn schema(&self) -> u32 {
+        self.schema
+    }
+
+    /// The last line of the journal.
+    pub fn last_seq(&self) -> u64 {
+        self.journal.last_seq()
+    }
+
+    /// The journal, for reading.
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Whether a recovery is due before the next turn.
+    pub const fn is_damaged(&self) -> bool {
+        matches!(self.condition, Condition::Damaged(_))
+    }
+
+    /// Whether measured steps are told; everything else always is.
+    pub fn set_listening(&mut self, listening: bool) {
+        self.listening = listening;
+    }
+
+    /// Takes what happened since the last call.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Adds an event to those that [`take_events`](Self::take_events) gives.
+    pub fn tell(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// Commits, checkpoints and gives the store up. Everything acknowledged is kept even when this fails.
+    pub async fn close(mut self) -> Result<()> {
+        if self.is_damaged() {
+            self.recover().await?;
+        }
+        self.commit();
+        self.snapshot = None;
+        if let Condition::Damaged(error) = &self.condition {
+            return Err(error.clone());
+        }
+        self.checkpoint()?;
+        self.condition = Condition::Closed;
+        Ok(())
+    }
+
+    fn check_sound(&self) -> Result<()> {
+        match &self.condition {
+            Condition::Sound => Ok(()),
+            Condition::Damaged(error) => Err(Error::new(
+                Code::Io,
+                "the store must recover before it goes on",
+            )
+            .caused_by(error)),
+            Condition::Closed => Err(Error::new(Code::Closed, "the store is closed")),
+        }
+    }
+
+    fn database(&self) -> Result<&Database> {
+        self.database
+            .as_ref()
+            .ok_or_else(|| Error::new(Code::Io, "the database is being replaced"))
+    }
+
+    fn position(&self) -> Position {
+        Position {
+            store: self.lease.identity.store.to_string(),
+            seq: self.journal.last_seq(),
+        }
+    }
+
+    fn begin_batch(&mut self) -> Result<()> {
+        if self.batch_since.is_none() {
+            self.database()?.begin()?;
+            self.batch_since = Some(self.host.now_ms());
+            self.batch_writes = 0;
+        }
+        Ok(())
+    }
+
+    /// Commits the batch. A failure is the store's own to mend: what was answered is in the journal.
+    fn commit(&mut self) {
+        if self.batch_since.take().is_none() {
+            return;
+        }
+        let started = self.host.monotonic_us();
+        let writes = std::mem::take(&mut self.batch_writes);
+        let position = self.position();
+        let schema = self.schema;
+        let mut audit = std::mem::take(&mut self.audit);
+        let committed = self.database().and_then(|database| {
+            if !database.in_transaction() {
+                return Err(Error::new(Code::Io, "SQLite gave up the transaction"));
+            }
+            audit.write(database, schema)?;
+            database
+                .commit(&position)
+                .map_err(|error| database.explain(error))
+        });
+        match committed {
+            Ok(()) => {
+                self.unsettled = true;
+                self.settle();
+                self.log(LogKind::Commit, None, 0, u64::from(writes), started);
+            }
+            Err(error) => self.condition = Condition::Damaged(error),
+        }
+    }
+
+    /// Gives commits to the disk. While the disk is full they stand in memory, readable, and are in the journal besides.
+    fn settle(&mut self) {
+        match self.database().and_then(Database::settle) {
+            Ok(()) => self.unsettled = false,
+            Err(error) if error.code() == Code::QuotaExceeded => {}
+            Err(error) => self.condition = Condition::Damaged(error),
+        }
+    }
+
+    /// Flushes what relaxed turns appended.
+    fn flush(&mut self) -> Result<()> {
+        if self.unflushed {
+            if let Err(error) = self.journal.flush() {
+                self.condition = Condition::Damaged(error.clone());
+                return Err(error);
+            }
+            self.unflushed = false;
+        }
+        Ok(())
+    }
+
+    /// Moves the write-ahead log into the database; the journal first, so that the database is never ahead of it.
+    fn checkpoint(&mut self) -> Result<()> {
+        self.flush()?;
+        let started = self.host.monotonic_us();
+        let database = self.database()?;
+        let bytes = database.wal_bytes()?;
+        match database.checkpoint() {
+            Ok(()) => {
+                self.unsettled = false;
+                self.log(LogKind::Checkpoint, None, bytes, 1, started);
+                Ok(())
+            }
+            Err(error) => {
+                if error.code() != Code::QuotaExceeded {
+                    self.condition = Condition::Damaged(error.clone());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn interrupt_streams(&mut self) -> Result<()> {
+        let interrupted = self.write(
+            "messages.interrupt",
+            Caller::default(),
+            messages::interrupt_all,
+        )?;
+        let Outcome::Done(interrupted) = interrupted else {
+            return Ok(());
+        };
+        if !interrupted.is_empty() {
+            let now = self.host.now_ms();
+            let told = self.events.iter_mut().rev().find_map(|event| match event {
+                Event::Recovery(recovery) => Some(recovery),
+                _ => None,
+            });
+            match told {
+                Some(recovery) => recovery.interrupted = interrupted,
+                None => {
+                    let mut recovery = recover::nothing(now);
+                    recovery.because(RecoveryCause::Unclosed);
+                    recovery.interrupted = interrupted;
+                    self.tell(Event::Recovery(recovery));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, kind: LogKind, id: Option<String>, bytes: u64, count: u64, started_us: u64) {
+        if self.listening {
+            let us = self.host.monotonic_us().saturating_sub(started_us);
+            self.events.push(Event::Log(LogEvent {
+                kind,
+                id,
+                bytes,
+                count,
+                us,
+            }));
+        }
+    }
+
+    fn trouble(&mut self, during: &'static str, error: &Error) {
+        self.tell(Event::Trouble(Trouble {
+            during,
+            code: error.code(),
+            message: error.to_string(),
+        }));
+    }
+
+    /// Tells a recovery and writes it down.
+    async fn report(&mut self, recovery: Recovery) -> Result<()> {
+        if recovery.is_empty() {
+            return Ok(());
+        }
+        let written = recover::write_down(&*self.disk, &recovery).await;
+        self.tell(Event::Recovery(recovery));
+        match written {
+            Err(error) if error.code() == Code::QuotaExceeded => {
+                self.trouble("writing the recovery log", &error);
+                Ok(())
+            }
+            written => written,
+        }
+    }
+
+    fn journal_limits(&self) -> journal::Limits {
+        journal::Limits {
+            segment_bytes: self.options.segment_bytes,
+        }
+    }
+}

@@ -43,12 +43,14 @@ impl<'a> View<'a> {
 
     /// Like [`admit`](Self::admit), for a conversation.
     pub fn admit_conversation(&self, id: ConversationId) -> Result<()> {
-        self.admit(id.owner()).map_err(|_| Error::not_found("conversation", id))
+        self.admit(id.owner())
+            .map_err(|_| Error::not_found("conversation", id))
     }
 
     /// Like [`admit`](Self::admit), for a message.
     pub fn admit_message(&self, id: MessageId) -> Result<()> {
-        self.admit(id.conversation().owner()).map_err(|_| Error::not_found("message", id))
+        self.admit(id.conversation().owner())
+            .map_err(|_| Error::not_found("message", id))
     }
 }
 
@@ -61,7 +63,11 @@ pub struct Tx<'a> {
 
 impl<'a> Tx<'a> {
     pub(super) fn new(view: View<'a>, host: &'a dyn Host) -> Self {
-        Self { view, host, now_ms: host.now_ms() }
+        Self {
+            view,
+            host,
+            now_ms: host.now_ms(),
+        }
     }
 
     /// The time of this write, in milliseconds since 1970-01-01 UTC.

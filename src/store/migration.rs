@@ -1,0 +1,120 @@
+//! Changing the schema: each step in one transaction and one journal line, with a snapshot before the first.
+
+use serde::Serialize;
+
+use super::{Store, recover};
+use crate::database::migrate::{self, MigrationStatus, Step};
+use crate::error::{Code, Error, Result};
+use crate::journal::Record;
+
+/// How far a migration has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct MigrationProgress {
+    /// Steps taken.
+    pub done: u32,
+    /// Steps in all.
+    pub total: u32,
+    /// The schema version reached.
+    pub version: u32,
+}
+
+impl Store {
+    /// Every migration this build knows, and whether it is applied.
+    pub fn migration_status(&self) -> Result<Vec<MigrationStatus>> {
+        self.check_sound()?;
+        migrate::status(self.database()?.connection())
+    }
+
+    /// Migrates to a schema version, up or down, one step after the other.
+    ///
+    /// # Errors
+    /// `schema_too_new` for a version this build does not know. A step that fails leaves the schema as it was before it;
+    /// the steps before stand.
+    pub async fn migrate(
+        &mut self,
+        to: u32,
+        progress: &mut dyn FnMut(MigrationProgress),
+    ) -> Result<()> {
+        self.check_sound()?;
+        let steps = Step::between(self.schema, to)?;
+        if steps.is_empty() {
+            return Ok(());
+        }
+        self.commit();
+        self.check_sound()?;
+        if self.schema > 0 && self.journal.last_seq() > self.snapshot_seq {
+            self.snapshot_now().await?;
+        }
+        self.snapshot = None;
+        let total = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+        for (step, done) in steps.iter().zip(1..) {
+            if self.journal.needs_rotation() {
+                self.journal.rotate(self.host.now_ms()).await?;
+            }
+            self.take_step(step)?;
+            progress(MigrationProgress {
+                done,
+                total,
+                version: self.schema,
+            });
+        }
+        Ok(())
+    }
+
+    fn take_step(&mut self, step: &Step) -> Result<()> {
+        let now = self.host.now_ms();
+        let seq = self.journal.last_seq() + 1;
+        let rows = serde_json::to_vec(step).map_err(|error| {
+            Error::new(Code::Internal, "a step cannot be recorded").caused_by(error)
+        })?;
+        let mut line = Vec::new();
+        let record = Record {
+            seq,
+            v: self.schema,
+            at_ms: now,
+            op: recover::MIGRATE_OP,
+            by: None,
+            req: None,
+            rows: &rows,
+        };
+        record.encode_into(&mut line)?;
+
+        let database = self.database()?;
+        database.capture().set_enabled(false);
+        database.connection().flush_prepared_statement_cache();
+        database.run("PRAGMA foreign_keys = 0")?;
+        database.begin()?;
+        let stepped = step.run(database.connection(), now);
+        let kept = match stepped {
+            Ok(()) => self
+                .journal
+                .append(&line, seq)
+                .and_then(|()| self.journal.flush()),
+            Err(error) => Err(self.database()?.explain(error)),
+        };
+        let position = self.position();
+        let database = self.database()?;
+        let ended = match &kept {
+            Ok(()) => database.commit(&position).and_then(|()| database.settle()),
+            Err(_) => database.run("ROLLBACK"),
+        };
+        let restored = database
+            .run("PRAGMA foreign_keys = 1")
+            .and_then(|()| database.capture().learn_schema(database.connection()));
+        database.capture().set_enabled(true);
+        if self.journal.is_broken() || ended.is_err() || restored.is_err() {
+            let error = [kept.clone().err(), ended.err(), restored.err()]
+                .into_iter()
+                .flatten()
+                .next();
+            let error = error.unwrap_or_else(|| Error::new(Code::Io, "the migration was not kept"));
+            self.condition = super::Condition::Damaged(error.clone());
+            return Err(error);
+        }
+        kept?;
+        self.schema = step.result();
+        Ok(())
+    }
+}

@@ -1,0 +1,408 @@
+//! Finding a trustworthy state: from the database, from a snapshot, from the journal, in that order, with a report.
+
+use std::io::Write as _;
+use std::rc::Rc;
+
+use super::audit::{Audit, Touch};
+use super::event::{Recovery, RecoveryCause};
+use super::snapshot;
+use crate::database::apply::Applier;
+use crate::database::migrate::{self, Step};
+use crate::database::{self, Database, Position};
+use crate::disk::{Disk, OpenMode};
+use crate::error::{Code, Error, Result};
+use crate::host::Host;
+use crate::journal::{Identity, Item, Journal, Limits, Record};
+
+/// Lines applied per commit while replaying.
+const REPLAY_BATCH: u64 = 4096;
+
+/// The operation of a journal line that records a migration.
+pub const MIGRATE_OP: &str = "migrate";
+
+/// What a recovery arrives at.
+pub struct Loaded {
+    pub journal: Journal,
+    pub database: Database,
+    pub schema: u32,
+    /// Lines that were applied again.
+    pub replayed: u64,
+    /// A snapshot should be made soon, so that the way here is not taken twice.
+    pub snapshot_wanted: bool,
+}
+
+/// Finds the state and keeps the account of how.
+pub struct Recoverer<'a> {
+    disk: &'a Rc<dyn Disk>,
+    host: &'a Rc<dyn Host>,
+    identity: Identity,
+    limits: Limits,
+    report: Recovery,
+    snapshot_wanted: bool,
+}
+
+/// A report with nothing in it yet.
+pub fn nothing(at: i64) -> Recovery {
+    Recovery {
+        at,
+        causes: Vec::new(),
+        snapshot: None,
+        replayed: 0,
+        torn_bytes: 0,
+        quarantined: Vec::new(),
+        damage: Vec::new(),
+        interrupted: Vec::new(),
+    }
+}
+
+/// The database as it was found.
+enum Found {
+    /// It holds this position.
+    At(Database, u64),
+    /// There was nothing yet.
+    Empty(Database),
+    /// It cannot be used.
+    Damaged(Error),
+}
+
+impl<'a> Recoverer<'a> {
+    pub fn new(
+        disk: &'a Rc<dyn Disk>,
+        host: &'a Rc<dyn Host>,
+        identity: Identity,
+        segment_bytes: u64,
+    ) -> Self {
+        Self {
+            disk,
+            host,
+            identity,
+            limits: Limits { segment_bytes },
+            report: nothing(host.now_ms()),
+            snapshot_wanted: false,
+        }
+    }
+
+    /// What was wrong and what was done; empty when nothing was.
+    pub fn report(self) -> Recovery {
+        self.report
+    }
+
+    /// Arrives at a state. `distrusted` says why the database must not be believed, if it must not.
+    pub async fn load(&mut self, distrusted: Option<&Error>) -> Result<Loaded> {
+        let found = match distrusted {
+            Some(error) => Found::Damaged(error.clone()),
+            None => self.find_database().await?,
+        };
+        let (mut journal, opened) =
+            Journal::open(self.disk.clone(), self.identity, self.limits).await?;
+        self.report.torn_bytes = opened.torn_bytes;
+        for finding in &opened.findings {
+            self.damage(finding.to_string());
+        }
+        let (database, position) = match found {
+            Found::At(database, position) => (database, position),
+            Found::Empty(database) if journal.last_seq() == 0 => (database, 0),
+            Found::Empty(database) => {
+                self.report.because(RecoveryCause::DatabaseMissing);
+                drop(database);
+                self.rebuild().await?
+            }
+            Found::Damaged(error) => {
+                self.report.because(RecoveryCause::DatabaseDamaged);
+                self.report
+                    .damage
+                    .push(format!("the database was set aside: {error}"));
+                self.rebuild().await?
+            }
+        };
+        let mut database = database;
+        if position > journal.last_seq() {
+            self.report.because(RecoveryCause::JournalBehind);
+            journal.restart(position, self.host.now_ms()).await?;
+            self.snapshot_wanted = true;
+        } else if position < journal.last_seq() || !self.report.causes.is_empty() {
+            self.replay(&journal, &mut database, position).await?;
+        }
+        if !journal.is_active() {
+            journal.rotate(self.host.now_ms()).await?;
+        }
+        let schema = migrate::verified_version(database.connection())?;
+        database.capture().learn_schema(database.connection())?;
+        database.capture().set_enabled(true);
+        Ok(Loaded {
+            journal,
+            database,
+            schema,
+            replayed: self.report.replayed,
+            snapshot_wanted: self.snapshot_wanted,
+        })
+    }
+
+    /// Opens the database as it lies.
+    async fn find_database(&mut self) -> Result<Found> {
+        let examined = match Database::open(&**self.disk, self.host.clone()).await {
+            Ok(database) => examine(&database).map(|position| (database, position)),
+            Err(error) => Err(error),
+        };
+        match examined {
+            Ok((database, None)) => Ok(Found::Empty(database)),
+            Ok((database, Some(position))) if position.store == self.identity.store.to_string() => {
+                Ok(Found::At(database, position.seq))
+            }
+            Ok((_, Some(_))) => Ok(Found::Damaged(Error::corrupt(
+                "it belongs to another store",
+            ))),
+            Err(error) if error.code() == Code::Corrupt => Ok(Found::Damaged(error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sets the database aside and makes one from the newest snapshot that is sound, or an empty one.
+    async fn rebuild(&mut self) -> Result<(Database, u64)> {
+        for file in [database::FILE, database::WAL_FILE] {
+            self.quarantine(file).await?;
+        }
+        let mut snapshots = snapshot::list(&**self.disk).await?;
+        while let Some(seq) = snapshots.pop() {
+            match self.restore(seq).await {
+                Ok(database) => {
+                    self.report.snapshot = Some(seq);
+                    return Ok((database, seq));
+                }
+                Err(error) if error.code() == Code::Corrupt => {
+                    self.report
+                        .damage
+                        .push(format!("snapshot {seq} is damaged: {error}"));
+                    self.quarantine(&snapshot::file_name(seq)).await?;
+                    for file in [database::FILE, database::WAL_FILE] {
+                        self.disk.remove(file).await?;
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((Database::open(&**self.disk, self.host.clone()).await?, 0))
+    }
+
+    async fn restore(&self, seq: u64) -> Result<Database> {
+        let file = self.disk.open(database::FILE, OpenMode::CreateNew).await?;
+        snapshot::restore(&**self.disk, seq, &*file).await?;
+        drop(file);
+        let database = Database::open(&**self.disk, self.host.clone()).await?;
+        let position = examine(&database)?;
+        let expected = Position {
+            store: self.identity.store.to_string(),
+            seq,
+        };
+        if position.as_ref() != Some(&expected) {
+            return Err(Error::corrupt("the snapshot is not of this store and line"));
+        }
+        let findings = database.quick_check()?;
+        if let Some(finding) = findings.first() {
+            return Err(Error::corrupt(format!("SQLite finds {finding}")));
+        }
+        Ok(database)
+    }
+
+    /// Applies the journal's lines after `position`.
+    async fn replay(
+        &mut self,
+        journal: &Journal,
+        database: &mut Database,
+        position: u64,
+    ) -> Result<()> {
+        database.capture().set_enabled(false);
+        database.run("PRAGMA foreign_keys = 0")?;
+        let damage_before = self.report.damage.len();
+        let mut audit = Audit::default();
+        let mut reached = position;
+        let mut schema = migrate::verified_version(database.connection())?;
+        database.begin()?;
+        {
+            let mut applier = Applier::new(database.connection())?;
+            let mut replay = journal.replay(position);
+            while let Some(item) = replay.next().await? {
+                let record = match item {
+                    Item::Damage(finding) => {
+                        self.damage(finding.to_string());
+                        continue;
+                    }
+                    Item::Restart { base } => {
+                        if base > reached {
+                            self.damage(format!(
+                                "lines {} to {base} are in a snapshot that is not there",
+                                reached + 1
+                            ));
+                        }
+                        continue;
+                    }
+                    Item::Line { record, .. } => record,
+                };
+                // A rebuild that lacks the beginning lacks its migrations as well.
+                if schema < record.v && record.op != MIGRATE_OP {
+                    for step in Step::between(schema, record.v)? {
+                        self.step(database, &mut audit, schema, reached, &step, record.at_ms)?;
+                        schema = step.result();
+                    }
+                    applier = Applier::new(database.connection())?;
+                }
+                if record.op == MIGRATE_OP {
+                    let step = read_step(&record)?;
+                    // A step that was taken already leaves the schema where it is.
+                    if step.result() != schema {
+                        self.step(database, &mut audit, schema, reached, &step, record.at_ms)?;
+                        schema = step.result();
+                        applier = Applier::new(database.connection())?;
+                    }
+                } else {
+                    match applier.apply(record.rows) {
+                        Ok(records) => audit.add(touch(&record, records)),
+                        Err(error) if error.code() == Code::Corrupt => {
+                            self.damage(format!("line {} cannot be applied: {error}", record.seq));
+                        }
+                        Err(error) => return Err(database.explain(error)),
+                    }
+                }
+                reached = record.seq;
+                self.report.replayed += 1;
+                if self.report.replayed.is_multiple_of(REPLAY_BATCH) {
+                    audit.write(database, schema)?;
+                    self.commit(database, reached)?;
+                    database.begin()?;
+                }
+            }
+        }
+        if self.report.damage.len() > damage_before || !self.report.damage.is_empty() {
+            self.set_orphans_aside(database).await?;
+        }
+        audit.write(database, schema)?;
+        self.commit(database, reached.max(journal.last_seq()))?;
+        database.run("PRAGMA foreign_keys = 1")?;
+        if self.report.causes.is_empty() {
+            self.report.because(RecoveryCause::Unclosed);
+        } else {
+            self.snapshot_wanted = true;
+        }
+        Ok(())
+    }
+
+    /// Runs a migration between two batches.
+    fn step(
+        &self,
+        database: &Database,
+        audit: &mut Audit,
+        schema: u32,
+        reached: u64,
+        step: &Step,
+        at_ms: i64,
+    ) -> Result<()> {
+        audit.write(database, schema)?;
+        self.commit(database, reached)?;
+        database.connection().flush_prepared_statement_cache();
+        database.begin()?;
+        step.run(database.connection(), at_ms)
+    }
+
+    fn commit(&self, database: &Database, seq: u64) -> Result<()> {
+        let position = Position {
+            store: self.identity.store.to_string(),
+            seq,
+        };
+        database
+            .commit(&position)
+            .map_err(|error| database.explain(error))?;
+        match database.settle() {
+            // What does not fit on the disk stays readable in memory; the journal has it.
+            Err(error) if error.code() == Code::QuotaExceeded => Ok(()),
+            settled => settled,
+        }
+    }
+
+    fn damage(&mut self, what: String) {
+        self.report.because(RecoveryCause::JournalDamaged);
+        self.snapshot_wanted = true;
+        self.report.damage.push(what);
+    }
+
+    /// Moves a file to `quarantine/`, if it is there.
+    async fn quarantine(&mut self, path: &str) -> Result<()> {
+        let name = path.replace('/', "-");
+        for attempt in 0.. {
+            let aside = match attempt {
+                0 => format!("quarantine/{}-{name}", self.report.at),
+                again => format!("quarantine/{}-{again}-{name}", self.report.at),
+            };
+            let taken = self
+                .disk
+                .list("quarantine")
+                .await?
+                .iter()
+                .any(|it| aside.ends_with(it.as_str()));
+            if taken {
+                continue;
+            }
+            match self.disk.rename(path, &aside).await {
+                Ok(()) => self.report.quarantined.push(aside),
+                Err(error) if error.code() == Code::NotFound => {}
+                Err(error) => return Err(error),
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// Takes rows whose parents were lost out of the tables and writes them to `quarantine/` as JSON Lines.
+    async fn set_orphans_aside(&mut self, database: &Database) -> Result<()> {
+        let rows = database::orphans::take(database.connection())?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let path = format!("quarantine/{}-orphans.jsonl", self.report.at);
+        let file = self.disk.open(&path, OpenMode::Create).await?;
+        let end = file.size()?;
+        file.write_at(rows.join("").as_bytes(), end)?;
+        file.flush()?;
+        self.report.damage.push(format!(
+            "{} rows whose parents were lost were set aside",
+            rows.len()
+        ));
+        self.report.quarantined.push(path);
+        Ok(())
+    }
+}
+
+/// Where a database stands, after making sure that this build may touch it.
+fn examine(database: &Database) -> Result<Option<Position>> {
+    let examined =
+        migrate::verified_version(database.connection()).and_then(|_| database.position());
+    examined.map_err(|error| database.explain(error))
+}
+
+/// The step that a migration's line records.
+fn read_step(record: &Record<'_>) -> Result<Step> {
+    serde_json::from_slice(record.rows).map_err(|error| {
+        Error::corrupt(format!("line {} records no migration", record.seq)).caused_by(error)
+    })
+}
+
+fn touch(record: &Record<'_>, records: Vec<String>) -> Touch {
+    Touch {
+        seq: record.seq,
+        at_ms: record.at_ms,
+        op: record.op.to_owned(),
+        by: record.by.map(str::to_owned),
+        records,
+    }
+}
+
+/// Appends a report to `recovery.jsonl`.
+pub async fn write_down(disk: &dyn Disk, recovery: &Recovery) -> Result<()> {
+    let file = disk.open("recovery.jsonl", OpenMode::Create).await?;
+    let mut line = Vec::new();
+    let written = serde_json::to_writer(&mut line, recovery).map_err(std::io::Error::from);
+    written.and_then(|()| writeln!(line)).map_err(|error| {
+        Error::new(Code::Internal, "a report cannot be written").caused_by(error)
+    })?;
+    file.write_at(&line, file.size()?)?;
+    file.flush()
+}

@@ -1,0 +1,321 @@
+//! A turn: everything that was asked for together, answered after one append and one flush.
+//!
+//! Each write runs in a savepoint of its own inside the turn's, so a failed write leaves no trace and the others stand.
+//! The rows a write changed become one journal line. When the lines cannot be kept, the whole turn is rolled back.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::audit::Touch;
+use super::transaction::{Tx, View};
+use super::{Condition, Durability, LogKind, Store};
+use crate::error::{Code, Error, Result};
+use crate::id::UserId;
+use crate::journal::Record;
+
+/// Who asks, and under which name.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Caller<'a> {
+    /// The user whose records alone may be seen and touched; none for the app itself.
+    pub user: Option<UserId>,
+    /// The request's own name: the same one twice has one effect and one answer.
+    pub request_id: Option<&'a str>,
+}
+
+/// A write's answer.
+#[derive(Debug)]
+pub enum Outcome<T> {
+    /// It happened now.
+    Done(T),
+    /// It had happened already; this is the answer it gave then, as JSON.
+    Repeated(Box<RawValue>),
+}
+
+impl<T: serde::de::DeserializeOwned> Outcome<T> {
+    /// The answer, whenever it was given.
+    pub fn value(self) -> Result<T> {
+        match self {
+            Self::Done(value) => Ok(value),
+            Self::Repeated(json) => serde_json::from_str(json.get()).map_err(|error| {
+                Error::corrupt("a remembered answer cannot be read").caused_by(error)
+            }),
+        }
+    }
+}
+
+/// Requests answered together. Dropping a turn that was not [finished](Self::finish) rolls it back.
+pub struct Turn<'s> {
+    store: &'s mut Store,
+    lines: Vec<u8>,
+    last_seq: u64,
+    touches: Vec<Touch>,
+    open: bool,
+}
+
+impl<'s> Turn<'s> {
+    pub(super) fn begin(store: &'s mut Store) -> Result<Self> {
+        store.check_sound()?;
+        let last_seq = store.journal.last_seq();
+        let lines = std::mem::take(&mut store.line_buffer);
+        Ok(Self {
+            store,
+            lines,
+            last_seq,
+            touches: Vec::new(),
+            open: false,
+        })
+    }
+
+    /// Answers from the state as this turn has made it so far. The answer may be given out once the turn is finished.
+    pub fn read<T>(
+        &mut self,
+        caller: Caller<'_>,
+        work: impl FnOnce(&View<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let database = self.store.database()?;
+        let result = work(&View::new(database.connection(), caller.user));
+        self.watch(result)
+    }
+
+    /// Changes the state: all of `work`, or nothing of it.
+    ///
+    /// # Errors
+    /// Whatever `work` refuses; `conflict` when the request's name was used for another operation.
+    pub fn write<T: Serialize>(
+        &mut self,
+        op: &str,
+        caller: Caller<'_>,
+        work: impl FnOnce(&Tx<'_>) -> Result<T>,
+    ) -> Result<Outcome<T>> {
+        check_request_id(caller.request_id)?;
+        self.open()?;
+        let database = self.store.database()?;
+        let mark = database.capture().mark();
+        database.run("SAVEPOINT request")?;
+        let attempt = self.attempt(op, caller, work);
+        let database = self.store.database()?;
+        match attempt {
+            Ok((outcome, line)) => {
+                let released = database.run("RELEASE request");
+                self.watch(released)?;
+                if let Some(touch) = line {
+                    self.last_seq = touch.seq;
+                    self.touches.push(touch);
+                }
+                Ok(outcome)
+            }
+            Err(error) => {
+                if database.in_transaction() {
+                    let undone = database
+                        .run("ROLLBACK TO request")
+                        .and_then(|()| database.run("RELEASE request"));
+                    database.capture().cut(mark);
+                    self.watch(undone)?;
+                } else {
+                    database.capture().cut(mark);
+                }
+                self.watch(Err(error))
+            }
+        }
+    }
+
+    /// Runs the work and encodes its line behind those of the turn.
+    fn attempt<T: Serialize>(
+        &mut self,
+        op: &str,
+        caller: Caller<'_>,
+        work: impl FnOnce(&Tx<'_>) -> Result<T>,
+    ) -> Result<(Outcome<T>, Option<Touch>)> {
+        let store = &*self.store;
+        let database = store.database()?;
+        let tx = Tx::new(View::new(database.connection(), caller.user), &*store.host);
+        if let Some(id) = caller.request_id
+            && let Some(answer) = remembered(&tx, id, op)?
+        {
+            return Ok((Outcome::Repeated(answer), None));
+        }
+        let value = work(&tx)?;
+        if let Some(id) = caller.request_id {
+            remember(&tx, id, op, &value)?;
+        }
+        let by = caller.user.map(|user| user.to_string());
+        let seq = self.last_seq + 1;
+        let lines = &mut self.lines;
+        let touch = database.capture().drain(|rows, records| {
+            if rows.is_empty() {
+                return Ok(None);
+            }
+            let record = Record {
+                seq,
+                v: store.schema,
+                at_ms: tx.now_ms(),
+                op,
+                by: by.as_deref(),
+                req: caller.request_id,
+                rows,
+            };
+            record.encode_into(lines)?;
+            let records = std::mem::take(records);
+            Ok::<_, Error>(Some(Touch {
+                seq,
+                at_ms: tx.now_ms(),
+                op: op.to_owned(),
+                by,
+                records,
+            }))
+        })??;
+        Ok((Outcome::Done(value), touch))
+    }
+
+    /// Keeps everything the turn wrote. Its answers are true from here on.
+    ///
+    /// # Errors
+    /// `quota_exceeded` and `io`: nothing of the turn happened. `indeterminate`: the disk failed so badly that only
+    /// opening the journal again will tell; the store does that by itself before it does anything else.
+    pub fn finish(mut self) -> Result<()> {
+        if !self.lines.is_empty() {
+            self.store.check_sound()?;
+            if let Err(error) = self.keep() {
+                let broken = self.store.journal.is_broken();
+                self.roll_back();
+                if broken {
+                    self.store.condition = Condition::Damaged(error.clone());
+                    return Err(Error::new(
+                        Code::Indeterminate,
+                        "it is not known whether this was kept",
+                    )
+                    .caused_by(error));
+                }
+                return Err(error);
+            }
+        }
+        if std::mem::take(&mut self.open) {
+            let released = self.store.database()?.run("RELEASE turn");
+            self.watch(released)?;
+        }
+        let writes = self.touches.len();
+        for touch in self.touches.drain(..) {
+            self.store.audit.add(touch);
+        }
+        self.store.batch_writes += u32::try_from(writes).unwrap_or(u32::MAX);
+        if self.store.batch_writes >= self.store.options.batch_writes {
+            // What was kept is kept; a failing commit is the store's own to mend.
+            self.store.commit();
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self) -> Result<()> {
+        let store = &mut *self.store;
+        let (bytes, count) = (self.lines.len() as u64, self.touches.len() as u64);
+        let started = store.host.monotonic_us();
+        store.journal.append(&self.lines, self.last_seq)?;
+        store.log(LogKind::Append, None, bytes, count, started);
+        if store.options.durability == Durability::Strict {
+            let started = store.host.monotonic_us();
+            store.journal.flush()?;
+            store.log(LogKind::Flush, None, bytes, count, started);
+        } else {
+            store.unflushed = true;
+        }
+        Ok(())
+    }
+
+    /// Opens the batch's transaction and the turn's savepoint, once.
+    fn open(&mut self) -> Result<()> {
+        if self.open {
+            return Ok(());
+        }
+        self.store.begin_batch()?;
+        self.store.database()?.run("SAVEPOINT turn")?;
+        self.open = true;
+        Ok(())
+    }
+
+    /// Notices when SQLite has met damage or given up the batch's transaction, which only a recovery mends.
+    fn watch<T>(&mut self, result: Result<T>) -> Result<T> {
+        let Err(error) = result else {
+            return result;
+        };
+        let database = self.store.database()?;
+        let error = database.explain(error);
+        let transaction_lost = self.store.batch_since.is_some() && !database.in_transaction();
+        if transaction_lost || error.code() == Code::Corrupt {
+            self.store.condition = Condition::Damaged(error.clone());
+        }
+        Err(error)
+    }
+
+    fn roll_back(&mut self) {
+        self.lines.clear();
+        self.touches.clear();
+        if !std::mem::take(&mut self.open) {
+            return;
+        }
+        let Ok(database) = self.store.database() else {
+            return;
+        };
+        let undone = if database.in_transaction() {
+            database
+                .run("ROLLBACK TO turn")
+                .and_then(|()| database.run("RELEASE turn"))
+        } else {
+            Err(Error::new(Code::Io, "SQLite gave up the transaction"))
+        };
+        if let Err(error) = undone {
+            self.store.condition = Condition::Damaged(error);
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.roll_back();
+        self.lines.shrink_to(1 << 20);
+        self.store.line_buffer = std::mem::take(&mut self.lines);
+        self.store.line_buffer.clear();
+    }
+}
+
+/// The longest request id, in bytes.
+const MAX_REQUEST_ID_BYTES: usize = 200;
+
+fn check_request_id(id: Option<&str>) -> Result<()> {
+    let printable = |id: &str| id.chars().all(|c| !c.is_control() && c != '"' && c != '\\');
+    match id {
+        Some(id) if id.is_empty() || id.len() > MAX_REQUEST_ID_BYTES || !printable(id) => {
+            Err(Error::invalid(format!(
+                "a request id has 1 to {MAX_REQUEST_ID_BYTES} bytes, without quotes, backslashes or control characters"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn remembered(tx: &Tx<'_>, id: &str, op: &str) -> Result<Option<Box<RawValue>>> {
+    let mut statement = tx.prepare("SELECT op, answer FROM request WHERE id = ?1")?;
+    let mut rows = statement.query([id])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let known: String = row.get(0)?;
+    if known != op {
+        return Err(Error::new(
+            Code::Conflict,
+            format!("request {id} was {known}, not {op}"),
+        ));
+    }
+    RawValue::from_string(row.get(1)?)
+        .map(Some)
+        .map_err(|error| Error::corrupt("a remembered answer is not JSON").caused_by(error))
+}
+
+fn remember(tx: &Tx<'_>, id: &str, op: &str, value: &impl Serialize) -> Result<()> {
+    let answer = serde_json::to_string(value)
+        .map_err(|error| Error::new(Code::Internal, "an answer is not JSON").caused_by(error))?;
+    tx.execute(
+        "INSERT INTO request (id, op, answer, at) VALUES (?1, ?2, ?3, ?4)",
+        (id, op, answer, tx.now_ms()),
+    )?;
+    Ok(())
+}
