@@ -12,6 +12,8 @@ use std::task::{Context, Poll, Waker};
 use crate::error::{Code, Error, Result};
 
 mod buffer;
+#[doc(hidden)]
+pub mod conformance;
 pub mod memory;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
