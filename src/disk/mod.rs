@@ -11,12 +11,16 @@ use std::task::{Context, Poll, Waker};
 
 use crate::error::{Code, Error, Result};
 
+#[cfg(any(test, target_arch = "wasm32"))]
+mod answer;
 mod buffer;
 #[doc(hidden)]
 pub mod conformance;
 pub mod memory;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
+#[cfg(target_arch = "wasm32")]
+pub mod opfs;
 pub mod sim;
 
 /// A future that stays on its thread: everything here has one owner.
