@@ -59,7 +59,7 @@ async fn a_lock_released_soon_is_waited_for() {
     spawn_local({
         let disk = Rc::clone(&disk);
         async move {
-            // This fails after half the wait of the open below has passed.
+            // By then the open below has found the lock.
             disk.open("other/file", OpenMode::Create).await.unwrap();
             drop(file);
         }
