@@ -313,6 +313,19 @@ fn a_failed_write_may_leave_any_prefix() {
 }
 
 #[test]
+fn a_failed_creation_may_leave_an_empty_file() {
+    let left = |seed| {
+        let disk = SimDisk::new(seed);
+        disk.fail_at(0, Fault::Once, Code::Io);
+        let opened = ready(disk.open("file", OpenMode::CreateNew));
+        assert_eq!(code(opened), Some(Code::Io));
+        disk.read("file").ok()
+    };
+    let expected = [None, Some(vec![])].into();
+    assert_eq!(SEEDS.map(left).collect::<BTreeSet<_>>(), expected);
+}
+
+#[test]
 fn a_failed_flush_leaves_the_writes_unflushed() {
     let disk = SimDisk::new(0);
     flushed(&disk, "file", b"");

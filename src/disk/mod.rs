@@ -43,7 +43,7 @@ pub enum OpenMode {
 /// anything else is `invalid_argument`. The empty path is the root folder, for [`Disk::list`] alone.
 pub trait Disk {
     /// Opens a file for reading and writing, alone: a second open of the same file is `locked` until the first is dropped.
-    /// A file that [`OpenMode::CreateNew`] or [`OpenMode::Create`] made is empty.
+    /// A file that [`OpenMode::CreateNew`] or [`OpenMode::Create`] made is empty; it may be there after an error too.
     fn open<'a>(&'a self, path: &'a str, mode: OpenMode) -> LocalFuture<'a, Result<Rc<dyn File>>>;
 
     /// Names the files directly in `dir` (not its folders), in ascending order. A folder that does not exist is empty.
