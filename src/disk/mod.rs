@@ -1,14 +1,21 @@
 //! The storage seam: the only way anything in this crate reaches a disk.
 //!
 //! A [`Disk`] is a tree of files named by relative paths. Opening is asynchronous, because browsers make it so;
-//! an open [`File`] is synchronous, because SQLite makes it so. Four disks implement it: `opfs` (the browser),
+//! an open [`File`] is synchronous, because `SQLite` makes it so. Four disks implement it: `opfs` (the browser),
 //! [`native`], [`memory`], and [`sim`], which fails and crashes on purpose.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
+
+mod buffer;
+pub mod memory;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod native;
+pub mod sim;
 
 /// A future that stays on its thread: everything here has one owner.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
@@ -27,7 +34,7 @@ pub enum OpenMode {
 /// A namespace of files.
 ///
 /// Paths are relative, separated by `/`, and made of `[A-Za-z0-9._-]` segments that are not `.` or `..`;
-/// anything else is `invalid_argument`.
+/// anything else is `invalid_argument`. The empty path is the root folder, for [`Disk::list`] alone.
 pub trait Disk {
     /// Opens a file for reading and writing, alone: a second open of the same file is `locked` until the first is dropped.
     /// A file that [`OpenMode::CreateNew`] or [`OpenMode::Create`] made is empty.
@@ -40,11 +47,14 @@ pub trait Disk {
     fn remove<'a>(&'a self, path: &'a str) -> LocalFuture<'a, Result<bool>>;
 
     /// Gives a file that is not open another name, creating the folders of that name and replacing what had it.
-    /// After a crash the file has one of its two names.
+    /// After a crash the file has one of its two names. A missing file is `not_found`; either file being open is `locked`;
+    /// the name it has already is `invalid_argument`.
     fn rename<'a>(&'a self, from: &'a str, to: &'a str) -> LocalFuture<'a, Result<()>>;
 }
 
 /// An open file. Dropping it closes it.
+///
+/// An offset or size past 2^53 - 1 bytes, the largest that browsers count exactly, is `invalid_argument`.
 pub trait File {
     /// Length in bytes.
     fn size(&self) -> Result<u64>;
@@ -74,6 +84,16 @@ pub fn read_all(file: &dyn File) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The outcome of an operation on a disk that never waits: memory, native and simulated disks.
+/// A future that is not done at once is `internal`.
+pub fn ready<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Err(Error::new(Code::Internal, "this disk makes callers wait")),
+    }
+}
+
 /// Checks a path against the rule of [`Disk`].
 pub fn check_path(path: &str) -> Result<()> {
     let segment_ok = |segment: &str| {
@@ -89,4 +109,50 @@ pub fn check_path(path: &str) -> Result<()> {
             "{path:?} is not a path of this disk"
         )))
     }
+}
+
+/// Checks the path of a folder: that of a file, or the empty one of the root.
+fn check_folder(dir: &str) -> Result<()> {
+    if dir.is_empty() {
+        Ok(())
+    } else {
+        check_path(dir)
+    }
+}
+
+/// Checks the two names of [`Disk::rename`].
+fn check_rename(from: &str, to: &str) -> Result<()> {
+    check_path(from)?;
+    check_path(to)?;
+    if from == to {
+        return Err(Error::invalid(format!("{from} has that name already")));
+    }
+    Ok(())
+}
+
+/// The largest integer that a JavaScript number counts exactly.
+const MAX_FILE_OFFSET: u64 = (1 << 53) - 1;
+
+/// Checks that `len` bytes at `offset` are within what a file may be, and returns where they end.
+fn check_range(offset: u64, len: usize) -> Result<u64> {
+    match offset.checked_add(len as u64) {
+        Some(end) if end <= MAX_FILE_OFFSET => Ok(end),
+        _ => Err(Error::invalid(format!(
+            "no file reaches {len} bytes past offset {offset}"
+        ))),
+    }
+}
+
+/// Of `paths` in ascending order, the names directly in `dir`.
+fn names_in<'a>(dir: &str, paths: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let folder_and_name = |path: &'a String| path.rsplit_once('/').unwrap_or(("", path));
+    paths
+        .map(folder_and_name)
+        .filter(|(folder, _)| *folder == dir)
+        .map(|(_, name)| name.to_owned())
+        .collect()
+}
+
+fn locked(path: &str) -> Error {
+    Error::new(Code::Locked, format!("the file {path} is open already"))
 }
