@@ -326,7 +326,11 @@ impl Source {
         }
     }
 
+    /// Fills some of `buf`. Asked for nothing, it is at its end.
     pub fn read(&mut self, buf: &mut [u8]) -> Result<Read> {
+        if buf.is_empty() {
+            return Ok(Read::End);
+        }
         let read = match self {
             Self::Plain(cursor) => cursor.read(buf),
             Self::Gzip(decoder) => match decoder.read(buf) {
@@ -379,6 +383,7 @@ enum Piece {
 /// Cuts a source into lines, one of them in memory.
 struct Lines {
     source: Source,
+    block: Vec<u8>,
     buf: Vec<u8>,
     /// Where the front line begins in `buf`.
     start: usize,
@@ -397,6 +402,7 @@ impl Lines {
     fn new(source: Source, limit: u64) -> Self {
         Self {
             source,
+            block: vec![0; BLOCK_BYTES],
             buf: Vec::new(),
             start: 0,
             searched: 0,
@@ -453,28 +459,19 @@ impl Lines {
         self.buf.drain(..self.start);
         self.searched -= self.start;
         self.start = 0;
-        let held = self.buf.len();
         // The memory of a huge line is given back once it has passed.
-        if held < BLOCK_BYTES {
+        if self.buf.len() < BLOCK_BYTES {
             self.buf.shrink_to(4 * BLOCK_BYTES);
         }
         let wanted = usize::try_from(self.left).map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES));
-        self.buf.resize(held + wanted, 0);
-        let room = self.buf.get_mut(held..).unwrap_or_default();
-        let read = if wanted == 0 {
-            Ok(Read::End)
-        } else {
-            self.source.read(room)
-        };
-        let count = match read {
-            Ok(Read::Bytes(count)) => count,
-            _ => 0,
-        };
-        self.buf.truncate(held + count);
-        self.left -= count as u64;
-        self.hasher.update(self.buf.get(held..).unwrap_or_default());
-        match read? {
-            Read::Bytes(_) => {}
+        let room = self.block.get_mut(..wanted).unwrap_or_default();
+        match self.source.read(room)? {
+            Read::Bytes(count) => {
+                let bytes = room.get(..count).unwrap_or_default();
+                self.hasher.update(bytes);
+                self.buf.extend_from_slice(bytes);
+                self.left -= count as u64;
+            }
             Read::End => self.ended = true,
             Read::BadGzip => {
                 self.ended = true;
