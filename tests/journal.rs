@@ -12,7 +12,7 @@ use strongroom::Code;
 use strongroom::disk::Disk;
 use strongroom::disk::sim::{Fault, SimDisk};
 use strongroom::journal::{
-    Finding, Identity, Item, Journal, Limits, Opened, Reason, Record, Report,
+    Finding, Identity, Item, Journal, Limits, Opened, Reason, Record, Replay, Report,
 };
 use uuid::Uuid;
 
@@ -110,7 +110,10 @@ impl Read {
 }
 
 fn replay(journal: &Journal, after: u64) -> Read {
-    let mut replay = journal.replay(after);
+    drain(journal.replay(after))
+}
+
+fn drain(mut replay: Replay) -> Read {
     let mut read = Read::default();
     while let Some(item) = now(replay.next()).unwrap() {
         match item {
@@ -797,6 +800,19 @@ mod reading {
     }
 
     #[test]
+    fn lines_missing_before_an_empty_segment_are_found() {
+        let (disk, _) = three_segments();
+        let last = newest(&disk);
+        now(open(&disk).0.rotate(NOW)).unwrap();
+        now(disk.remove(&last)).unwrap();
+        let (journal, _) = open(&disk);
+        let read = replay(&journal, 0);
+        let gap = Reason::Gap { from: 11, to: 11 };
+        assert_eq!(reasons(&read.findings), [Reason::MissingSegment, gap]);
+        assert_eq!((read.seqs(), journal.last_seq()), ((1..=10).collect(), 11));
+    }
+
+    #[test]
     fn an_empty_segment_that_the_one_before_has_outgrown_is_removed() {
         let (disk, mut lines) = three_segments();
         let other = disk.fork(1);
@@ -1062,6 +1078,23 @@ mod sealing {
         );
         assert_eq!(verify(&journal).findings, vec![]);
         assert_eq!(verify(&journal).lines, 11);
+    }
+
+    #[test]
+    fn a_plain_file_that_is_being_read_goes_when_that_ends() {
+        let (disk, lines) = three_segments();
+        let (mut journal, _) = open(&disk);
+        let unread = journal.replay(0);
+        let mut begun = journal.replay(0);
+        assert!(now(begun.next()).unwrap().is_some());
+        seal_all(&mut journal);
+        let plain = "journal/000000000001.jsonl";
+        assert!(disk.read(plain).is_ok() && journal.segments()[0].sealed);
+        assert_eq!(drain(begun).texts(), lines[1..]);
+        seal_all(&mut journal);
+        assert_eq!(disk.read(plain).unwrap_err().code(), Code::NotFound);
+        assert!(journal.segments()[1].sealed);
+        assert_eq!(drain(unread).texts(), lines);
     }
 
     #[test]
