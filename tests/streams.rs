@@ -59,12 +59,18 @@ impl Session {
             "messages.stream",
             json!({ "conversationId": conversation, "message": { "role": "assistant" } }),
         );
-        (opened["stream"].as_u64().unwrap(), opened["message"]["id"].as_str().unwrap().to_owned())
+        (
+            opened["stream"].as_u64().unwrap(),
+            opened["message"]["id"].as_str().unwrap().to_owned(),
+        )
     }
 
     fn write(&mut self, stream: u64, deltas: &[&str]) -> Value {
         let tokens = vec![1; deltas.len()];
-        self.call("streams.write", json!({ "stream": stream, "deltas": deltas, "tokens": tokens }))
+        self.call(
+            "streams.write",
+            json!({ "stream": stream, "deltas": deltas, "tokens": tokens }),
+        )
     }
 
     fn text(&mut self, message: &str) -> String {
@@ -74,7 +80,9 @@ impl Session {
 
     fn news(&mut self) -> Vec<Value> {
         let (_, news) = self.engine.take_events();
-        news.into_iter().map(|news| serde_json::to_value(news).unwrap()).collect()
+        news.into_iter()
+            .map(|news| serde_json::to_value(news).unwrap())
+            .collect()
     }
 }
 
@@ -95,10 +103,21 @@ fn three_bundles_make_a_chunk() {
     let progress = session.call("streams.flush", json!({ "stream": stream }));
     assert_eq!(progress["bundles"], 8);
     assert_eq!(progress["chunks"], 3);
-    assert_eq!(progress["acknowledged"].as_u64().unwrap(), words.concat().len() as u64);
-    session.call("streams.end", json!({ "stream": stream, "status": "complete" }));
+    assert_eq!(
+        progress["acknowledged"].as_u64().unwrap(),
+        words.concat().len() as u64
+    );
+    session.call(
+        "streams.end",
+        json!({ "stream": stream, "status": "complete" }),
+    );
     let chunks = session.call("messages.chunks", json!({ "id": message }));
-    let tokens: Vec<i64> = chunks["items"].as_array().unwrap().iter().map(|c| c["tokens"].as_i64().unwrap()).collect();
+    let tokens: Vec<i64> = chunks["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["tokens"].as_i64().unwrap())
+        .collect();
     assert_eq!(tokens, [60, 60, 30]);
     assert_eq!(chunks["items"][2]["id"], format!("{message}-003"));
     assert_eq!(session.text(&message), words.concat());
@@ -138,13 +157,28 @@ fn a_cut_off_stream_is_interrupted_and_can_be_continued() {
     let opened = session.call("messages.continue", json!({ "id": message }));
     assert_eq!(opened["message"]["status"], "streaming");
     let stream = opened["stream"].as_u64().unwrap();
-    assert_eq!(session.refused("messages.continue", json!({ "id": message })), Code::Conflict);
+    assert_eq!(
+        session.refused("messages.continue", json!({ "id": message })),
+        Code::Conflict
+    );
     session.write(stream, &[" and on"]);
-    let ended = session.call("streams.end", json!({ "stream": stream, "status": "complete", "usage": { "total": 3 } }));
+    let ended = session.call(
+        "streams.end",
+        json!({ "stream": stream, "status": "complete", "usage": { "total": 3 } }),
+    );
     assert_eq!(ended["text"], format!("{} and on", "kept".repeat(20)));
     assert_eq!(ended["usage"]["total"], 3);
-    assert_eq!(session.refused("messages.continue", json!({ "id": message })), Code::Conflict);
-    assert_eq!(session.refused("streams.write", json!({ "stream": stream, "deltas": ["x"] })), Code::Closed);
+    assert_eq!(
+        session.refused("messages.continue", json!({ "id": message })),
+        Code::Conflict
+    );
+    assert_eq!(
+        session.refused(
+            "streams.write",
+            json!({ "stream": stream, "deltas": ["x"] })
+        ),
+        Code::Closed
+    );
 }
 
 #[test]
@@ -153,14 +187,21 @@ fn reasoning_text_and_tool_calls_become_parts_in_order() {
     let conversation = session.conversation();
     let (stream, message) = session.begin(&conversation);
     let write = |session: &mut Session, kind: &str, text: &str| {
-        session.call("streams.write", json!({ "stream": stream, "deltas": [text], "kind": kind }));
+        session.call(
+            "streams.write",
+            json!({ "stream": stream, "deltas": [text], "kind": kind }),
+        );
     };
     write(&mut session, "reasoning", "thinking…");
     write(&mut session, "text", "Let me look.");
-    let call = json!({ "type": "tool_call", "callId": "c1", "name": "search", "input": { "q": "opfs" } });
+    let call =
+        json!({ "type": "tool_call", "callId": "c1", "name": "search", "input": { "q": "opfs" } });
     session.call("streams.part", json!({ "stream": stream, "part": call }));
     write(&mut session, "text", "Found it.");
-    session.call("streams.end", json!({ "stream": stream, "status": "complete" }));
+    session.call(
+        "streams.end",
+        json!({ "stream": stream, "status": "complete" }),
+    );
     let read = session.call("messages.get", json!({ "id": message }));
     assert_eq!(
         read["parts"],
@@ -185,7 +226,10 @@ fn a_late_follower_gets_everything_once() {
     let mut seen = followed["message"]["text"].as_str().unwrap().to_owned();
     assert_eq!(seen, "early ".repeat(20));
     session.write(stream, &["late "; 15]);
-    session.call("streams.end", json!({ "stream": stream, "status": "complete" }));
+    session.call(
+        "streams.end",
+        json!({ "stream": stream, "status": "complete" }),
+    );
     let news = session.news();
     for item in &news {
         if item["news"]["type"] == "bundle" {
@@ -193,8 +237,14 @@ fn a_late_follower_gets_everything_once() {
         }
     }
     assert_eq!(seen, session.text(&message));
-    assert_eq!(news.last().unwrap()["news"], json!({ "type": "end", "status": "complete" }));
-    session.call("messages.unfollow", json!({ "follower": followed["follower"] }));
+    assert_eq!(
+        news.last().unwrap()["news"],
+        json!({ "type": "end", "status": "complete" })
+    );
+    session.call(
+        "messages.unfollow",
+        json!({ "follower": followed["follower"] }),
+    );
     assert!(session.news().is_empty());
 }
 
@@ -205,12 +255,37 @@ fn a_bundle_that_cannot_be_kept_is_not_taken() {
     let conversation = session.conversation();
     let (stream, message) = session.begin(&conversation);
     session.write(stream, &["a"; 19]);
-    disk.fail_at(disk.operations(), Fault::Once, Code::QuotaExceeded);
-    let failed = session.call_as(None, "streams.write", json!({ "stream": stream, "deltas": ["b"], "tokens": [1] }));
+    disk.fail_at(disk.operations().changes, Fault::Once, Code::QuotaExceeded);
+    let failed = session.call_as(
+        None,
+        "streams.write",
+        json!({ "stream": stream, "deltas": ["b"], "tokens": [1] }),
+    );
     assert_eq!(failed.unwrap_err().code(), Code::QuotaExceeded);
     assert_eq!(session.text(&message), "");
     session.write(stream, &["b"]);
     assert_eq!(session.text(&message), format!("{}b", "a".repeat(19)));
+}
+
+#[test]
+fn deleting_a_conversation_ends_its_streams() {
+    let (_, mut session) = memory();
+    let conversation = session.conversation();
+    let (stream, _) = session.begin(&conversation);
+    let (idle, _) = session.begin(&conversation);
+    session.write(idle, &["waiting"]);
+    session.call("conversations.delete", json!({ "id": conversation }));
+    let deltas = vec!["x"; 20];
+    assert_eq!(
+        session.refused(
+            "streams.write",
+            json!({ "stream": stream, "deltas": deltas })
+        ),
+        Code::Closed
+    );
+    session.host.advance(1000);
+    ready(session.engine.tick(true)).unwrap();
+    assert_eq!(session.engine.stats().streams.open, 0);
 }
 
 #[test]
@@ -229,10 +304,17 @@ fn many_streams_at_once_share_a_turn_and_stay_apart() {
             })
             .collect();
         let answers = session.engine.turn(requests);
-        assert!(answers.iter().all(|answer| matches!(answer, Answer::Done(_))));
+        assert!(
+            answers
+                .iter()
+                .all(|answer| matches!(answer, Answer::Done(_)))
+        );
     }
     for (stream, message) in &streams {
-        session.call("streams.end", json!({ "stream": stream, "status": "complete" }));
+        session.call(
+            "streams.end",
+            json!({ "stream": stream, "status": "complete" }),
+        );
         let expected: String = (0..30).map(|round| format!("{message}/{round} ")).collect();
         assert_eq!(session.text(message), expected);
     }
@@ -244,29 +326,67 @@ fn a_user_reaches_only_their_own_streams_and_messages() {
     let conversation = session.conversation();
     session.call("users.create", json!({ "name": "Bob" }));
     let opened = session
-        .call_as(Some("us01"), "messages.stream", json!({ "conversationId": conversation, "message": { "role": "assistant" } }))
+        .call_as(
+            Some("us01"),
+            "messages.stream",
+            json!({ "conversationId": conversation, "message": { "role": "assistant" } }),
+        )
         .unwrap();
     let message = opened["message"]["id"].clone();
     let stream = opened["stream"].clone();
     for (method, args, code) in [
-        ("streams.write", json!({ "stream": stream, "deltas": ["x"] }), Code::Closed),
+        (
+            "streams.write",
+            json!({ "stream": stream, "deltas": ["x"] }),
+            Code::Closed,
+        ),
         ("streams.flush", json!({ "stream": stream }), Code::Closed),
-        ("streams.end", json!({ "stream": stream, "status": "complete" }), Code::Closed),
+        (
+            "streams.end",
+            json!({ "stream": stream, "status": "complete" }),
+            Code::Closed,
+        ),
         ("messages.follow", json!({ "id": message }), Code::NotFound),
         ("messages.get", json!({ "id": message }), Code::NotFound),
-        ("messages.list", json!({ "conversationId": conversation }), Code::NotFound),
+        (
+            "messages.list",
+            json!({ "conversationId": conversation }),
+            Code::NotFound,
+        ),
         ("messages.chunks", json!({ "id": message }), Code::NotFound),
-        ("messages.continue", json!({ "id": message }), Code::NotFound),
-        ("conversations.get", json!({ "id": conversation }), Code::NotFound),
-        ("conversations.list", json!({ "userId": "us01" }), Code::NotFound),
-        ("conversations.delete", json!({ "id": conversation }), Code::NotFound),
+        (
+            "messages.continue",
+            json!({ "id": message }),
+            Code::NotFound,
+        ),
+        (
+            "conversations.get",
+            json!({ "id": conversation }),
+            Code::NotFound,
+        ),
+        (
+            "conversations.list",
+            json!({ "userId": "us01" }),
+            Code::NotFound,
+        ),
+        (
+            "conversations.delete",
+            json!({ "id": conversation }),
+            Code::NotFound,
+        ),
         ("users.get", json!({ "id": "us01" }), Code::NotFound),
-        ("users.create", json!({ "name": "Eve" }), Code::InvalidArgument),
+        (
+            "users.create",
+            json!({ "name": "Eve" }),
+            Code::InvalidArgument,
+        ),
     ] {
         let refused = session.call_as(Some("us02"), method, args).unwrap_err();
         assert_eq!(refused.code(), code, "{method}: {refused}");
     }
-    let users = session.call_as(Some("us02"), "users.list", json!({})).unwrap();
+    let users = session
+        .call_as(Some("us02"), "users.list", json!({}))
+        .unwrap();
     assert_eq!(users["items"].as_array().unwrap().len(), 1);
     assert_eq!(users["items"][0]["id"], "us02");
 }
@@ -280,29 +400,109 @@ fn bad_input_is_refused_and_changes_nothing() {
     for (method, args, code) in [
         ("nothing.here", json!({}), Code::InvalidArgument),
         ("users.create", json!({ "name": 7 }), Code::InvalidArgument),
-        ("users.create", json!({ "name": "x", "nmae": "y" }), Code::InvalidArgument),
-        ("users.create", json!({ "name": "x".repeat(5000) }), Code::InvalidArgument),
+        (
+            "users.create",
+            json!({ "name": "x", "nmae": "y" }),
+            Code::InvalidArgument,
+        ),
+        (
+            "users.create",
+            json!({ "name": "x".repeat(5000) }),
+            Code::InvalidArgument,
+        ),
         ("users.get", json!({ "id": "us1" }), Code::InvalidArgument),
         ("users.get", json!({ "id": "us99" }), Code::NotFound),
         ("conversations.create", json!({}), Code::InvalidArgument),
-        ("conversations.create", json!({ "userId": "us77" }), Code::NotFound),
-        ("conversations.list", json!({ "userId": "us01", "limit": -1 }), Code::InvalidArgument),
-        ("conversations.list", json!({ "userId": "us01", "limit": 1001 }), Code::InvalidArgument),
-        ("conversations.list", json!({ "userId": "us01", "cursor": "forged" }), Code::InvalidArgument),
-        ("conversations.update", json!({ "id": conversation, "version": 99, "title": "x" }), Code::Conflict),
-        ("conversations.addParticipant", json!({ "conversationId": conversation, "participant": { "id": "us55", "kind": "user" } }), Code::NotFound),
-        ("messages.append", json!({ "conversationId": "us01-co99", "message": { "role": "user", "text": "x" } }), Code::NotFound),
-        ("messages.append", json!({ "conversationId": conversation, "message": { "role": "king", "text": "x" } }), Code::InvalidArgument),
-        ("messages.append", json!({ "conversationId": conversation, "message": { "role": "user", "text": "x", "parts": [] } }), Code::InvalidArgument),
-        ("messages.append", json!({ "conversationId": conversation, "message": { "role": "user", "parentId": "us01-co01-ms77" } }), Code::NotFound),
-        ("messages.append", json!({ "conversationId": conversation, "message": { "role": "user", "text": "x".repeat((64 << 20) + 1) } }), Code::InvalidArgument),
-        ("messages.chunks", json!({ "id": "us01-co01-ms09" }), Code::NotFound),
-        ("messages.switchBranch", json!({ "id": "us01-co01-ms09" }), Code::NotFound),
-        ("streams.write", json!({ "stream": 999, "deltas": ["x"] }), Code::Closed),
-        ("streams.write", json!({ "stream": stream, "deltas": ["x"], "tokens": [1, 2] }), Code::InvalidArgument),
-        ("streams.part", json!({ "stream": stream, "part": { "type": "text", "text": "x" } }), Code::InvalidArgument),
-        ("streams.end", json!({ "stream": stream, "status": "streaming" }), Code::InvalidArgument),
-        ("streams.configure", json!({ "settings": { "bundleTokens": 0, "bundleMs": 1, "chunkTokens": 1 } }), Code::InvalidArgument),
+        (
+            "conversations.create",
+            json!({ "userId": "us77" }),
+            Code::NotFound,
+        ),
+        (
+            "conversations.list",
+            json!({ "userId": "us01", "limit": -1 }),
+            Code::InvalidArgument,
+        ),
+        (
+            "conversations.list",
+            json!({ "userId": "us01", "limit": 1001 }),
+            Code::InvalidArgument,
+        ),
+        (
+            "conversations.list",
+            json!({ "userId": "us01", "cursor": "forged" }),
+            Code::InvalidArgument,
+        ),
+        (
+            "conversations.update",
+            json!({ "id": conversation, "version": 99, "title": "x" }),
+            Code::Conflict,
+        ),
+        (
+            "conversations.addParticipant",
+            json!({ "conversationId": conversation, "participant": { "id": "us55", "kind": "user" } }),
+            Code::NotFound,
+        ),
+        (
+            "messages.append",
+            json!({ "conversationId": "us01-co99", "message": { "role": "user", "text": "x" } }),
+            Code::NotFound,
+        ),
+        (
+            "messages.append",
+            json!({ "conversationId": conversation, "message": { "role": "king", "text": "x" } }),
+            Code::InvalidArgument,
+        ),
+        (
+            "messages.append",
+            json!({ "conversationId": conversation, "message": { "role": "user", "text": "x", "parts": [] } }),
+            Code::InvalidArgument,
+        ),
+        (
+            "messages.append",
+            json!({ "conversationId": conversation, "message": { "role": "user", "parentId": "us01-co01-ms77" } }),
+            Code::NotFound,
+        ),
+        (
+            "messages.append",
+            json!({ "conversationId": conversation, "message": { "role": "user", "text": "x".repeat((64 << 20) + 1) } }),
+            Code::InvalidArgument,
+        ),
+        (
+            "messages.chunks",
+            json!({ "id": "us01-co01-ms09" }),
+            Code::NotFound,
+        ),
+        (
+            "messages.switchBranch",
+            json!({ "id": "us01-co01-ms09" }),
+            Code::NotFound,
+        ),
+        (
+            "streams.write",
+            json!({ "stream": 999, "deltas": ["x"] }),
+            Code::Closed,
+        ),
+        (
+            "streams.write",
+            json!({ "stream": stream, "deltas": ["x"], "tokens": [1, 2] }),
+            Code::InvalidArgument,
+        ),
+        (
+            "streams.part",
+            json!({ "stream": stream, "part": { "type": "text", "text": "x" } }),
+            Code::InvalidArgument,
+        ),
+        (
+            "streams.end",
+            json!({ "stream": stream, "status": "streaming" }),
+            Code::InvalidArgument,
+        ),
+        (
+            "streams.configure",
+            json!({ "settings": { "bundleTokens": 0, "bundleMs": 1, "chunkTokens": 1 } }),
+            Code::InvalidArgument,
+        ),
     ] {
         assert_eq!(session.refused(method, args.clone()), code, "{method}");
     }
