@@ -59,6 +59,11 @@ pub struct SegmentInfo {
 }
 
 impl SegmentInfo {
+    /// The file's name in the folder `journal`, as findings give it.
+    pub fn file_name(&self) -> String {
+        self.name().file_name()
+    }
+
     fn name(&self) -> Name {
         Name {
             first: self.first,

@@ -182,7 +182,7 @@ impl Store {
         let mut recovery = recover::Recoverer::new(
             &self.disk,
             &self.host,
-            self.lease.identity,
+            &self.lease,
             self.journal_limits().segment_bytes,
         );
         let loaded = recovery.load(distrust.then_some(&cause)).await?;

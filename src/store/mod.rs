@@ -148,7 +148,7 @@ impl Store {
         let lease = Lease::take(&disk, &host).await?;
         snapshot::tidy(&*disk).await?;
         let mut recovery =
-            recover::Recoverer::new(&disk, &host, lease.identity, options.segment_bytes);
+            recover::Recoverer::new(&disk, &host, &lease, options.segment_bytes);
         let loaded = recovery.load(None).await?;
         let report = recovery.report();
         let now = host.now_ms();
@@ -266,6 +266,7 @@ impl Store {
             return Err(error.clone());
         }
         self.checkpoint()?;
+        self.lease.set_relaxed(false)?;
         self.condition = Condition::Closed;
         Ok(())
     }

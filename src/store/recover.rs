@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::audit::{Audit, Touch};
 use super::event::{Recovery, RecoveryCause};
+use super::lease::Lease;
 use super::snapshot;
 use crate::database::apply::Applier;
 use crate::database::migrate::{self, Step};
@@ -12,7 +13,7 @@ use crate::database::{self, Database, Position};
 use crate::disk::{Disk, OpenMode};
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
-use crate::journal::{Identity, Item, Journal, Limits, Record};
+use crate::journal::{Identity, Item, Journal, Limits, Record, SegmentInfo};
 
 /// Lines applied per commit while replaying.
 const REPLAY_BATCH: u64 = 4096;
@@ -37,6 +38,8 @@ pub struct Recoverer<'a> {
     host: &'a Rc<dyn Host>,
     identity: Identity,
     limits: Limits,
+    /// Lines may have been acknowledged without a flush, so a gap at the end may be power loss.
+    relaxed: bool,
     report: Recovery,
     snapshot_wanted: bool,
 }
@@ -69,13 +72,14 @@ impl<'a> Recoverer<'a> {
     pub fn new(
         disk: &'a Rc<dyn Disk>,
         host: &'a Rc<dyn Host>,
-        identity: Identity,
+        lease: &Lease,
         segment_bytes: u64,
     ) -> Self {
         Self {
             disk,
             host,
-            identity,
+            identity: lease.identity,
+            relaxed: lease.is_relaxed(),
             limits: Limits { segment_bytes },
             report: nothing(host.now_ms()),
             snapshot_wanted: false,
@@ -121,7 +125,14 @@ impl<'a> Recoverer<'a> {
             journal.restart(position, self.host.now_ms()).await?;
             self.snapshot_wanted = true;
         } else if position < journal.last_seq() || !self.report.causes.is_empty() {
-            self.replay(&journal, &mut database, position).await?;
+            let ordered = self.relaxed
+                && !self
+                    .report
+                    .causes
+                    .contains(&RecoveryCause::DatabaseDamaged);
+            if !self.replay(&journal, &mut database, position, ordered).await? {
+                journal.restart(journal.last_seq(), self.host.now_ms()).await?;
+            }
         }
         if !journal.is_active() {
             journal.rotate(self.host.now_ms()).await?;
@@ -204,18 +215,25 @@ impl<'a> Recoverer<'a> {
         Ok(database)
     }
 
-    /// Applies the journal's lines after `position`.
+    /// Applies the journal's lines after `position`; false when it stopped at a gap.
+    ///
+    /// `ordered` stops at the first line of the newest segment that is not good: what lies behind it are the last moments of
+    /// a relaxed store that lost power, of which some lines reached the disk and earlier ones did not. Applying those would
+    /// break their order. Older segments were flushed when they were closed.
     async fn replay(
         &mut self,
         journal: &Journal,
         database: &mut Database,
         position: u64,
-    ) -> Result<()> {
+        ordered: bool,
+    ) -> Result<bool> {
         database.capture().set_enabled(false);
         database.run("PRAGMA foreign_keys = 0")?;
         let damage_before = self.report.damage.len();
         let mut audit = Audit::default();
         let mut reached = position;
+        let mut complete = true;
+        let newest = journal.segments().last().map(SegmentInfo::file_name);
         let mut schema = migrate::verified_version(database.connection())?;
         database.begin()?;
         {
@@ -224,7 +242,17 @@ impl<'a> Recoverer<'a> {
             while let Some(item) = replay.next().await? {
                 let record = match item {
                     Item::Damage(finding) => {
+                        let at_the_end = newest.as_ref() == Some(&finding.segment);
                         self.damage(finding.to_string());
+                        if ordered && at_the_end {
+                            complete = false;
+                            self.damage(format!(
+                                "lines {} to {} had not been flushed when the power went, and were dropped",
+                                reached + 1,
+                                journal.last_seq()
+                            ));
+                            break;
+                        }
                         continue;
                     }
                     Item::Restart { base } => {
@@ -283,7 +311,7 @@ impl<'a> Recoverer<'a> {
         } else {
             self.snapshot_wanted = true;
         }
-        Ok(())
+        Ok(complete)
     }
 
     /// Runs a migration between two batches.

@@ -208,17 +208,23 @@ impl<'s> Turn<'s> {
     fn keep(&mut self) -> Result<()> {
         let store = &mut *self.store;
         let (bytes, count) = (self.lines.len() as u64, self.touches.len() as u64);
+        let relaxed = store.options.durability == Durability::Relaxed;
+        if relaxed {
+            store.lease.set_relaxed(true)?;
+        }
         let started = store.host.monotonic_us();
         store.journal.append(&self.lines, self.last_seq)?;
         store.log(LogKind::Append, None, bytes, count, started);
-        if store.options.durability == Durability::Strict {
-            let started = store.host.monotonic_us();
-            store.journal.flush()?;
-            store.log(LogKind::Flush, None, bytes, count, started);
-        } else {
-            store.unflushed = true;
+        store.unflushed = true;
+        if relaxed {
+            return Ok(());
         }
-        Ok(())
+        let started = store.host.monotonic_us();
+        store.journal.flush()?;
+        store.unflushed = false;
+        store.log(LogKind::Flush, None, bytes, count, started);
+        // Until it is known that every line is flushed, the lease goes on saying that some may not be.
+        store.lease.set_relaxed(false).or(Ok(()))
     }
 
     /// Opens the batch's transaction and the turn's savepoint, once.
