@@ -3,6 +3,7 @@
 pub mod database;
 pub mod disk;
 pub mod domain;
+pub mod engine;
 pub mod error;
 pub mod host;
 pub mod id;

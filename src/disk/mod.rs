@@ -11,10 +11,16 @@ use std::task::{Context, Poll, Waker};
 
 use crate::error::{Code, Error, Result};
 
+#[cfg(any(test, target_arch = "wasm32"))]
+mod answer;
 mod buffer;
+#[doc(hidden)]
+pub mod conformance;
 pub mod memory;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
+#[cfg(target_arch = "wasm32")]
+pub mod opfs;
 pub mod sim;
 
 /// A future that stays on its thread: everything here has one owner.
@@ -37,7 +43,7 @@ pub enum OpenMode {
 /// anything else is `invalid_argument`. The empty path is the root folder, for [`Disk::list`] alone.
 pub trait Disk {
     /// Opens a file for reading and writing, alone: a second open of the same file is `locked` until the first is dropped.
-    /// A file that [`OpenMode::CreateNew`] or [`OpenMode::Create`] made is empty.
+    /// A file that [`OpenMode::CreateNew`] or [`OpenMode::Create`] made is empty; it may be there after an error too.
     fn open<'a>(&'a self, path: &'a str, mode: OpenMode) -> LocalFuture<'a, Result<Rc<dyn File>>>;
 
     /// Names the files directly in `dir` (not its folders), in ascending order. A folder that does not exist is empty.

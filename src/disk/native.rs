@@ -44,7 +44,7 @@ impl NativeDisk {
     /// Creates a file and its folders, and makes their names durable.
     fn create(&self, full: &Path) -> io::Result<StdFile> {
         let folder = full.parent().unwrap_or(&self.root);
-        self.create_folder(folder)?;
+        create_folder(folder)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -52,16 +52,6 @@ impl NativeDisk {
             .open(full)?;
         flush_folder(folder)?;
         Ok(file)
-    }
-
-    fn create_folder(&self, folder: &Path) -> io::Result<()> {
-        if folder.is_dir() {
-            return Ok(());
-        }
-        fs::create_dir_all(folder)?;
-        let below_root = |folder: &&Path| folder.starts_with(&self.root);
-        let mut parents = folder.ancestors().skip(1).take_while(below_root);
-        parents.try_for_each(flush_folder)
     }
 
     fn list_now(&self, dir: &str) -> Result<Vec<String>> {
@@ -108,7 +98,7 @@ impl NativeDisk {
     fn rename_durably(&self, from: &Path, to: &Path) -> io::Result<()> {
         let old_folder = from.parent().unwrap_or(&self.root);
         let new_folder = to.parent().unwrap_or(&self.root);
-        self.create_folder(new_folder)?;
+        create_folder(new_folder)?;
         fs::rename(from, to)?;
         flush_folder(new_folder)?;
         if old_folder != new_folder {
@@ -186,6 +176,23 @@ impl File for NativeFile {
         let done = self.file.sync_data();
         done.map_err(|error| translate(error, "the open file"))
     }
+}
+
+/// Creates a folder and those above it where they are missing, and makes their names durable.
+fn create_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    create_folder(parent)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        other => other?,
+    }
+    flush_folder(parent)
 }
 
 fn open_existing(full: &Path) -> io::Result<StdFile> {

@@ -15,7 +15,8 @@
 //!
 //! **Faults.** Every operation that changes the disk has an index, counted from 0; those that only look are counted apart.
 //! An operation refused for its arguments or for a lock never reaches the disk and is not counted. A write that fails,
-//! for whatever reason, may have been applied in part. A failed flush leaves the writes unflushed, and may be tried again.
+//! for whatever reason, may have been applied in part, and an open that fails may have created the file. Any other change
+//! that fails did nothing: a failed flush leaves the writes unflushed, and may be tried again.
 //!
 //! **Not simulated:** time, damage to data that was flushed (but see [`SimDisk::flip_bit`]), reads that give other bytes than were
 //! written, a flush that lies, a failed flush that discards the writes, folders as things of their own, and space taken
@@ -213,7 +214,13 @@ impl SimDisk {
                 return Err(Error::not_found("file", path));
             }
             (None, _) => {
-                state.change()?;
+                let was_down = state.down;
+                if let Err(error) = state.change() {
+                    if !was_down && state.random.coin() {
+                        state.create(path);
+                    }
+                    return Err(error);
+                }
                 state.create(path)
             }
         };

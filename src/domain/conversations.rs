@@ -76,6 +76,7 @@ pub struct NewConversation {
 
 /// Names one conversation.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConversationRef {
     /// The conversation.

@@ -133,6 +133,7 @@ pub struct NewMessage {
 
 /// Appends a message to a conversation.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Append {
     /// The conversation.
@@ -175,6 +176,7 @@ pub struct MessageUpdate {
 
 /// Names one message.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MessageRef {
     /// The message.

@@ -163,7 +163,7 @@ pub fn insert(tx: &Tx<'_>, id: MessageId, parts: &[Part]) -> Result<()> {
     let mut seq = 1;
     for (part, number) in parts.iter().zip(0..) {
         add_part(tx, id, number, part)?;
-        for piece in pieces(
+        for piece in tokens::cut(
             part.text().map_or("", String::as_str),
             WHOLE_TEXT_CHUNK_BYTES,
         ) {
@@ -213,16 +213,6 @@ pub fn put_chunk(tx: &Tx<'_>, id: ChunkId, part: i64, text: &str, tokens: u32) -
         (id.message.user, id.message.conversation, id.message.message, id.seq, part, text, tokens, tx.now_ms()),
     )?;
     Ok(())
-}
-
-/// Cuts a text into pieces of at most `bytes`, never inside a character.
-pub fn pieces(text: &str, bytes: usize) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let (piece, after) = rest.split_at_checked(rest.floor_char_boundary(bytes))?;
-        rest = after;
-        (!piece.is_empty()).then_some(piece)
-    })
 }
 
 /// Reads a message's parts with their text.
@@ -288,6 +278,18 @@ pub fn content(view: &View<'_>, id: MessageId) -> Result<Content> {
         }
     }
     Ok(content)
+}
+
+/// The number of a message's last chunk (0 if it has none), and of the part that would come next.
+pub fn ends(view: &View<'_>, id: MessageId) -> Result<(i64, i64)> {
+    let key = (id.user, id.conversation, id.message);
+    let chunk = view
+        .prepare("SELECT coalesce(max(seq), 0) FROM chunk WHERE user = ?1 AND conversation = ?2 AND message = ?3")?
+        .query_row(key, |row| row.get(0))?;
+    let part = view
+        .prepare("SELECT coalesce(max(part) + 1, 0) FROM part WHERE user = ?1 AND conversation = ?2 AND message = ?3")?
+        .query_row(key, |row| row.get(0))?;
+    Ok((chunk, part))
 }
 
 /// Reads up to `limit` of a message's chunks after `after`, in order.

@@ -42,6 +42,7 @@ pub struct NewUser {
 
 /// Names one user.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UserRef {
     /// The user.

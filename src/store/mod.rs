@@ -26,6 +26,7 @@ use crate::journal::{self, Journal};
 use audit::Audit;
 use lease::Lease;
 
+pub use migration::MigrationProgress;
 pub use event::{Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
 pub use transaction::{Tx, View};
 pub use turn::{Caller, Outcome, Turn};
@@ -415,7 +416,8 @@ impl Store {
         }
     }
 
-    fn trouble(&mut self, during: &'static str, error: &Error) {
+    /// Tells that a step behind the scenes failed.
+    pub fn trouble(&mut self, during: &'static str, error: &Error) {
         self.tell(Event::Trouble(Trouble {
             during,
             code: error.code(),

@@ -1,4 +1,4 @@
-//! How many tokens a text stands for when nobody says.
+//! How many tokens a text stands for when nobody says, and how a text is cut.
 
 /// Bytes of UTF-8 that count as one token.
 const BYTES_PER_TOKEN: usize = 4;
@@ -7,4 +7,15 @@ const BYTES_PER_TOKEN: usize = 4;
 #[must_use]
 pub fn estimate(text: &str) -> u32 {
     u32::try_from(text.len().div_ceil(BYTES_PER_TOKEN)).unwrap_or(u32::MAX)
+}
+
+/// Cuts a text into pieces of at most `bytes`, or of one character where that alone is longer; never inside a character.
+pub fn cut(text: &str, bytes: usize) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let first = rest.chars().next()?.len_utf8();
+        let (piece, after) = rest.split_at_checked(rest.floor_char_boundary(bytes).max(first))?;
+        rest = after;
+        Some(piece)
+    })
 }

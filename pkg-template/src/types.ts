@@ -1,0 +1,1201 @@
+// Generated from the Rust types; `cargo xtask types` writes it anew. A test fails when it is stale.
+
+/**
+ * What went wrong, as a stable name that callers may match on.
+ */
+export type Code = "InvalidArgument" | "InvalidText" | "NotFound" | "Conflict" | "QuotaExceeded" | "Unsupported" | "Corrupt" | "SchemaTooNew" | "StorageEvicted" | "Locked" | "Closed" | "Aborted" | "Timeout" | "Indeterminate" | "ArchiveInvalid" | "Io" | "Internal";
+
+/**
+ * The app's own fields of a record: any JSON object. Stored and given back as it is, never interpreted.
+ */
+export type Metadata = Record<string, unknown>;
+
+/**
+ * Any JSON value. Stored and given back as it is, never interpreted.
+ */
+export type Json = unknown;
+
+/**
+ * Which end of a list comes first.
+ */
+export type Order = "Newest" | "Oldest";
+
+/**
+ * A piece of a list.
+ */
+export type Page<T> = { 
+/**
+ * The items, in the order asked for.
+ */
+items: Array<T>, 
+/**
+ * Where the next page begins; absent on the last page.
+ */
+next_cursor?: string, };
+
+/**
+ * A person.
+ */
+export type User = { 
+/**
+ * The readable id, such as `us01`.
+ */
+id: string, 
+/**
+ * The UUIDv7 that names the same user on another device.
+ */
+uuid: string, 
+/**
+ * The name shown to people.
+ */
+name: string, 
+/**
+ * The app's own fields.
+ */
+metadata: Metadata, 
+/**
+ * Grows by one with every update.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+created_at: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updated_at: number, };
+
+/**
+ * What a new user is made of.
+ */
+export type NewUser = { 
+/**
+ * The name shown to people.
+ */
+name: string, 
+/**
+ * The app's own fields; none by default.
+ */
+metadata?: Metadata, };
+
+/**
+ * Names one user.
+ */
+export type UserRef = { 
+/**
+ * The user.
+ */
+id: string, };
+
+/**
+ * Changes to a user; what is absent stays.
+ */
+export type UserUpdate = { 
+/**
+ * The user.
+ */
+id: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * A new name.
+ */
+name?: string, 
+/**
+ * New fields, replacing all of the old.
+ */
+metadata?: Metadata, };
+
+/**
+ * Which users to list.
+ */
+export type UserList = { 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Whether a conversation is in use or put away.
+ */
+export type ConversationStatus = "Active" | "Archived";
+
+/**
+ * A conversation, without its messages.
+ */
+export type Conversation = { 
+/**
+ * The readable id, such as `us01-co12`.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+user_id: string, 
+/**
+ * The UUIDv7 that names the same conversation on another device.
+ */
+uuid: string, 
+/**
+ * The title shown to people; may be empty.
+ */
+title: string, 
+/**
+ * In use or put away.
+ */
+status: ConversationStatus, 
+/**
+ * The app's own fields.
+ */
+metadata: Metadata, 
+/**
+ * The last message of the active path; absent while there are no messages.
+ */
+leaf_id?: string, 
+/**
+ * Grows by one with every update, and with every message.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+created_at: number, 
+/**
+ * When it or its messages last changed, in milliseconds since 1970-01-01 UTC.
+ */
+updated_at: number, 
+/**
+ * When it was deleted, if it was and can still be restored.
+ */
+deleted_at?: number, };
+
+/**
+ * What a new conversation is made of.
+ */
+export type NewConversation = { 
+/**
+ * The user it belongs to, who also becomes its first participant. A view of one user may leave it out.
+ */
+user_id?: string, 
+/**
+ * The title; empty by default.
+ */
+title?: string, 
+/**
+ * The app's own fields; none by default.
+ */
+metadata?: Metadata, 
+/**
+ * Further participants.
+ */
+participants?: Array<NewParticipant>, };
+
+/**
+ * Names one conversation.
+ */
+export type ConversationRef = { 
+/**
+ * The conversation.
+ */
+id: string, };
+
+/**
+ * Changes to a conversation; what is absent stays.
+ */
+export type ConversationUpdate = { 
+/**
+ * The conversation.
+ */
+id: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * A new title.
+ */
+title?: string, 
+/**
+ * In use or put away.
+ */
+status?: ConversationStatus, 
+/**
+ * New fields, replacing all of the old.
+ */
+metadata?: Metadata, };
+
+/**
+ * Which of its times a conversation is ordered by.
+ */
+export type ConversationTime = "Updated" | "Created";
+
+/**
+ * Which conversations to list. Filters add up.
+ */
+export type ConversationList = { 
+/**
+ * The user whose conversations to list. A view of one user may leave it out.
+ */
+user_id?: string, 
+/**
+ * Only those with this status; `active` by default.
+ */
+status?: ConversationStatus, 
+/**
+ * Instead of those in use, only those that are deleted and can be restored.
+ */
+deleted?: boolean, 
+/**
+ * Only those in which this participant takes part: a user's id or an agent's name.
+ */
+participant?: string, 
+/**
+ * The time to order and filter by: of the last change by default.
+ */
+by?: ConversationTime, 
+/**
+ * Newest first by default.
+ */
+order?: Order, 
+/**
+ * Only those whose time is at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only those whose time is before this, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * What a participant is.
+ */
+export type ParticipantKind = "User" | "Agent";
+
+/**
+ * Someone who takes part in a conversation.
+ */
+export type Participant = { 
+/**
+ * A user's id, or the app's name for an agent.
+ */
+id: string, 
+/**
+ * User or agent.
+ */
+kind: ParticipantKind, 
+/**
+ * The name shown to people.
+ */
+name?: string, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+added_at: number, };
+
+/**
+ * What a new participant is made of.
+ */
+export type NewParticipant = { 
+/**
+ * A user's id, or the app's name for an agent.
+ */
+id: string, 
+/**
+ * User or agent.
+ */
+kind: ParticipantKind, 
+/**
+ * The name shown to people.
+ */
+name?: string, };
+
+/**
+ * A participant to add to a conversation, or to rename in it.
+ */
+export type AddParticipant = { 
+/**
+ * The conversation.
+ */
+conversation_id: string, 
+/**
+ * Who takes part.
+ */
+participant: NewParticipant, };
+
+/**
+ * Names one participant of a conversation.
+ */
+export type ParticipantRef = { 
+/**
+ * The conversation.
+ */
+conversation_id: string, 
+/**
+ * The participant's id.
+ */
+id: string, };
+
+/**
+ * Whose voice a message is in.
+ */
+export type Role = "User" | "Assistant" | "System" | "Tool";
+
+/**
+ * How far a message has come.
+ */
+export type MessageStatus = "Streaming" | "Complete" | "Interrupted" | "Error";
+
+/**
+ * A message with its content.
+ */
+export type Message = { 
+/**
+ * The readable id, such as `us01-co12-ms02`.
+ */
+id: string, 
+/**
+ * The conversation it belongs to.
+ */
+conversation_id: string, 
+/**
+ * The UUIDv7 that names the same message on another device.
+ */
+uuid: string, 
+/**
+ * The message before it on its path; absent on a root.
+ */
+parent_id?: string, 
+/**
+ * Whose voice it is in.
+ */
+role: Role, 
+/**
+ * The participant who wrote it.
+ */
+author?: string, 
+/**
+ * The model that produced it.
+ */
+model?: string, 
+/**
+ * How far it has come.
+ */
+status: MessageStatus, 
+/**
+ * What it cost, as the provider reported it.
+ */
+usage?: Json, 
+/**
+ * The app's own fields.
+ */
+metadata: Metadata, 
+/**
+ * Its text parts joined, up to 1 MiB; U+FFFD stands for each missing chunk.
+ */
+text: string, 
+/**
+ * Its parts in order, with the same limit.
+ */
+parts: Array<Part>, 
+/**
+ * The numbers of chunks that are missing. Absent when the text is whole.
+ */
+gaps?: Array<number>, 
+/**
+ * There is more text than is shown here; read it by its chunks.
+ */
+truncated?: boolean, 
+/**
+ * Grows by one with every update; chunks do not count.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+created_at: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updated_at: number, };
+
+/**
+ * What a new message is made of. Give `text` or `parts`, or neither for an empty one.
+ */
+export type NewMessage = { 
+/**
+ * Whose voice it is in.
+ */
+role: Role, 
+/**
+ * Its text, when it is nothing but text.
+ */
+text?: string, 
+/**
+ * Its parts, when it is more than text.
+ */
+parts?: Array<Part>, 
+/**
+ * The message it follows: the end of the active path by default. The new message becomes the end of the active path.
+ */
+parent_id?: string, 
+/**
+ * The participant who wrote it.
+ */
+author?: string, 
+/**
+ * The model that produced it.
+ */
+model?: string, 
+/**
+ * What it cost.
+ */
+usage?: Json, 
+/**
+ * The app's own fields; none by default.
+ */
+metadata?: Metadata, };
+
+/**
+ * Appends a message to a conversation.
+ */
+export type Append = { 
+/**
+ * The conversation.
+ */
+conversation_id: string, 
+/**
+ * The message.
+ */
+message: NewMessage, };
+
+/**
+ * What an edit puts beside the original. Give `text` or `parts`; what else is absent is taken over.
+ */
+export type MessageEdit = { 
+/**
+ * The message to edit; it stays as it is, on a branch of its own.
+ */
+id: string, 
+/**
+ * The new text.
+ */
+text?: string, 
+/**
+ * The new parts.
+ */
+parts?: Array<Part>, 
+/**
+ * New fields.
+ */
+metadata?: Metadata, };
+
+/**
+ * Changes beside the content; what is absent stays.
+ */
+export type MessageUpdate = { 
+/**
+ * The message.
+ */
+id: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * The model that produced it.
+ */
+model?: string, 
+/**
+ * What it cost.
+ */
+usage?: Json, 
+/**
+ * New fields, replacing all of the old.
+ */
+metadata?: Metadata, };
+
+/**
+ * Names one message.
+ */
+export type MessageRef = { 
+/**
+ * The message.
+ */
+id: string, };
+
+/**
+ * Which messages of a conversation to list.
+ */
+export type MessagePath = "Active" | "All";
+
+/**
+ * Which messages to list, and how.
+ */
+export type MessageList = { 
+/**
+ * The conversation.
+ */
+conversation_id: string, 
+/**
+ * The active path by default.
+ */
+path?: MessagePath, 
+/**
+ * Newest first by default. The oldest page of an active path costs a look at each of its messages.
+ */
+order?: Order, 
+/**
+ * Only messages created at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only messages created before this, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Which chunks of a message to read.
+ */
+export type ChunkList = { 
+/**
+ * The message.
+ */
+id: string, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * A message and the alternatives to it.
+ */
+export type Siblings = { 
+/**
+ * All messages with the same parent, in the order they were made.
+ */
+ids: Array<string>, 
+/**
+ * The one on the active path, if any is.
+ */
+active_id?: string, };
+
+/**
+ * A piece of a message.
+ */
+export type Part = { "Text": { 
+/**
+ * The text.
+ */
+text: string, } } | { "Reasoning": { 
+/**
+ * The text.
+ */
+text: string, } } | { "ToolCall": { 
+/**
+ * Names the call, so that its result can be matched.
+ */
+call_id: string, 
+/**
+ * The tool.
+ */
+name: string, 
+/**
+ * What it was called with.
+ */
+input: Json, } } | { "ToolResult": { 
+/**
+ * The call it answers.
+ */
+call_id: string, 
+/**
+ * The answer.
+ */
+output: Json, 
+/**
+ * Whether the tool failed.
+ */
+is_error?: boolean, } } | { "File": { 
+/**
+ * Where it is: an artifact's id or a URL.
+ */
+reference: string, 
+/**
+ * Its name.
+ */
+name?: string, 
+/**
+ * Its media type.
+ */
+media_type?: string, } } | { "Data": { 
+/**
+ * Any fields.
+ */
+data: Metadata, } };
+
+/**
+ * The two kinds of part whose content is chunks.
+ */
+export type TextKind = "Text" | "Reasoning";
+
+/**
+ * A stored piece of a message's text.
+ */
+export type Chunk = { 
+/**
+ * The readable id, such as `us01-co12-ms02-001`.
+ */
+id: string, 
+/**
+ * Its place in the message, from 1.
+ */
+seq: number, 
+/**
+ * The part it belongs to, from 0.
+ */
+part: number, 
+/**
+ * Whether that part is text or reasoning.
+ */
+kind: TextKind, 
+/**
+ * Its text.
+ */
+text: string, 
+/**
+ * How many tokens it holds.
+ */
+tokens: number, 
+/**
+ * When it was last written, in milliseconds since 1970-01-01 UTC.
+ */
+at: number, };
+
+/**
+ * When bundles and chunks close.
+ */
+export type StreamSettings = { 
+/**
+ * Tokens at which a bundle closes; 20 by default.
+ */
+bundle_tokens: number, 
+/**
+ * Milliseconds after which a bundle closes all the same; 500 by default.
+ */
+bundle_ms: number, 
+/**
+ * Tokens at which a chunk closes; 60 by default.
+ */
+chunk_tokens: number, };
+
+/**
+ * Begins a streamed message.
+ */
+export type StreamBegin = { 
+/**
+ * The conversation.
+ */
+conversation_id: string, 
+/**
+ * The message, without content.
+ */
+message: NewMessage, 
+/**
+ * When bundles and chunks close; the store's settings by default.
+ */
+settings?: StreamSettings, };
+
+/**
+ * Takes up a message whose stream was interrupted.
+ */
+export type StreamContinue = { 
+/**
+ * The message.
+ */
+id: string, 
+/**
+ * When bundles and chunks close; the store's settings by default.
+ */
+settings?: StreamSettings, };
+
+/**
+ * An open stream.
+ */
+export type StreamOpened = { 
+/**
+ * The stream's number, for this worker's lifetime.
+ */
+stream: number, 
+/**
+ * The message as it is now.
+ */
+message: Message, };
+
+/**
+ * Deltas of a stream, in order.
+ */
+export type StreamWrite = { 
+/**
+ * The stream.
+ */
+stream: number, 
+/**
+ * The deltas; empty ones are allowed.
+ */
+deltas: Array<string>, 
+/**
+ * How many tokens each delta holds; by their length when absent.
+ */
+tokens?: Array<number>, 
+/**
+ * Text by default.
+ */
+kind?: TextKind, };
+
+/**
+ * A part that is not text, between the texts of a stream.
+ */
+export type StreamPart = { 
+/**
+ * The stream.
+ */
+stream: number, 
+/**
+ * The part.
+ */
+part: Part, };
+
+/**
+ * Names an open stream.
+ */
+export type StreamRef = { 
+/**
+ * The stream.
+ */
+stream: number, };
+
+/**
+ * Ends a stream.
+ */
+export type StreamEnd = { 
+/**
+ * The stream.
+ */
+stream: number, 
+/**
+ * What becomes of the message: `complete`, `interrupted` or `error`.
+ */
+status: MessageStatus, 
+/**
+ * What it cost, as the provider reported it.
+ */
+usage?: Json, };
+
+/**
+ * Sets when bundles and chunks close.
+ */
+export type StreamConfigure = { 
+/**
+ * One open stream; without it, all open streams and those to come.
+ */
+stream?: number, 
+/**
+ * The settings.
+ */
+settings: StreamSettings, };
+
+/**
+ * How far a stream is kept.
+ */
+export type StreamProgress = { 
+/**
+ * Characters kept so far, as JavaScript counts them (UTF-16).
+ */
+acknowledged: number, 
+/**
+ * Bundles closed so far.
+ */
+bundles: number, 
+/**
+ * Chunks begun so far.
+ */
+chunks: number, };
+
+/**
+ * What all streams have done since the store was opened.
+ */
+export type StreamStats = { 
+/**
+ * Streams open now.
+ */
+open: number, 
+/**
+ * Deltas taken.
+ */
+deltas: number, 
+/**
+ * Tokens taken.
+ */
+tokens: number, 
+/**
+ * Bundles closed.
+ */
+bundles: number, 
+/**
+ * Chunks begun.
+ */
+chunks: number, 
+/**
+ * From a bundle's first delta to its being kept.
+ */
+bundle_latency: LatencySummary, 
+/**
+ * From the arrival of what grew a chunk to its being kept.
+ */
+chunk_latency: LatencySummary, };
+
+/**
+ * Begins to follow a message.
+ */
+export type Follow = { 
+/**
+ * The message.
+ */
+id: string, };
+
+/**
+ * What a follower begins with; the bundles it is sent continue exactly here.
+ */
+export type Followed = { 
+/**
+ * The follower's number, for this worker's lifetime.
+ */
+follower: number, 
+/**
+ * The message as it is kept now.
+ */
+message: Message, };
+
+/**
+ * Names a follower.
+ */
+export type FollowerRef = { 
+/**
+ * The follower.
+ */
+follower: number, };
+
+/**
+ * Something a follower is told, once it is kept.
+ */
+export type FollowerNews = { 
+/**
+ * The follower.
+ */
+follower: number, 
+/**
+ * What happened.
+ */
+news: News, };
+
+/**
+ * What happened to a followed message.
+ */
+export type News = { "Bundle": { 
+/**
+ * Text or reasoning.
+ */
+kind: TextKind, 
+/**
+ * The text.
+ */
+text: string, 
+/**
+ * Its tokens.
+ */
+tokens: number, } } | { "Part": { 
+/**
+ * The part.
+ */
+part: Part, } } | { "End": { 
+/**
+ * What became of the message.
+ */
+status: MessageStatus, } };
+
+/**
+ * When a write is answered.
+ */
+export type Durability = "Strict" | "Relaxed";
+
+/**
+ * What an app may choose when it opens a store.
+ */
+export type EngineOptions = { 
+/**
+ * When a write is answered: `strict` by default.
+ */
+durability?: Durability, 
+/**
+ * When bundles and chunks close.
+ */
+stream?: StreamSettings, };
+
+/**
+ * Changes when writes are answered.
+ */
+export type SetDurability = { 
+/**
+ * The new durability.
+ */
+durability: Durability, };
+
+/**
+ * Figures of the running store.
+ */
+export type StoreStats = { 
+/**
+ * The last journal line.
+ */
+journal_seq: number, 
+/**
+ * Journal segments, and their length before compression.
+ */
+journal_segments: number, 
+/**
+ * Bytes of journal before compression.
+ */
+journal_bytes: number, 
+/**
+ * The schema version.
+ */
+schema: number, 
+/**
+ * What streams have done.
+ */
+streams: StreamStats, };
+
+/**
+ * A latency's summary, in microseconds.
+ */
+export type LatencySummary = { 
+/**
+ * How many were measured.
+ */
+count: number, 
+/**
+ * The mean.
+ */
+mean_us: number, 
+/**
+ * Half took no longer.
+ */
+p50_us: number, 
+/**
+ * 99 in 100 took no longer.
+ */
+p99_us: number, 
+/**
+ * The longest.
+ */
+max_us: number, };
+
+/**
+ * No arguments.
+ */
+export type NoArguments = Record<symbol, never>;
+
+/**
+ * Migrates the schema.
+ */
+export type MigrateTo = { 
+/**
+ * The version to migrate to.
+ */
+to: number, };
+
+/**
+ * A migration as it stands in this store.
+ */
+export type MigrationStatus = { 
+/**
+ * Its number.
+ */
+version: number, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * The checksum of its SQL, both ways.
+ */
+checksum: string, 
+/**
+ * When it was applied, in milliseconds since 1970-01-01 UTC; absent when it is not.
+ */
+applied_at?: number, };
+
+/**
+ * How far a migration has come.
+ */
+export type MigrationProgress = { 
+/**
+ * Steps taken.
+ */
+done: number, 
+/**
+ * Steps in all.
+ */
+total: number, 
+/**
+ * The schema version reached.
+ */
+version: number, };
+
+/**
+ * Something that happened in the store.
+ */
+export type Event = { "Log": LogEvent } | { "Recovery": Recovery } | { "Trouble": Trouble };
+
+/**
+ * A measured step.
+ */
+export type LogEvent = { 
+/**
+ * What was measured.
+ */
+kind: LogKind, 
+/**
+ * The record or file it was about.
+ */
+id?: string, 
+/**
+ * Bytes moved.
+ */
+bytes: number, 
+/**
+ * Lines, rows, tokens or writes, by kind.
+ */
+count: number, 
+/**
+ * How long it took, in microseconds.
+ */
+us: number, };
+
+/**
+ * What a log event measured.
+ */
+export type LogKind = "ChunkWritten" | "ChunksRead" | "Bundle" | "Append" | "Flush" | "Commit" | "Checkpoint" | "Snapshot" | "Open";
+
+/**
+ * What was wrong, what was done, and what could not be saved.
+ */
+export type Recovery = { 
+/**
+ * When, in milliseconds since 1970-01-01 UTC.
+ */
+at: number, 
+/**
+ * Why; several causes can come together.
+ */
+causes: Array<RecoveryCause>, 
+/**
+ * The snapshot that the database was rebuilt from, by its last journal line.
+ */
+snapshot?: number, 
+/**
+ * Journal lines applied again.
+ */
+replayed: number, 
+/**
+ * Bytes at the journal's end that had never been acknowledged and were dropped.
+ */
+torn_bytes: number, 
+/**
+ * Files set aside in `quarantine/`.
+ */
+quarantined: Array<string>, 
+/**
+ * What did not check, and what could not be saved; empty when nothing was lost.
+ */
+damage: Array<string>, 
+/**
+ * Messages whose streams had been cut off.
+ */
+interrupted: Array<string>, };
+
+/**
+ * Why a recovery was needed.
+ */
+export type RecoveryCause = "Unclosed" | "DatabaseDamaged" | "DatabaseMissing" | "JournalBehind" | "JournalDamaged";
+
+/**
+ * A failure behind the scenes.
+ */
+export type Trouble = { 
+/**
+ * What was being done.
+ */
+during: string, 
+/**
+ * The error's code.
+ */
+code: Code, 
+/**
+ * The error's message.
+ */
+message: string, };
+
+/** Every method by name: what it takes and what it gives. */
+export interface Methods {
+  'users.create': { args: NewUser; result: User };
+  'users.get': { args: UserRef; result: User };
+  'users.list': { args: UserList; result: Page<User> };
+  'users.update': { args: UserUpdate; result: User };
+  'users.delete': { args: UserRef; result: void };
+  'conversations.create': { args: NewConversation; result: Conversation };
+  'conversations.get': { args: ConversationRef; result: Conversation };
+  'conversations.list': { args: ConversationList; result: Page<Conversation> };
+  'conversations.update': { args: ConversationUpdate; result: Conversation };
+  'conversations.remove': { args: ConversationRef; result: Conversation };
+  'conversations.restore': { args: ConversationRef; result: Conversation };
+  'conversations.delete': { args: ConversationRef; result: void };
+  'conversations.participants': { args: ConversationRef; result: Array<Participant> };
+  'conversations.addParticipant': { args: AddParticipant; result: Array<Participant> };
+  'conversations.removeParticipant': { args: ParticipantRef; result: Array<Participant> };
+  'messages.append': { args: Append; result: Message };
+  'messages.get': { args: MessageRef; result: Message };
+  'messages.list': { args: MessageList; result: Page<Message> };
+  'messages.edit': { args: MessageEdit; result: Message };
+  'messages.update': { args: MessageUpdate; result: Message };
+  'messages.delete': { args: MessageRef; result: void };
+  'messages.switchBranch': { args: MessageRef; result: Conversation };
+  'messages.siblings': { args: MessageRef; result: Siblings };
+  'messages.chunks': { args: ChunkList; result: Page<Chunk> };
+}

@@ -1,0 +1,104 @@
+//! The one table of methods: a name, what it takes, what it gives, and the operation that does it.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::codec::Codec;
+use crate::domain::conversations::{
+    self, AddParticipant, Conversation, ConversationList, ConversationRef, ConversationUpdate, NewConversation, Participant,
+    ParticipantRef,
+};
+use crate::domain::messages::{
+    self, Append, ChunkList, Message, MessageEdit, MessageList, MessageRef, MessageUpdate, Siblings,
+};
+use crate::domain::page::Page;
+use crate::domain::parts::Chunk;
+use crate::domain::users::{self, NewUser, User, UserList, UserRef, UserUpdate};
+use crate::error::Result;
+use crate::store::{Caller, Outcome, Turn, Tx, View};
+
+/// A method that gives nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(type = "void"))]
+pub struct Nothing;
+
+macro_rules! methods {
+    ($($name:literal: $kind:ident($args:ty) -> $answer:ty = $operation:expr;)*) => {
+        /// Runs a method of the table in a turn; none if there is no method of that name.
+        pub fn call<C: Codec>(turn: &mut Turn<'_>, name: &str, caller: Caller<'_>, input: C::Input) -> Option<Result<C::Output>> {
+            match name {
+                $($name => Some($kind::<C, $args, $answer>(turn, $name, caller, input, $operation)),)*
+                _ => None,
+            }
+        }
+
+        /// The table as a TypeScript interface.
+        #[cfg(test)]
+        pub fn typescript(config: &ts_rs::Config) -> String {
+            use ts_rs::TS;
+            let mut out = String::new();
+            $(out.push_str(&format!(
+                "  '{}': {{ args: {}; result: {} }};\n",
+                $name, <$args as TS>::name(config), <$answer as TS>::name(config).replace("Nothing", "void"),
+            ));)*
+            out
+        }
+    };
+}
+
+methods! {
+    "users.create": write(NewUser) -> User = |tx, args| users::create(tx, &args);
+    "users.get": read(UserRef) -> User = |view, args| users::get(view, args.id);
+    "users.list": read(UserList) -> Page<User> = |view, args| users::list(view, &args);
+    "users.update": write(UserUpdate) -> User = |tx, args| users::update(tx, &args);
+    "users.delete": write(UserRef) -> Nothing = |tx, args| users::delete(tx, args.id).map(|()| Nothing);
+
+    "conversations.create": write(NewConversation) -> Conversation = |tx, args| conversations::create(tx, &args);
+    "conversations.get": read(ConversationRef) -> Conversation = |view, args| conversations::get(view, args.id);
+    "conversations.list": read(ConversationList) -> Page<Conversation> = |view, args| conversations::list(view, &args);
+    "conversations.update": write(ConversationUpdate) -> Conversation = |tx, args| conversations::update(tx, &args);
+    "conversations.remove": write(ConversationRef) -> Conversation = |tx, args| conversations::soft_delete(tx, args.id);
+    "conversations.restore": write(ConversationRef) -> Conversation = |tx, args| conversations::restore(tx, args.id);
+    "conversations.delete": write(ConversationRef) -> Nothing = |tx, args| conversations::delete(tx, args.id).map(|()| Nothing);
+    "conversations.participants": read(ConversationRef) -> Vec<Participant> = |view, args| conversations::participants(view, args.id);
+    "conversations.addParticipant": write(AddParticipant) -> Vec<Participant> =
+        |tx, args| conversations::add_participant(tx, args.conversation_id, &args.participant);
+    "conversations.removeParticipant": write(ParticipantRef) -> Vec<Participant> =
+        |tx, args| conversations::remove_participant(tx, args.conversation_id, &args.id);
+
+    "messages.append": write(Append) -> Message = |tx, args| messages::append(tx, args.conversation_id, &args.message);
+    "messages.get": read(MessageRef) -> Message = |view, args| messages::get(view, args.id);
+    "messages.list": read(MessageList) -> Page<Message> = |view, args| messages::list(view, &args);
+    "messages.edit": write(MessageEdit) -> Message = |tx, args| messages::edit(tx, &args);
+    "messages.update": write(MessageUpdate) -> Message = |tx, args| messages::update(tx, &args);
+    "messages.delete": write(MessageRef) -> Nothing = |tx, args| messages::delete(tx, args.id).map(|()| Nothing);
+    "messages.switchBranch": write(MessageRef) -> Conversation = |tx, args| messages::switch_branch(tx, args.id);
+    "messages.siblings": read(MessageRef) -> Siblings = |view, args| messages::siblings(view, args.id);
+    "messages.chunks": read(ChunkList) -> Page<Chunk> = |view, args| messages::chunks(view, &args);
+}
+
+fn read<C: Codec, A: DeserializeOwned, T: Serialize>(
+    turn: &mut Turn<'_>,
+    _name: &str,
+    caller: Caller<'_>,
+    input: C::Input,
+    operation: impl FnOnce(&View<'_>, A) -> Result<T>,
+) -> Result<C::Output> {
+    let args = C::decode(input)?;
+    let value = turn.read(caller, |view| operation(view, args))?;
+    C::encode(&value)
+}
+
+fn write<C: Codec, A: DeserializeOwned, T: Serialize>(
+    turn: &mut Turn<'_>,
+    name: &str,
+    caller: Caller<'_>,
+    input: C::Input,
+    operation: impl FnOnce(&Tx<'_>, A) -> Result<T>,
+) -> Result<C::Output> {
+    let args = C::decode(input)?;
+    match turn.write(name, caller, |tx| operation(tx, args))? {
+        Outcome::Done(value) => C::encode(&value),
+        Outcome::Repeated(json) => C::encode_json(&json),
+    }
+}

@@ -1,0 +1,347 @@
+//! Answers requests by name: the store, its streams and its followers behind one queue.
+//!
+//! Whoever drives an engine hands it the requests that wait as one [`turn`](Engine::turn), calls
+//! [`tick`](Engine::tick) when [`due`](Engine::due) says so, and passes on what [`take_events`](Engine::take_events) gives.
+//! Nothing in here knows of browsers: arguments and answers go through a [`Codec`].
+
+pub mod codec;
+pub mod methods;
+pub mod metrics;
+pub mod streams;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod typescript;
+
+use std::rc::Rc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::disk::Disk;
+use crate::error::{Code, Error, Result};
+use crate::host::Host;
+use crate::id::UserId;
+use crate::store::{Caller, Durability, Event, Options, Store, Turn};
+use crate::stream::StreamSettings;
+use codec::Codec;
+use methods::Nothing;
+use streams::{FollowerNews, StreamStats, Streams};
+
+/// What an app may choose when it opens a store.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EngineOptions {
+    /// When a write is answered: `strict` by default.
+    pub durability: Option<Durability>,
+    /// When bundles and chunks close.
+    pub stream: Option<StreamSettings>,
+}
+
+/// A request: a method's name, its arguments, and on whose behalf.
+pub struct Request<C: Codec> {
+    /// The method.
+    pub method: String,
+    /// Its arguments.
+    pub input: C::Input,
+    /// The user whose records alone may be seen and touched.
+    pub user: Option<String>,
+    /// The request's own name.
+    pub request_id: Option<String>,
+}
+
+/// What became of a request.
+pub enum Answer<T> {
+    /// It is done and kept.
+    Done(T),
+    /// It failed and changed nothing.
+    Failed(Error),
+    /// Damage came in its way before it had any effect: ask again after the next [`Engine::tick`].
+    Again(Error),
+}
+
+/// Figures of the running store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct StoreStats {
+    /// The last journal line.
+    pub journal_seq: u64,
+    /// Journal segments, and their length before compression.
+    pub journal_segments: u64,
+    /// Bytes of journal before compression.
+    pub journal_bytes: u64,
+    /// The schema version.
+    pub schema: u32,
+    /// What streams have done.
+    pub streams: StreamStats,
+}
+
+/// Migrates the schema.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MigrateTo {
+    /// The version to migrate to.
+    pub to: u32,
+}
+
+/// Changes when writes are answered.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SetDurability {
+    /// The new durability.
+    pub durability: Durability,
+}
+
+/// No arguments.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NoArguments {}
+
+/// The store with everything that is open in it.
+pub struct Engine {
+    store: Store,
+    streams: Streams,
+    news: Vec<FollowerNews>,
+    maintenance_at: Option<i64>,
+}
+
+impl Engine {
+    /// Opens a store.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and `invalid_argument` for settings without sense.
+    pub async fn open(disk: Rc<dyn Disk>, host: Rc<dyn Host>, options: &EngineOptions) -> Result<Self> {
+        let settings = options.stream.unwrap_or_default().check()?;
+        let store_options =
+            Options { durability: options.durability.unwrap_or_default(), ..Options::default() };
+        let store = Store::open(disk, host, store_options).await?;
+        Ok(Self::over(store, settings))
+    }
+
+    /// An engine over a store that is open already.
+    #[must_use]
+    pub fn over(store: Store, settings: StreamSettings) -> Self {
+        let now = store.host().now_ms();
+        Self {
+            store,
+            streams: Streams::new(settings),
+            news: Vec::new(),
+            maintenance_at: Some(now),
+        }
+    }
+
+    /// Answers requests together: one append and one flush for all of them.
+    ///
+    /// Must not be called while [`needs_tick`](Self::needs_tick).
+    pub fn turn<C: Codec>(&mut self, requests: Vec<Request<C>>) -> Vec<Answer<C::Output>> {
+        let started = self.store.host().monotonic_us();
+        let now_ms = self.store.host().now_ms();
+        let count = requests.len();
+        let mut answers = Vec::with_capacity(count);
+        let kept = match self.store.turn() {
+            Ok(mut turn) => {
+                for request in requests {
+                    answers.push(answer::<C>(&mut turn, &mut self.streams, now_ms, request));
+                }
+                turn.finish()
+            }
+            Err(error) => Err(error),
+        };
+        self.conclude(&kept, started);
+        let damaged = self.store.is_damaged();
+        let failed = |error: Error| {
+            if damaged && error.code() != Code::Indeterminate { Answer::Again(error) } else { Answer::Failed(error) }
+        };
+        match kept {
+            Ok(()) => answers
+                .into_iter()
+                .map(|answer| match answer {
+                    Ok(output) => Answer::Done(output),
+                    Err(error) if error.code() == Code::Corrupt || error.code() == Code::Io => failed(error),
+                    Err(error) => Answer::Failed(error),
+                })
+                .collect(),
+            Err(error) => (0..count).map(|_| failed(error.clone())).collect(),
+        }
+    }
+
+    /// Settles the streams and schedules what the turn made due.
+    fn conclude(&mut self, kept: &Result<()>, started_us: u64) {
+        let host = self.store.host().clone();
+        if kept.is_ok() {
+            let (news, measured) = self.streams.kept(host.now_ms(), host.monotonic_us().saturating_sub(started_us));
+            self.news.extend(news);
+            for event in measured {
+                self.store.tell_log(event);
+            }
+        } else {
+            self.streams.undone();
+        }
+        let soon = host.now_ms().saturating_add(self.store.options_mut().batch_ms);
+        self.maintenance_at = Some(self.maintenance_at.map_or(soon, |at| at.min(soon)));
+    }
+
+    /// Whether [`tick`](Self::tick) must come before the next turn.
+    pub fn needs_tick(&self) -> bool {
+        self.store.maintenance_is_urgent()
+    }
+
+    /// In how many milliseconds [`tick`](Self::tick) should be called; none when nothing is due.
+    pub fn due(&self) -> Option<u64> {
+        let now = self.store.host().now_ms();
+        let next = [self.streams.deadline(), self.maintenance_at].into_iter().flatten().min();
+        next.map(|at| u64::try_from(at.saturating_sub(now)).unwrap_or(0))
+    }
+
+    /// Closes bundles whose time has come, and does one small piece of upkeep. `idle` says that no request waits.
+    ///
+    /// # Errors
+    /// Only when a recovery failed; the store cannot go on then until a later call succeeds.
+    pub async fn tick(&mut self, idle: bool) -> Result<()> {
+        let now = self.store.host().now_ms();
+        if !self.needs_tick() && self.streams.deadline().is_some_and(|deadline| deadline <= now) {
+            let started = self.store.host().monotonic_us();
+            let kept = self.store.turn().and_then(|mut turn| {
+                self.streams.close_overdue(&mut turn, now)?;
+                turn.finish()
+            });
+            self.conclude(&kept, started);
+            if let Err(error) = kept {
+                self.streams.put_off(now);
+                self.store.trouble("closing a bundle", &error);
+            }
+        }
+        if self.needs_tick() || self.maintenance_at.is_some_and(|at| at <= now) {
+            let next = self.store.maintain(idle).await?;
+            let now = self.store.host().now_ms();
+            self.maintenance_at = next.map(|ms| now.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)));
+        }
+        Ok(())
+    }
+
+    /// Methods that concern the store as a whole, and run between turns: none if there is no such method.
+    pub async fn task<C: Codec>(
+        &mut self,
+        request: Request<C>,
+        mut progress: impl FnMut(C::Output),
+    ) -> Option<Result<C::Output>> {
+        match request.method.as_str() {
+            "migrations.migrate" => Some(self.migrate::<C>(request, &mut progress).await),
+            "migrations.status" => Some(self.app_only::<C, NoArguments, _>(request, |engine, _| {
+                engine.store.migration_status()
+            })),
+            "store.stats" => Some(self.app_only::<C, NoArguments, _>(request, |engine, _| Ok(engine.stats()))),
+            "store.setDurability" => Some(self.app_only::<C, SetDurability, _>(request, |engine, args| {
+                engine.store.options_mut().durability = args.durability;
+                Ok(Nothing)
+            })),
+            _ => None,
+        }
+    }
+
+    /// Answers a request that concerns the store as a whole.
+    fn app_only<C: Codec, A: DeserializeOwned, T: Serialize>(
+        &mut self,
+        request: Request<C>,
+        work: impl FnOnce(&mut Self, A) -> Result<T>,
+    ) -> Result<C::Output> {
+        if request.user.is_some() {
+            return Err(Error::invalid("a user's own view cannot do this"));
+        }
+        let args = C::decode(request.input)?;
+        C::encode(&work(self, args)?)
+    }
+
+    async fn migrate<C: Codec>(&mut self, request: Request<C>, progress: &mut impl FnMut(C::Output)) -> Result<C::Output> {
+        let MigrateTo { to } = C::decode(request.input)?;
+        if request.user.is_some() {
+            return Err(Error::invalid("a user's own view cannot migrate"));
+        }
+        if self.streams.stats().open > 0 {
+            return Err(Error::new(Code::Conflict, "streams are open; close them first"));
+        }
+        self.store
+            .migrate(to, &mut |step| {
+                if let Ok(step) = C::encode(&step) {
+                    progress(step);
+                }
+            })
+            .await?;
+        C::encode(&self.store.migration_status()?)
+    }
+
+    /// Takes what happened since the last call.
+    pub fn take_events(&mut self) -> (Vec<Event>, Vec<FollowerNews>) {
+        (self.store.take_events(), std::mem::take(&mut self.news))
+    }
+
+    /// Whether measured steps are told.
+    pub fn set_listening(&mut self, listening: bool) {
+        self.store.set_listening(listening);
+    }
+
+    /// The store beneath.
+    pub fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// Figures of the running store.
+    pub fn stats(&self) -> StoreStats {
+        let segments = self.store.journal().segments();
+        StoreStats {
+            journal_seq: self.store.last_seq(),
+            journal_segments: segments.len() as u64,
+            journal_bytes: segments.iter().map(|segment| segment.bytes).sum(),
+            schema: self.store.schema(),
+            streams: self.streams.stats(),
+        }
+    }
+
+    /// Ends open streams as interrupted, keeping all their text, and closes the store.
+    pub async fn close(mut self) -> Result<()> {
+        if self.needs_tick() {
+            self.store.maintain(true).await?;
+        }
+        let mut turn = self.store.turn()?;
+        self.streams.interrupt_all(&mut turn)?;
+        turn.finish()?;
+        self.store.close().await
+    }
+}
+
+/// Answers one request of a turn.
+fn answer<C: Codec>(
+    turn: &mut Turn<'_>,
+    streams: &mut Streams,
+    now_ms: i64,
+    request: Request<C>,
+) -> Result<C::Output> {
+    let user: Option<UserId> = request.user.as_deref().map(str::parse).transpose()?;
+    let caller = Caller { user, request_id: request.request_id.as_deref() };
+    let input = request.input;
+    match request.method.as_str() {
+        "messages.stream" => C::encode(&streams.begin(turn, caller, &C::decode(input)?)?),
+        "messages.continue" => C::encode(&streams.resume(turn, caller, &C::decode(input)?)?),
+        "messages.follow" => C::encode(&streams.follow(turn, caller, &C::decode(input)?)?),
+        "messages.unfollow" => {
+            streams.unfollow(&C::decode(input)?);
+            C::encode(&Nothing)
+        }
+        "streams.write" => C::encode(&streams.write(turn, caller, now_ms, &C::decode(input)?)?),
+        "streams.part" => C::encode(&streams.part(turn, caller, &C::decode(input)?)?),
+        "streams.flush" => {
+            let args: streams::StreamRef = C::decode(input)?;
+            C::encode(&streams.flush(turn, caller, args.stream)?)
+        }
+        "streams.end" => C::encode(&streams.end(turn, caller, &C::decode(input)?)?),
+        "streams.configure" => {
+            streams.configure(caller, &C::decode(input)?)?;
+            C::encode(&Nothing)
+        }
+        name => methods::call::<C>(turn, name, caller, input)
+            .unwrap_or_else(|| Err(Error::invalid(format!("there is no method {name:?}")))),
+    }
+}

@@ -1,0 +1,656 @@
+//! Open streams: messages whose text is arriving, and those who follow them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::metrics::{Latency, LatencySummary};
+use crate::domain::messages::{self, Message, MessageStatus, NewMessage};
+use crate::domain::parts::{self, Part, TextKind};
+use crate::domain::Json;
+use crate::error::{Code, Error, Result};
+use crate::id::{ChunkId, ConversationId, MessageId, UserId};
+use crate::store::{Caller, LogEvent, LogKind, Turn, Tx};
+use crate::stream::{Bundler, ChunkState, Closed, StreamSettings};
+
+/// Begins a streamed message.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StreamBegin {
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// The message, without content.
+    pub message: NewMessage,
+    /// When bundles and chunks close; the store's settings by default.
+    pub settings: Option<StreamSettings>,
+}
+
+/// Takes up a message whose stream was interrupted.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StreamContinue {
+    /// The message.
+    pub id: MessageId,
+    /// When bundles and chunks close; the store's settings by default.
+    pub settings: Option<StreamSettings>,
+}
+
+/// An open stream.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct StreamOpened {
+    /// The stream's number, for this worker's lifetime.
+    pub stream: u64,
+    /// The message as it is now.
+    pub message: Message,
+}
+
+/// Deltas of a stream, in order.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StreamWrite {
+    /// The stream.
+    pub stream: u64,
+    /// The deltas; empty ones are allowed.
+    pub deltas: Vec<String>,
+    /// How many tokens each delta holds; by their length when absent.
+    pub tokens: Option<Vec<u32>>,
+    /// Text by default.
+    pub kind: Option<TextKind>,
+}
+
+/// A part that is not text, between the texts of a stream.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StreamPart {
+    /// The stream.
+    pub stream: u64,
+    /// The part.
+    pub part: Part,
+}
+
+/// Names an open stream.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StreamRef {
+    /// The stream.
+    pub stream: u64,
+}
+
+/// Ends a stream.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StreamEnd {
+    /// The stream.
+    pub stream: u64,
+    /// What becomes of the message: `complete`, `interrupted` or `error`.
+    pub status: MessageStatus,
+    /// What it cost, as the provider reported it.
+    pub usage: Option<Json>,
+}
+
+/// Sets when bundles and chunks close.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StreamConfigure {
+    /// One open stream; without it, all open streams and those to come.
+    pub stream: Option<u64>,
+    /// The settings.
+    pub settings: StreamSettings,
+}
+
+/// How far a stream is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct StreamProgress {
+    /// Characters kept so far, as JavaScript counts them (UTF-16).
+    pub acknowledged: u64,
+    /// Bundles closed so far.
+    pub bundles: u64,
+    /// Chunks begun so far.
+    pub chunks: u64,
+}
+
+/// Begins to follow a message.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Follow {
+    /// The message.
+    pub id: MessageId,
+}
+
+/// What a follower begins with; the bundles it is sent continue exactly here.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Followed {
+    /// The follower's number, for this worker's lifetime.
+    pub follower: u64,
+    /// The message as it is kept now.
+    pub message: Message,
+}
+
+/// Names a follower.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FollowerRef {
+    /// The follower.
+    pub follower: u64,
+}
+
+/// Something a follower is told, once it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct FollowerNews {
+    /// The follower.
+    pub follower: u64,
+    /// What happened.
+    pub news: News,
+}
+
+/// What happened to a followed message.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum News {
+    /// Text arrived.
+    Bundle {
+        /// Text or reasoning.
+        kind: TextKind,
+        /// The text.
+        text: String,
+        /// Its tokens.
+        tokens: u32,
+    },
+    /// A part that is not text arrived.
+    Part {
+        /// The part.
+        part: Part,
+    },
+    /// The stream ended; nothing follows.
+    End {
+        /// What became of the message.
+        status: MessageStatus,
+    },
+}
+
+/// What all streams have done since the store was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct StreamStats {
+    /// Streams open now.
+    pub open: u64,
+    /// Deltas taken.
+    pub deltas: u64,
+    /// Tokens taken.
+    pub tokens: u64,
+    /// Bundles closed.
+    pub bundles: u64,
+    /// Chunks begun.
+    pub chunks: u64,
+    /// From a bundle's first delta to its being kept.
+    pub bundle_latency: LatencySummary,
+    /// From the arrival of what grew a chunk to its being kept.
+    pub chunk_latency: LatencySummary,
+}
+
+/// Milliseconds before a bundle that could not be kept is tried again.
+const RETRY_MS: i64 = 1000;
+
+#[derive(Debug, Clone)]
+struct Stream {
+    message: MessageId,
+    owner: Option<UserId>,
+    bundler: Bundler,
+    /// The text part that is growing.
+    text: Option<TextPart>,
+    next_part: i64,
+    kept: u64,
+    bundles: u64,
+    chunks: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct TextPart {
+    number: i64,
+    kind: TextKind,
+    /// Its row is written with its first chunk.
+    written: bool,
+}
+
+/// What one request adds to a message.
+#[derive(Default)]
+struct Growth {
+    rows: Vec<Row>,
+    news: Vec<News>,
+    /// When the first delta of each bundle came.
+    since_ms: Vec<i64>,
+}
+
+enum Row {
+    TextPart(i64, TextKind),
+    Part(i64, Part),
+    Chunk(i64, ChunkState),
+}
+
+impl Stream {
+    fn push(&mut self, kind: TextKind, delta: &str, tokens: Option<u32>, now_ms: i64, growth: &mut Growth) {
+        if delta.is_empty() {
+            return;
+        }
+        if self.text.is_none_or(|text| text.kind != kind) {
+            self.end_text(growth);
+            self.text = Some(TextPart { number: self.allocate_part(), kind, written: false });
+        }
+        let mut closed = Closed::default();
+        self.bundler.push(delta, tokens, now_ms, &mut closed);
+        self.grow(closed, growth);
+    }
+
+    fn push_part(&mut self, part: &Part, growth: &mut Growth) {
+        self.end_text(growth);
+        growth.rows.push(Row::Part(self.allocate_part(), part.clone()));
+        growth.news.push(News::Part { part: part.clone() });
+    }
+
+    fn close_bundle(&mut self, growth: &mut Growth) {
+        let mut closed = Closed::default();
+        self.bundler.close_bundle(&mut closed);
+        self.grow(closed, growth);
+    }
+
+    /// Ends the text part, so that what comes next begins a new one.
+    fn end_text(&mut self, growth: &mut Growth) {
+        let mut closed = Closed::default();
+        self.bundler.close_chunk(&mut closed);
+        self.grow(closed, growth);
+        self.text = None;
+    }
+
+    fn allocate_part(&mut self) -> i64 {
+        let number = self.next_part;
+        self.next_part += 1;
+        number
+    }
+
+    fn grow(&mut self, closed: Closed, growth: &mut Growth) {
+        let Some(text) = self.text.as_mut() else {
+            return;
+        };
+        if !closed.chunks.is_empty() && !std::mem::replace(&mut text.written, true) {
+            growth.rows.push(Row::TextPart(text.number, text.kind));
+        }
+        for bundle in closed.bundles {
+            self.kept += utf16(&bundle.content.text);
+            self.bundles += 1;
+            growth.since_ms.push(bundle.since_ms);
+            growth.news.push(News::Bundle { kind: text.kind, text: bundle.content.text, tokens: bundle.content.tokens });
+        }
+        for chunk in closed.chunks {
+            self.chunks = self.chunks.max(u64::try_from(chunk.seq).unwrap_or(0));
+            growth.rows.push(Row::Chunk(text.number, chunk));
+        }
+    }
+
+    const fn progress(&self) -> StreamProgress {
+        StreamProgress { acknowledged: self.kept, bundles: self.bundles, chunks: self.chunks }
+    }
+}
+
+impl Row {
+    fn write(&self, tx: &Tx<'_>, id: MessageId) -> Result<()> {
+        match self {
+            Self::TextPart(number, kind) => parts::add_text_part(tx, id, *number, *kind),
+            Self::Part(number, part) => parts::add_part(tx, id, *number, part),
+            Self::Chunk(part, chunk) => {
+                let content = &chunk.content;
+                parts::put_chunk(tx, ChunkId { message: id, seq: chunk.seq }, *part, &content.text, content.tokens)
+            }
+        }
+    }
+}
+
+/// All open streams and followers.
+///
+/// What a turn changes here is undone if the turn is not kept, and told to followers only once it is.
+#[derive(Default)]
+pub struct Streams {
+    settings: StreamSettings,
+    open: BTreeMap<u64, Stream>,
+    followers: BTreeMap<u64, MessageId>,
+    last_number: u64,
+    totals: Totals,
+    /// Streams and followers as they were before the turn.
+    before: HashMap<u64, Option<Stream>>,
+    new_followers: Vec<u64>,
+    /// What to tell once the turn is kept.
+    news: Vec<FollowerNews>,
+    since_ms: Vec<i64>,
+    log: Vec<(MessageId, LogKind, u64, u64)>,
+}
+
+#[derive(Default)]
+struct Totals {
+    deltas: u64,
+    tokens: u64,
+    bundles: u64,
+    chunks: u64,
+    bundle_latency: Latency,
+    chunk_latency: Latency,
+}
+
+impl Streams {
+    /// No streams yet; those to come close bundles and chunks by `settings`.
+    pub fn new(settings: StreamSettings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
+    /// Begins a message and its stream.
+    pub fn begin(&mut self, turn: &mut Turn<'_>, caller: Caller<'_>, args: &StreamBegin) -> Result<StreamOpened> {
+        if caller.request_id.is_some() {
+            return Err(Error::invalid("a stream cannot be begun twice; continue its message instead"));
+        }
+        let settings = args.settings.unwrap_or(self.settings).check()?;
+        let message = turn
+            .write("messages.stream", caller, |tx| messages::begin(tx, args.conversation_id, &args.message))?
+            .value()?;
+        Ok(self.open(message, caller, settings, (0, 0)))
+    }
+
+    /// Takes up a message that was interrupted.
+    pub fn resume(&mut self, turn: &mut Turn<'_>, caller: Caller<'_>, args: &StreamContinue) -> Result<StreamOpened> {
+        let settings = args.settings.unwrap_or(self.settings).check()?;
+        if self.open.values().any(|stream| stream.message == args.id) {
+            return Err(Error::new(Code::Conflict, format!("message {} is being streamed already", args.id)));
+        }
+        let message = turn
+            .write("messages.continue", caller, |tx| {
+                if messages::get(tx, args.id)?.status == MessageStatus::Complete {
+                    return Err(Error::new(Code::Conflict, format!("message {} is complete", args.id)));
+                }
+                messages::set_status(tx, args.id, MessageStatus::Streaming, None)?;
+                messages::get(tx, args.id)
+            })?
+            .value()?;
+        let ends = turn.read(caller, |view| parts::ends(view, args.id))?;
+        Ok(self.open(message, caller, settings, ends))
+    }
+
+    fn open(
+        &mut self,
+        message: Message,
+        caller: Caller<'_>,
+        settings: StreamSettings,
+        (last_chunk, next_part): (i64, i64),
+    ) -> StreamOpened {
+        self.last_number += 1;
+        let number = self.last_number;
+        self.before.insert(number, None);
+        let texts = message.parts.iter().map(|part| match part {
+            Part::Text { text } | Part::Reasoning { text } => utf16(text),
+            _ => 0,
+        });
+        let stream = Stream {
+            message: message.id,
+            owner: caller.user,
+            bundler: Bundler::new(settings, last_chunk + 1),
+            text: None,
+            next_part,
+            kept: texts.sum(),
+            bundles: 0,
+            chunks: u64::try_from(last_chunk).unwrap_or(0),
+        };
+        self.open.insert(number, stream);
+        StreamOpened { stream: number, message }
+    }
+
+    /// Takes deltas; bundles that close are written.
+    pub fn write(
+        &mut self,
+        turn: &mut Turn<'_>,
+        caller: Caller<'_>,
+        now_ms: i64,
+        args: &StreamWrite,
+    ) -> Result<StreamProgress> {
+        if args.tokens.as_ref().is_some_and(|tokens| tokens.len() != args.deltas.len()) {
+            return Err(Error::invalid("there must be one token count for each delta"));
+        }
+        let kind = args.kind.unwrap_or_default();
+        let progress = self.change(turn, caller, args.stream, |stream, growth| {
+            let tokens = args.tokens.iter().flatten().copied().map(Some).chain(std::iter::repeat(None));
+            for (delta, tokens) in args.deltas.iter().zip(tokens) {
+                stream.push(kind, delta, tokens, now_ms, growth);
+            }
+        })?;
+        self.totals.deltas += args.deltas.len() as u64;
+        Ok(progress)
+    }
+
+    /// Adds a part that is not text.
+    pub fn part(&mut self, turn: &mut Turn<'_>, caller: Caller<'_>, args: &StreamPart) -> Result<StreamProgress> {
+        if matches!(args.part, Part::Text { .. } | Part::Reasoning { .. }) {
+            return Err(Error::invalid("text is written, not added as a part"));
+        }
+        self.change(turn, caller, args.stream, |stream, growth| stream.push_part(&args.part, growth))
+    }
+
+    /// Writes what has gathered, so that everything taken so far is kept.
+    pub fn flush(&mut self, turn: &mut Turn<'_>, caller: Caller<'_>, number: u64) -> Result<StreamProgress> {
+        self.change(turn, caller, number, Stream::close_bundle)
+    }
+
+    /// Writes what is left and ends the stream.
+    pub fn end(&mut self, turn: &mut Turn<'_>, caller: Caller<'_>, args: &StreamEnd) -> Result<Message> {
+        if args.status == MessageStatus::Streaming {
+            return Err(Error::invalid("a stream ends as complete, interrupted or error"));
+        }
+        self.change(turn, caller, args.stream, Stream::end_text)?;
+        let id = self.find(args.stream, caller)?.message;
+        let message = turn
+            .write("messages.end", caller, |tx| {
+                messages::set_status(tx, id, args.status, args.usage.as_ref())?;
+                messages::get(tx, id)
+            })?
+            .value()?;
+        self.tell(id, &News::End { status: args.status });
+        if let Some(stream) = self.open.remove(&args.stream) {
+            self.before.entry(args.stream).or_insert(Some(stream));
+        }
+        Ok(message)
+    }
+
+    /// Changes when bundles and chunks close, of one stream or of all.
+    pub fn configure(&mut self, caller: Caller<'_>, args: &StreamConfigure) -> Result<()> {
+        let settings = args.settings.check()?;
+        match args.stream {
+            Some(number) => {
+                self.find(number, caller)?;
+                if let Some(stream) = self.open.get_mut(&number) {
+                    stream.bundler.set_settings(settings);
+                }
+            }
+            None => {
+                self.settings = settings;
+                self.open.values_mut().for_each(|stream| stream.bundler.set_settings(settings));
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins to follow a message: from what is kept of it now, without a gap.
+    pub fn follow(&mut self, turn: &mut Turn<'_>, caller: Caller<'_>, args: &Follow) -> Result<Followed> {
+        let message = turn.read(caller, |view| messages::get(view, args.id))?;
+        self.last_number += 1;
+        self.followers.insert(self.last_number, args.id);
+        self.new_followers.push(self.last_number);
+        Ok(Followed { follower: self.last_number, message })
+    }
+
+    /// Stops following; doing so twice is doing so once.
+    pub fn unfollow(&mut self, args: &FollowerRef) {
+        self.followers.remove(&args.follower);
+    }
+
+    /// Closes every bundle whose time has come.
+    pub fn close_overdue(&mut self, turn: &mut Turn<'_>, now_ms: i64) -> Result<()> {
+        let overdue: Vec<u64> = self
+            .open
+            .iter()
+            .filter(|(_, stream)| stream.bundler.deadline().is_some_and(|deadline| deadline <= now_ms))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in overdue {
+            let owner = self.open.get(&number).and_then(|stream| stream.owner);
+            let caller = Caller { user: owner, request_id: None };
+            self.change(turn, caller, number, Stream::close_bundle)?;
+        }
+        Ok(())
+    }
+
+    /// Gives overdue bundles that could not be kept another second before they are tried again.
+    pub fn put_off(&mut self, now_ms: i64) {
+        self.open.values_mut().for_each(|stream| stream.bundler.put_off(now_ms.saturating_add(RETRY_MS)));
+    }
+
+    /// Writes what is left of every stream and marks their messages as interrupted.
+    pub fn interrupt_all(&mut self, turn: &mut Turn<'_>) -> Result<()> {
+        let open: Vec<(u64, Option<UserId>)> =
+            self.open.iter().map(|(number, stream)| (*number, stream.owner)).collect();
+        for (stream, user) in open {
+            let caller = Caller { user, request_id: None };
+            self.end(turn, caller, &StreamEnd { stream, status: MessageStatus::Interrupted, usage: None })?;
+        }
+        Ok(())
+    }
+
+    /// When the next bundle must close, in milliseconds since 1970-01-01 UTC.
+    pub fn deadline(&self) -> Option<i64> {
+        self.open.values().filter_map(|stream| stream.bundler.deadline()).min()
+    }
+
+    /// What all streams have done.
+    pub fn stats(&self) -> StreamStats {
+        StreamStats {
+            open: self.open.len() as u64,
+            deltas: self.totals.deltas,
+            tokens: self.totals.tokens,
+            bundles: self.totals.bundles,
+            chunks: self.totals.chunks,
+            bundle_latency: self.totals.bundle_latency.summary(),
+            chunk_latency: self.totals.chunk_latency.summary(),
+        }
+    }
+
+    /// The turn is kept: gives what followers are to be told, and what was measured.
+    pub fn kept(&mut self, now_ms: i64, turn_us: u64) -> (Vec<FollowerNews>, Vec<LogEvent>) {
+        self.before.clear();
+        self.new_followers.clear();
+        for since in self.since_ms.drain(..) {
+            let waited = u64::try_from(now_ms.saturating_sub(since)).unwrap_or(0) * 1000;
+            self.totals.bundle_latency.add(waited.saturating_add(turn_us));
+        }
+        let mut measured = Vec::with_capacity(self.log.len());
+        for (id, kind, bytes, count) in self.log.drain(..) {
+            match kind {
+                LogKind::Bundle => {
+                    self.totals.bundles += 1;
+                    self.totals.tokens += count;
+                }
+                _ => self.totals.chunk_latency.add(turn_us),
+            }
+            measured.push(LogEvent { kind, id: Some(id.to_string()), bytes, count, us: turn_us });
+        }
+        (std::mem::take(&mut self.news), measured)
+    }
+
+    /// The turn is not kept: everything is as it was before it.
+    pub fn undone(&mut self) {
+        for (number, before) in self.before.drain() {
+            match before {
+                Some(stream) => self.open.insert(number, stream),
+                None => self.open.remove(&number),
+            };
+        }
+        for follower in self.new_followers.drain(..) {
+            self.followers.remove(&follower);
+        }
+        self.news.clear();
+        self.since_ms.clear();
+        self.log.clear();
+    }
+
+    fn find(&self, number: u64, caller: Caller<'_>) -> Result<&Stream> {
+        let stream = self.open.get(&number).filter(|stream| caller.user.is_none() || stream.owner == caller.user);
+        stream.ok_or_else(|| Error::new(Code::Closed, "the stream has ended"))
+    }
+
+    /// Lets `step` grow a copy of a stream, writes the rows, and only then puts the copy in its place.
+    fn change(
+        &mut self,
+        turn: &mut Turn<'_>,
+        caller: Caller<'_>,
+        number: u64,
+        step: impl FnOnce(&mut Stream, &mut Growth),
+    ) -> Result<StreamProgress> {
+        let mut stream = self.find(number, caller)?.clone();
+        let mut growth = Growth::default();
+        step(&mut stream, &mut growth);
+        let id = stream.message;
+        let chunks_before = self.find(number, caller)?.chunks;
+        if !growth.rows.is_empty() {
+            let caller = Caller { user: stream.owner, request_id: None };
+            turn.write("messages.stream", caller, |tx| growth.rows.iter().try_for_each(|row| row.write(tx, id)))?;
+        }
+        self.totals.chunks += stream.chunks - chunks_before;
+        self.note(id, &growth);
+        for news in &growth.news {
+            self.tell(id, news);
+        }
+        self.since_ms.append(&mut growth.since_ms);
+        let progress = stream.progress();
+        let before = self.open.insert(number, stream);
+        if !growth.rows.is_empty() {
+            self.before.entry(number).or_insert(before);
+        }
+        Ok(progress)
+    }
+
+    fn note(&mut self, id: MessageId, growth: &Growth) {
+        for news in &growth.news {
+            if let News::Bundle { text, tokens, .. } = news {
+                self.log.push((id, LogKind::Bundle, text.len() as u64, u64::from(*tokens)));
+            }
+        }
+        for row in &growth.rows {
+            if let Row::Chunk(_, chunk) = row {
+                let (bytes, tokens) = (chunk.content.text.len() as u64, u64::from(chunk.content.tokens));
+                self.log.push((id, LogKind::ChunkWritten, bytes, tokens));
+            }
+        }
+    }
+
+    fn tell(&mut self, id: MessageId, news: &News) {
+        let followers = self.followers.iter().filter(|(_, followed)| **followed == id);
+        for (&follower, _) in followers {
+            self.news.push(FollowerNews { follower, news: news.clone() });
+        }
+    }
+}
+
+/// The length of a text as JavaScript counts it.
+fn utf16(text: &str) -> u64 {
+    text.chars().map(|c| c.len_utf16() as u64).sum()
+}
