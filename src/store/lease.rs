@@ -8,7 +8,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::database::Database;
+use crate::database::{self, Database};
 use crate::disk::{self, Disk, File, OpenMode};
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
@@ -97,13 +97,11 @@ async fn find_store(disk: &Rc<dyn Disk>, host: &Rc<dyn Host>) -> Result<Option<U
     if let Some(store) = Journal::find_store(disk.clone()).await? {
         return Ok(Some(store));
     }
-    match Database::open(&**disk, host.clone())
-        .await
-        .and_then(|database| database.position())
-    {
+    let found = Database::find(&**disk, host.clone()).await;
+    match found.and_then(|found| found.map_or(Ok(None), |database| database.position())) {
         Ok(position) => Ok(position.and_then(|position| position.store.parse().ok())),
         // A database that cannot be read cannot say; opening the store deals with it.
-        Err(error) if error.code() == Code::Corrupt => Ok(None),
+        Err(error) if database::is_damage(&error) => Ok(None),
         Err(error) => Err(error),
     }
 }

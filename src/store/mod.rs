@@ -26,8 +26,8 @@ use crate::journal::{self, Journal};
 use audit::Audit;
 use lease::Lease;
 
-pub use event::{Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
 pub use migration::MigrationProgress;
+pub use event::{Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
 pub use transaction::{Tx, View};
 pub use turn::{Caller, Outcome, Turn};
 
@@ -153,7 +153,7 @@ impl Store {
         let report = recovery.report();
         let now = host.now_ms();
         let mut store = Self {
-            snapshot_seq: snapshot::list(&*disk).await?.last().copied().unwrap_or(0),
+            snapshot_seq: loaded.snapshot_seq,
             disk,
             host,
             options,
@@ -380,9 +380,16 @@ impl Store {
             "messages.interrupt",
             Caller::default(),
             messages::interrupt_all,
-        )?;
-        let Outcome::Done(interrupted) = interrupted else {
-            return Ok(());
+        );
+        let interrupted = match interrupted {
+            Ok(Outcome::Done(interrupted)) => interrupted,
+            Ok(Outcome::Repeated(_)) => return Ok(()),
+            // A full disk can be read; the next opening interrupts them.
+            Err(error) if error.code() == Code::QuotaExceeded => {
+                self.trouble("interrupting streams", &error);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         };
         if !interrupted.is_empty() {
             let now = self.host.now_ms();
