@@ -12,7 +12,7 @@ use strongroom::Code;
 use strongroom::disk::Disk;
 use strongroom::disk::sim::{Fault, SimDisk};
 use strongroom::journal::{
-    Finding, Identity, Item, Journal, Limits, Opened, Reason, Record, Report,
+    Finding, Identity, Item, Journal, Limits, Opened, Reason, Record, Replay, Report,
 };
 use uuid::Uuid;
 
@@ -111,7 +111,10 @@ impl Read {
 }
 
 fn replay(journal: &Journal, after: u64) -> Read {
-    let mut replay = journal.replay(after);
+    drain(journal.replay(after))
+}
+
+fn drain(mut replay: Replay) -> Read {
     let mut read = Read::default();
     while let Some(item) = now(replay.next()).unwrap() {
         match item {
@@ -453,6 +456,67 @@ mod writing {
     }
 
     #[test]
+    fn after_a_failed_rotation_the_journal_goes_on() {
+        // The file is created, its header written, and flushed: each may fail.
+        for operation in 1..=3 {
+            let (disk, mut lines) = three_segments();
+            let (mut journal, _) = open(&disk);
+            let before = files(&disk);
+            let n = disk.operations().changes + operation;
+            disk.fail_at(n, Fault::Once, Code::QuotaExceeded);
+            let error = now(journal.rotate(NOW)).unwrap_err();
+            assert_eq!(error.code(), Code::QuotaExceeded);
+            assert_eq!(files(&disk), before);
+            assert!(!journal.is_broken());
+            lines.extend(grow(&mut journal, 1));
+            now(journal.rotate(NOW)).unwrap();
+            lines.extend(grow(&mut journal, 1));
+            drop(journal);
+            let (journal, opened) = open(&disk);
+            assert_eq!(opened, Opened::default());
+            assert_eq!(journal.segments().len(), 4);
+            assert_eq!(replay(&journal, 0).texts(), lines);
+        }
+    }
+
+    #[test]
+    fn a_header_is_kept_before_any_line_follows_it() {
+        for seed in 0..200 {
+            let (disk, _) = three_segments();
+            let disk = disk.fork(seed);
+            let (mut journal, _) = open(&disk);
+            now(journal.rotate(NOW)).unwrap();
+            for seq in 12..15 {
+                journal.append(&line(seq, &row(seq)), seq).unwrap();
+            }
+            drop(journal);
+            disk.crash();
+            let (journal, opened) = open(&disk);
+            assert_eq!(journal.segments().len(), 4);
+            assert!(!reasons(&opened.findings).contains(&Reason::BadHeader));
+        }
+    }
+
+    #[test]
+    fn what_opening_finds_is_flushed_before_it_is_relied_on() {
+        for seed in 0..100 {
+            let (disk, _) = three_segments();
+            let disk = disk.fork(seed);
+            let (mut journal, _) = open(&disk);
+            for seq in 12..15 {
+                journal.append(&line(seq, &row(seq)), seq).unwrap();
+            }
+            drop(journal);
+            disk.kill();
+            assert_eq!(open(&disk).0.last_seq(), 14);
+            disk.crash();
+            let (journal, opened) = open(&disk);
+            assert_eq!(opened, Opened::default());
+            assert_eq!(verify(&journal).lines, 14);
+        }
+    }
+
+    #[test]
     fn bytes_since_counts_the_segments_that_hold_later_lines() {
         let (disk, _) = three_segments();
         let (journal, _) = open(&disk);
@@ -741,6 +805,93 @@ mod reading {
     }
 
     #[test]
+    fn lines_missing_before_an_empty_segment_are_found() {
+        let (disk, _) = three_segments();
+        let last = newest(&disk);
+        now(open(&disk).0.rotate(NOW)).unwrap();
+        now(disk.remove(&last)).unwrap();
+        let (journal, _) = open(&disk);
+        let read = replay(&journal, 0);
+        let gap = Reason::Gap { from: 11, to: 11 };
+        assert_eq!(reasons(&read.findings), [Reason::MissingSegment, gap]);
+        assert_eq!((read.seqs(), journal.last_seq()), ((1..=10).collect(), 11));
+    }
+
+    #[test]
+    fn an_empty_segment_that_the_one_before_has_outgrown_is_removed() {
+        let (disk, mut lines) = three_segments();
+        let other = disk.fork(1);
+        now(open(&other).0.rotate(NOW)).unwrap();
+        lines.extend(grow(&mut open(&disk).0, 2));
+        let leftover = "journal/000000000012.jsonl";
+        disk.write(leftover, &other.read(leftover).unwrap())
+            .unwrap();
+        let (mut journal, opened) = open(&disk);
+        assert_eq!(opened, Opened::default());
+        assert_eq!(disk.read(leftover).unwrap_err().code(), Code::NotFound);
+        lines.extend(grow(&mut journal, 2));
+        assert_eq!(replay(&journal, 0).texts(), lines);
+    }
+
+    #[test]
+    fn whole_lines_out_of_order_are_never_cut_off() {
+        let (disk, lines) = three_segments();
+        let path = newest(&disk);
+        let mut bytes = disk.read(&path).unwrap();
+        bytes.extend_from_slice(b"scrap\n");
+        bytes.extend_from_slice(&lines[3]);
+        disk.write(&path, &bytes).unwrap();
+        let (mut journal, opened) = open(&disk);
+        let both = [Reason::BadLine, Reason::OutOfOrder];
+        assert_eq!(
+            (reasons(&opened.findings), opened.torn_bytes),
+            (both.to_vec(), 0)
+        );
+        assert_eq!(disk.read(&path).unwrap(), bytes);
+        assert_eq!(journal.last_seq(), 11);
+        grow(&mut journal, 1);
+        assert_eq!(reasons(&replay(&journal, 0).findings), both);
+        assert_eq!(replay(&journal, 0).seqs(), (1..=12).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_newest_segment_that_gives_no_line_is_set_aside() {
+        let (disk, lines) = three_segments();
+        let path = newest(&disk);
+        let bytes = disk.read(&path).unwrap();
+        let header = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap();
+        let out_of_order = [header, &lines[3]].concat();
+        let noise = vec![b'x'; 2000];
+        for (content, reason) in [
+            (out_of_order, Reason::OutOfOrder),
+            (noise, Reason::BadHeader),
+        ] {
+            let disk = disk.fork(1);
+            disk.write(&path, &content).unwrap();
+            let (mut journal, opened) = open(&disk);
+            assert_eq!(reasons(&opened.findings), [reason]);
+            let moved = opened.findings[0].moved_to.as_ref().unwrap();
+            assert_eq!(disk.read(moved).unwrap(), content);
+            assert_eq!(journal.last_seq(), 10);
+            assert_eq!(grow(&mut journal, 1), lines[10..]);
+            assert_eq!(verify(&journal).findings, vec![]);
+        }
+    }
+
+    #[test]
+    fn bytes_after_the_end_of_a_sealed_segment_are_found() {
+        let (disk, lines) = three_segments();
+        let (mut journal, _) = open(&disk);
+        seal_all(&mut journal);
+        let path = files(&disk)[0].clone();
+        let bytes = disk.read(&path).unwrap();
+        disk.write(&path, &[&bytes[..], b"\0"].concat()).unwrap();
+        let read = replay(&journal, 0);
+        assert_eq!(reasons(&read.findings), [Reason::BadGzip]);
+        assert_eq!(read.texts(), lines);
+    }
+
+    #[test]
     fn a_misnamed_segment_gets_its_name_back() {
         let (disk, lines) = three_segments();
         let path = files(&disk)[1].clone();
@@ -932,6 +1083,23 @@ mod sealing {
         );
         assert_eq!(verify(&journal).findings, vec![]);
         assert_eq!(verify(&journal).lines, 11);
+    }
+
+    #[test]
+    fn a_plain_file_that_is_being_read_goes_when_that_ends() {
+        let (disk, lines) = three_segments();
+        let (mut journal, _) = open(&disk);
+        let unread = journal.replay(0);
+        let mut begun = journal.replay(0);
+        assert!(now(begun.next()).unwrap().is_some());
+        seal_all(&mut journal);
+        let plain = "journal/000000000001.jsonl";
+        assert!(disk.read(plain).is_ok() && journal.segments()[0].sealed);
+        assert_eq!(drain(begun).texts(), lines[1..]);
+        seal_all(&mut journal);
+        assert_eq!(disk.read(plain).unwrap_err().code(), Code::NotFound);
+        assert!(journal.segments()[1].sealed);
+        assert_eq!(drain(unread).texts(), lines);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 /**
  * What went wrong, as a stable name that callers may match on.
  */
-export type Code = "InvalidArgument" | "InvalidText" | "NotFound" | "Conflict" | "QuotaExceeded" | "Unsupported" | "Corrupt" | "SchemaTooNew" | "StorageEvicted" | "Locked" | "Closed" | "Aborted" | "Timeout" | "Indeterminate" | "ArchiveInvalid" | "Io" | "Internal";
+export type Code = "invalid_argument" | "invalid_text" | "not_found" | "conflict" | "quota_exceeded" | "unsupported" | "corrupt" | "schema_too_new" | "storage_evicted" | "locked" | "closed" | "aborted" | "timeout" | "indeterminate" | "archive_invalid" | "io" | "internal";
 
 /**
  * The app's own fields of a record: any JSON object. Stored and given back as it is, never interpreted.
@@ -18,7 +18,7 @@ export type Json = unknown;
 /**
  * Which end of a list comes first.
  */
-export type Order = "Newest" | "Oldest";
+export type Order = "newest" | "oldest";
 
 /**
  * A piece of a list.
@@ -31,7 +31,7 @@ items: Array<T>,
 /**
  * Where the next page begins; absent on the last page.
  */
-next_cursor?: string, };
+nextCursor?: string, };
 
 /**
  * A person.
@@ -60,11 +60,11 @@ version: number,
 /**
  * Milliseconds since 1970-01-01 UTC.
  */
-created_at: number, 
+createdAt: number, 
 /**
  * Milliseconds since 1970-01-01 UTC.
  */
-updated_at: number, };
+updatedAt: number, };
 
 /**
  * What a new user is made of.
@@ -125,7 +125,7 @@ cursor?: string, };
 /**
  * Whether a conversation is in use or put away.
  */
-export type ConversationStatus = "Active" | "Archived";
+export type ConversationStatus = "active" | "archived";
 
 /**
  * A conversation, without its messages.
@@ -138,7 +138,7 @@ id: string,
 /**
  * The user it belongs to.
  */
-user_id: string, 
+userId: string, 
 /**
  * The UUIDv7 that names the same conversation on another device.
  */
@@ -158,7 +158,7 @@ metadata: Metadata,
 /**
  * The last message of the active path; absent while there are no messages.
  */
-leaf_id?: string, 
+leafId?: string, 
 /**
  * Grows by one with every update, and with every message.
  */
@@ -166,15 +166,15 @@ version: number,
 /**
  * Milliseconds since 1970-01-01 UTC.
  */
-created_at: number, 
+createdAt: number, 
 /**
  * When it or its messages last changed, in milliseconds since 1970-01-01 UTC.
  */
-updated_at: number, 
+updatedAt: number, 
 /**
  * When it was deleted, if it was and can still be restored.
  */
-deleted_at?: number, };
+deletedAt?: number, };
 
 /**
  * What a new conversation is made of.
@@ -183,7 +183,7 @@ export type NewConversation = {
 /**
  * The user it belongs to, who also becomes its first participant. A view of one user may leave it out.
  */
-user_id?: string, 
+userId?: string, 
 /**
  * The title; empty by default.
  */
@@ -234,7 +234,7 @@ metadata?: Metadata, };
 /**
  * Which of its times a conversation is ordered by.
  */
-export type ConversationTime = "Updated" | "Created";
+export type ConversationTime = "updated" | "created";
 
 /**
  * Which conversations to list. Filters add up.
@@ -243,7 +243,7 @@ export type ConversationList = {
 /**
  * The user whose conversations to list. A view of one user may leave it out.
  */
-user_id?: string, 
+userId?: string, 
 /**
  * Only those with this status; `active` by default.
  */
@@ -284,7 +284,7 @@ cursor?: string, };
 /**
  * What a participant is.
  */
-export type ParticipantKind = "User" | "Agent";
+export type ParticipantKind = "user" | "agent";
 
 /**
  * Someone who takes part in a conversation.
@@ -305,7 +305,7 @@ name?: string,
 /**
  * Milliseconds since 1970-01-01 UTC.
  */
-added_at: number, };
+addedAt: number, };
 
 /**
  * What a new participant is made of.
@@ -331,7 +331,7 @@ export type AddParticipant = {
 /**
  * The conversation.
  */
-conversation_id: string, 
+conversationId: string, 
 /**
  * Who takes part.
  */
@@ -344,7 +344,7 @@ export type ParticipantRef = {
 /**
  * The conversation.
  */
-conversation_id: string, 
+conversationId: string, 
 /**
  * The participant's id.
  */
@@ -353,12 +353,12 @@ id: string, };
 /**
  * Whose voice a message is in.
  */
-export type Role = "User" | "Assistant" | "System" | "Tool";
+export type Role = "user" | "assistant" | "system" | "tool";
 
 /**
  * How far a message has come.
  */
-export type MessageStatus = "Streaming" | "Complete" | "Interrupted" | "Error";
+export type MessageStatus = "streaming" | "complete" | "interrupted" | "error";
 
 /**
  * A message with its content.
@@ -371,7 +371,7 @@ id: string,
 /**
  * The conversation it belongs to.
  */
-conversation_id: string, 
+conversationId: string, 
 /**
  * The UUIDv7 that names the same message on another device.
  */
@@ -379,7 +379,7 @@ uuid: string,
 /**
  * The message before it on its path; absent on a root.
  */
-parent_id?: string, 
+parentId?: string, 
 /**
  * Whose voice it is in.
  */
@@ -427,11 +427,11 @@ version: number,
 /**
  * Milliseconds since 1970-01-01 UTC.
  */
-created_at: number, 
+createdAt: number, 
 /**
  * Milliseconds since 1970-01-01 UTC.
  */
-updated_at: number, };
+updatedAt: number, };
 
 /**
  * What a new message is made of. Give `text` or `parts`, or neither for an empty one.
@@ -452,7 +452,7 @@ parts?: Array<Part>,
 /**
  * The message it follows: the end of the active path by default. The new message becomes the end of the active path.
  */
-parent_id?: string, 
+parentId?: string, 
 /**
  * The participant who wrote it.
  */
@@ -477,7 +477,7 @@ export type Append = {
 /**
  * The conversation.
  */
-conversation_id: string, 
+conversationId: string, 
 /**
  * The message.
  */
@@ -541,7 +541,7 @@ id: string, };
 /**
  * Which messages of a conversation to list.
  */
-export type MessagePath = "Active" | "All";
+export type MessagePath = "active" | "all";
 
 /**
  * Which messages to list, and how.
@@ -550,7 +550,7 @@ export type MessageList = {
 /**
  * The conversation.
  */
-conversation_id: string, 
+conversationId: string, 
 /**
  * The active path by default.
  */
@@ -604,24 +604,24 @@ ids: Array<string>,
 /**
  * The one on the active path, if any is.
  */
-active_id?: string, };
+activeId?: string, };
 
 /**
  * A piece of a message.
  */
-export type Part = { "Text": { 
+export type Part = { "type": "text", 
 /**
  * The text.
  */
-text: string, } } | { "Reasoning": { 
+text: string, } | { "type": "reasoning", 
 /**
  * The text.
  */
-text: string, } } | { "ToolCall": { 
+text: string, } | { "type": "tool_call", 
 /**
  * Names the call, so that its result can be matched.
  */
-call_id: string, 
+callId: string, 
 /**
  * The tool.
  */
@@ -629,11 +629,11 @@ name: string,
 /**
  * What it was called with.
  */
-input: Json, } } | { "ToolResult": { 
+input: Json, } | { "type": "tool_result", 
 /**
  * The call it answers.
  */
-call_id: string, 
+callId: string, 
 /**
  * The answer.
  */
@@ -641,7 +641,7 @@ output: Json,
 /**
  * Whether the tool failed.
  */
-is_error?: boolean, } } | { "File": { 
+isError?: boolean, } | { "type": "file", 
 /**
  * Where it is: an artifact's id or a URL.
  */
@@ -653,16 +653,16 @@ name?: string,
 /**
  * Its media type.
  */
-media_type?: string, } } | { "Data": { 
+mediaType?: string, } | { "type": "data", 
 /**
  * Any fields.
  */
-data: Metadata, } };
+data: Metadata, };
 
 /**
  * The two kinds of part whose content is chunks.
  */
-export type TextKind = "Text" | "Reasoning";
+export type TextKind = "text" | "reasoning";
 
 /**
  * A stored piece of a message's text.
@@ -704,15 +704,15 @@ export type StreamSettings = {
 /**
  * Tokens at which a bundle closes; 20 by default.
  */
-bundle_tokens: number, 
+bundleTokens: number, 
 /**
  * Milliseconds after which a bundle closes all the same; 500 by default.
  */
-bundle_ms: number, 
+bundleMs: number, 
 /**
  * Tokens at which a chunk closes; 60 by default.
  */
-chunk_tokens: number, };
+chunkTokens: number, };
 
 /**
  * Begins a streamed message.
@@ -721,7 +721,7 @@ export type StreamBegin = {
 /**
  * The conversation.
  */
-conversation_id: string, 
+conversationId: string, 
 /**
  * The message, without content.
  */
@@ -874,11 +874,11 @@ chunks: number,
 /**
  * From a bundle's first delta to its being kept.
  */
-bundle_latency: LatencySummary, 
+bundleLatency: LatencySummary, 
 /**
  * From the arrival of what grew a chunk to its being kept.
  */
-chunk_latency: LatencySummary, };
+chunkLatency: LatencySummary, };
 
 /**
  * Begins to follow a message.
@@ -927,7 +927,7 @@ news: News, };
 /**
  * What happened to a followed message.
  */
-export type News = { "Bundle": { 
+export type News = { "type": "bundle", 
 /**
  * Text or reasoning.
  */
@@ -939,20 +939,20 @@ text: string,
 /**
  * Its tokens.
  */
-tokens: number, } } | { "Part": { 
+tokens: number, } | { "type": "part", 
 /**
  * The part.
  */
-part: Part, } } | { "End": { 
+part: Part, } | { "type": "end", 
 /**
  * What became of the message.
  */
-status: MessageStatus, } };
+status: MessageStatus, };
 
 /**
  * When a write is answered.
  */
-export type Durability = "Strict" | "Relaxed";
+export type Durability = "strict" | "relaxed";
 
 /**
  * What an app may choose when it opens a store.
@@ -983,15 +983,15 @@ export type StoreStats = {
 /**
  * The last journal line.
  */
-journal_seq: number, 
+journalSeq: number, 
 /**
  * Journal segments, and their length before compression.
  */
-journal_segments: number, 
+journalSegments: number, 
 /**
  * Bytes of journal before compression.
  */
-journal_bytes: number, 
+journalBytes: number, 
 /**
  * The schema version.
  */
@@ -1012,19 +1012,19 @@ count: number,
 /**
  * The mean.
  */
-mean_us: number, 
+meanUs: number, 
 /**
  * Half took no longer.
  */
-p50_us: number, 
+p50Us: number, 
 /**
  * 99 in 100 took no longer.
  */
-p99_us: number, 
+p99Us: number, 
 /**
  * The longest.
  */
-max_us: number, };
+maxUs: number, };
 
 /**
  * No arguments.
@@ -1059,7 +1059,7 @@ checksum: string,
 /**
  * When it was applied, in milliseconds since 1970-01-01 UTC; absent when it is not.
  */
-applied_at?: number, };
+appliedAt?: number, };
 
 /**
  * How far a migration has come.
@@ -1081,7 +1081,7 @@ version: number, };
 /**
  * Something that happened in the store.
  */
-export type Event = { "Log": LogEvent } | { "Recovery": Recovery } | { "Trouble": Trouble };
+export type Event = { "type": "log" } & LogEvent | { "type": "recovery" } & Recovery | { "type": "trouble" } & Trouble;
 
 /**
  * A measured step.
@@ -1111,7 +1111,7 @@ us: number, };
 /**
  * What a log event measured.
  */
-export type LogKind = "ChunkWritten" | "ChunksRead" | "Bundle" | "Append" | "Flush" | "Commit" | "Checkpoint" | "Snapshot" | "Open";
+export type LogKind = "chunk_written" | "chunks_read" | "bundle" | "append" | "flush" | "commit" | "checkpoint" | "snapshot" | "open";
 
 /**
  * What was wrong, what was done, and what could not be saved.
@@ -1136,7 +1136,7 @@ replayed: number,
 /**
  * Bytes at the journal's end that had never been acknowledged and were dropped.
  */
-torn_bytes: number, 
+tornBytes: number, 
 /**
  * Files set aside in `quarantine/`.
  */
@@ -1153,7 +1153,7 @@ interrupted: Array<string>, };
 /**
  * Why a recovery was needed.
  */
-export type RecoveryCause = "Unclosed" | "DatabaseDamaged" | "DatabaseMissing" | "JournalBehind" | "JournalDamaged";
+export type RecoveryCause = "unclosed" | "database_damaged" | "database_missing" | "journal_behind" | "journal_damaged";
 
 /**
  * A failure behind the scenes.

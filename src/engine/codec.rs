@@ -39,7 +39,8 @@ impl Codec for JsonCodec {
     }
 
     fn encode<T: Serialize>(value: &T) -> Result<Value> {
-        serde_json::to_value(value).map_err(|error| Error::new(Code::Internal, "an answer is not JSON").caused_by(error))
+        serde_json::to_value(value)
+            .map_err(|error| Error::new(Code::Internal, "an answer is not JSON").caused_by(error))
     }
 
     fn encode_json(json: &RawValue) -> Result<Value> {

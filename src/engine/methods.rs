@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::Codec;
 use crate::domain::conversations::{
-    self, AddParticipant, Conversation, ConversationList, ConversationRef, ConversationUpdate, NewConversation, Participant,
-    ParticipantRef,
+    self, AddParticipant, Conversation, ConversationList, ConversationRef, ConversationUpdate,
+    NewConversation, Participant, ParticipantRef,
 };
 use crate::domain::messages::{
     self, Append, ChunkList, Message, MessageEdit, MessageList, MessageRef, MessageUpdate, Siblings,

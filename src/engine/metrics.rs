@@ -30,7 +30,12 @@ pub struct LatencySummary {
 
 impl Default for Latency {
     fn default() -> Self {
-        Self { buckets: [0; Self::BUCKETS], count: 0, total_us: 0, max_us: 0 }
+        Self {
+            buckets: [0; Self::BUCKETS],
+            count: 0,
+            total_us: 0,
+            max_us: 0,
+        }
     }
 }
 
@@ -80,7 +85,9 @@ fn bucket(us: u64) -> usize {
     }
     let power = us.ilog2();
     let quarter = (us >> (power - 2)) & 3;
-    usize::try_from(u64::from(power - 1) * 4 + quarter).unwrap_or(usize::MAX).min(Latency::BUCKETS - 1)
+    usize::try_from(u64::from(power - 1) * 4 + quarter)
+        .unwrap_or(usize::MAX)
+        .min(Latency::BUCKETS - 1)
 }
 
 /// The longest duration of a bucket.
@@ -112,7 +119,10 @@ mod tests {
         let mut latency = Latency::default();
         (1..=1000).for_each(|us| latency.add(us));
         let summary = latency.summary();
-        assert_eq!((summary.count, summary.max_us, summary.mean_us), (1000, 1000, 500));
+        assert_eq!(
+            (summary.count, summary.max_us, summary.mean_us),
+            (1000, 1000, 500)
+        );
         assert!((500..=625).contains(&summary.p50_us), "{}", summary.p50_us);
         assert!((990..=1000).contains(&summary.p99_us), "{}", summary.p99_us);
     }

@@ -113,10 +113,16 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Store::open`], and `invalid_argument` for settings without sense.
-    pub async fn open(disk: Rc<dyn Disk>, host: Rc<dyn Host>, options: &EngineOptions) -> Result<Self> {
+    pub async fn open(
+        disk: Rc<dyn Disk>,
+        host: Rc<dyn Host>,
+        options: &EngineOptions,
+    ) -> Result<Self> {
         let settings = options.stream.unwrap_or_default().check()?;
-        let store_options =
-            Options { durability: options.durability.unwrap_or_default(), ..Options::default() };
+        let store_options = Options {
+            durability: options.durability.unwrap_or_default(),
+            ..Options::default()
+        };
         let store = Store::open(disk, host, store_options).await?;
         Ok(Self::over(store, settings))
     }
@@ -153,14 +159,20 @@ impl Engine {
         self.conclude(&kept, started);
         let damaged = self.store.is_damaged();
         let failed = |error: Error| {
-            if damaged && error.code() != Code::Indeterminate { Answer::Again(error) } else { Answer::Failed(error) }
+            if damaged && error.code() != Code::Indeterminate {
+                Answer::Again(error)
+            } else {
+                Answer::Failed(error)
+            }
         };
         match kept {
             Ok(()) => answers
                 .into_iter()
                 .map(|answer| match answer {
                     Ok(output) => Answer::Done(output),
-                    Err(error) if error.code() == Code::Corrupt || error.code() == Code::Io => failed(error),
+                    Err(error) if error.code() == Code::Corrupt || error.code() == Code::Io => {
+                        failed(error)
+                    }
                     Err(error) => Answer::Failed(error),
                 })
                 .collect(),
@@ -172,7 +184,10 @@ impl Engine {
     fn conclude(&mut self, kept: &Result<()>, started_us: u64) {
         let host = self.store.host().clone();
         if kept.is_ok() {
-            let (news, measured) = self.streams.kept(host.now_ms(), host.monotonic_us().saturating_sub(started_us));
+            let (news, measured) = self.streams.kept(
+                host.now_ms(),
+                host.monotonic_us().saturating_sub(started_us),
+            );
             self.news.extend(news);
             for event in measured {
                 self.store.tell_log(event);
@@ -180,7 +195,9 @@ impl Engine {
         } else {
             self.streams.undone();
         }
-        let soon = host.now_ms().saturating_add(self.store.options_mut().batch_ms);
+        let soon = host
+            .now_ms()
+            .saturating_add(self.store.options_mut().batch_ms);
         self.maintenance_at = Some(self.maintenance_at.map_or(soon, |at| at.min(soon)));
     }
 
@@ -192,7 +209,10 @@ impl Engine {
     /// In how many milliseconds [`tick`](Self::tick) should be called; none when nothing is due.
     pub fn due(&self) -> Option<u64> {
         let now = self.store.host().now_ms();
-        let next = [self.streams.deadline(), self.maintenance_at].into_iter().flatten().min();
+        let next = [self.streams.deadline(), self.maintenance_at]
+            .into_iter()
+            .flatten()
+            .min();
         next.map(|at| u64::try_from(at.saturating_sub(now)).unwrap_or(0))
     }
 
@@ -202,7 +222,12 @@ impl Engine {
     /// Only when a recovery failed; the store cannot go on then until a later call succeeds.
     pub async fn tick(&mut self, idle: bool) -> Result<()> {
         let now = self.store.host().now_ms();
-        if !self.needs_tick() && self.streams.deadline().is_some_and(|deadline| deadline <= now) {
+        if !self.needs_tick()
+            && self
+                .streams
+                .deadline()
+                .is_some_and(|deadline| deadline <= now)
+        {
             let started = self.store.host().monotonic_us();
             let kept = self.store.turn().and_then(|mut turn| {
                 self.streams.close_overdue(&mut turn, now)?;
@@ -217,7 +242,8 @@ impl Engine {
         if self.needs_tick() || self.maintenance_at.is_some_and(|at| at <= now) {
             let next = self.store.maintain(idle).await?;
             let now = self.store.host().now_ms();
-            self.maintenance_at = next.map(|ms| now.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)));
+            self.maintenance_at =
+                next.map(|ms| now.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)));
         }
         Ok(())
     }
@@ -230,14 +256,21 @@ impl Engine {
     ) -> Option<Result<C::Output>> {
         match request.method.as_str() {
             "migrations.migrate" => Some(self.migrate::<C>(request, &mut progress).await),
-            "migrations.status" => Some(self.app_only::<C, NoArguments, _>(request, |engine, _| {
-                engine.store.migration_status()
-            })),
-            "store.stats" => Some(self.app_only::<C, NoArguments, _>(request, |engine, _| Ok(engine.stats()))),
-            "store.setDurability" => Some(self.app_only::<C, SetDurability, _>(request, |engine, args| {
-                engine.store.options_mut().durability = args.durability;
-                Ok(Nothing)
-            })),
+            "migrations.status" => {
+                Some(self.app_only::<C, NoArguments, _>(request, |engine, _| {
+                    engine.store.migration_status()
+                }))
+            }
+            "store.stats" => {
+                Some(self.app_only::<C, NoArguments, _>(request, |engine, _| Ok(engine.stats())))
+            }
+            "store.setDurability" => Some(self.app_only::<C, SetDurability, _>(
+                request,
+                |engine, args| {
+                    engine.store.options_mut().durability = args.durability;
+                    Ok(Nothing)
+                },
+            )),
             _ => None,
         }
     }
@@ -255,13 +288,20 @@ impl Engine {
         C::encode(&work(self, args)?)
     }
 
-    async fn migrate<C: Codec>(&mut self, request: Request<C>, progress: &mut impl FnMut(C::Output)) -> Result<C::Output> {
+    async fn migrate<C: Codec>(
+        &mut self,
+        request: Request<C>,
+        progress: &mut impl FnMut(C::Output),
+    ) -> Result<C::Output> {
         let MigrateTo { to } = C::decode(request.input)?;
         if request.user.is_some() {
             return Err(Error::invalid("a user's own view cannot migrate"));
         }
         if self.streams.stats().open > 0 {
-            return Err(Error::new(Code::Conflict, "streams are open; close them first"));
+            return Err(Error::new(
+                Code::Conflict,
+                "streams are open; close them first",
+            ));
         }
         self.store
             .migrate(to, &mut |step| {
@@ -320,7 +360,10 @@ fn answer<C: Codec>(
     request: Request<C>,
 ) -> Result<C::Output> {
     let user: Option<UserId> = request.user.as_deref().map(str::parse).transpose()?;
-    let caller = Caller { user, request_id: request.request_id.as_deref() };
+    let caller = Caller {
+        user,
+        request_id: request.request_id.as_deref(),
+    };
     let input = request.input;
     match request.method.as_str() {
         "messages.stream" => C::encode(&streams.begin(turn, caller, &C::decode(input)?)?),

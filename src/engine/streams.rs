@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::metrics::{Latency, LatencySummary};
+use crate::domain::Json;
 use crate::domain::messages::{self, Message, MessageStatus, NewMessage};
 use crate::domain::parts::{self, Part, TextKind};
-use crate::domain::Json;
 use crate::error::{Code, Error, Result};
 use crate::id::{ChunkId, ConversationId, MessageId, UserId};
 use crate::store::{Caller, LogEvent, LogKind, Turn, Tx};
@@ -247,13 +247,24 @@ enum Row {
 }
 
 impl Stream {
-    fn push(&mut self, kind: TextKind, delta: &str, tokens: Option<u32>, now_ms: i64, growth: &mut Growth) {
+    fn push(
+        &mut self,
+        kind: TextKind,
+        delta: &str,
+        tokens: Option<u32>,
+        now_ms: i64,
+        growth: &mut Growth,
+    ) {
         if delta.is_empty() {
             return;
         }
         if self.text.is_none_or(|text| text.kind != kind) {
             self.end_text(growth);
-            self.text = Some(TextPart { number: self.allocate_part(), kind, written: false });
+            self.text = Some(TextPart {
+                number: self.allocate_part(),
+                kind,
+                written: false,
+            });
         }
         let mut closed = Closed::default();
         self.bundler.push(delta, tokens, now_ms, &mut closed);
@@ -262,7 +273,9 @@ impl Stream {
 
     fn push_part(&mut self, part: &Part, growth: &mut Growth) {
         self.end_text(growth);
-        growth.rows.push(Row::Part(self.allocate_part(), part.clone()));
+        growth
+            .rows
+            .push(Row::Part(self.allocate_part(), part.clone()));
         growth.news.push(News::Part { part: part.clone() });
     }
 
@@ -297,7 +310,11 @@ impl Stream {
             self.kept += utf16(&bundle.content.text);
             self.bundles += 1;
             growth.since_ms.push(bundle.since_ms);
-            growth.news.push(News::Bundle { kind: text.kind, text: bundle.content.text, tokens: bundle.content.tokens });
+            growth.news.push(News::Bundle {
+                kind: text.kind,
+                text: bundle.content.text,
+                tokens: bundle.content.tokens,
+            });
         }
         for chunk in closed.chunks {
             self.chunks = self.chunks.max(u64::try_from(chunk.seq).unwrap_or(0));
@@ -306,7 +323,11 @@ impl Stream {
     }
 
     const fn progress(&self) -> StreamProgress {
-        StreamProgress { acknowledged: self.kept, bundles: self.bundles, chunks: self.chunks }
+        StreamProgress {
+            acknowledged: self.kept,
+            bundles: self.bundles,
+            chunks: self.chunks,
+        }
     }
 }
 
@@ -317,7 +338,16 @@ impl Row {
             Self::Part(number, part) => parts::add_part(tx, id, *number, part),
             Self::Chunk(part, chunk) => {
                 let content = &chunk.content;
-                parts::put_chunk(tx, ChunkId { message: id, seq: chunk.seq }, *part, &content.text, content.tokens)
+                parts::put_chunk(
+                    tx,
+                    ChunkId {
+                        message: id,
+                        seq: chunk.seq,
+                    },
+                    *part,
+                    &content.text,
+                    content.tokens,
+                )
             }
         }
     }
@@ -355,31 +385,56 @@ struct Totals {
 impl Streams {
     /// No streams yet; those to come close bundles and chunks by `settings`.
     pub fn new(settings: StreamSettings) -> Self {
-        Self { settings, ..Self::default() }
+        Self {
+            settings,
+            ..Self::default()
+        }
     }
 
     /// Begins a message and its stream.
-    pub fn begin(&mut self, turn: &mut Turn<'_>, caller: Caller<'_>, args: &StreamBegin) -> Result<StreamOpened> {
+    pub fn begin(
+        &mut self,
+        turn: &mut Turn<'_>,
+        caller: Caller<'_>,
+        args: &StreamBegin,
+    ) -> Result<StreamOpened> {
         if caller.request_id.is_some() {
-            return Err(Error::invalid("a stream cannot be begun twice; continue its message instead"));
+            return Err(Error::invalid(
+                "a stream cannot be begun twice; continue its message instead",
+            ));
         }
         let settings = args.settings.unwrap_or(self.settings).check()?;
         let message = turn
-            .write("messages.stream", caller, |tx| messages::begin(tx, args.conversation_id, &args.message))?
+            .write("messages.stream", caller, |tx| {
+                messages::begin(tx, args.conversation_id, &args.message)
+            })?
             .value()?;
         Ok(self.open(message, caller, settings, (0, 0)))
     }
 
     /// Takes up a message that was interrupted.
-    pub fn resume(&mut self, turn: &mut Turn<'_>, caller: Caller<'_>, args: &StreamContinue) -> Result<StreamOpened> {
+    pub fn resume(
+        &mut self,
+        turn: &mut Turn<'_>,
+        caller: Caller<'_>,
+        args: &StreamContinue,
+    ) -> Result<StreamOpened> {
         let settings = args.settings.unwrap_or(self.settings).check()?;
-        if self.open.values().any(|stream| stream.message == args.id) {
-            return Err(Error::new(Code::Conflict, format!("message {} is being streamed already", args.id)));
-        }
+        let streaming = self.open.values().any(|stream| stream.message == args.id);
         let message = turn
             .write("messages.continue", caller, |tx| {
-                if messages::get(tx, args.id)?.status == MessageStatus::Complete {
-                    return Err(Error::new(Code::Conflict, format!("message {} is complete", args.id)));
+                let status = messages::get(tx, args.id)?.status;
+                if streaming {
+                    return Err(Error::new(
+                        Code::Conflict,
+                        format!("message {} is being streamed already", args.id),
+                    ));
+                }
+                if status == MessageStatus::Complete {
+                    return Err(Error::new(
+                        Code::Conflict,
+                        format!("message {} is complete", args.id),
+                    ));
                 }
                 messages::set_status(tx, args.id, MessageStatus::Streaming, None)?;
                 messages::get(tx, args.id)
@@ -414,7 +469,10 @@ impl Streams {
             chunks: u64::try_from(last_chunk).unwrap_or(0),
         };
         self.open.insert(number, stream);
-        StreamOpened { stream: number, message }
+        StreamOpened {
+            stream: number,
+            message,
+        }
     }
 
     /// Takes deltas; bundles that close are written.
@@ -425,12 +483,24 @@ impl Streams {
         now_ms: i64,
         args: &StreamWrite,
     ) -> Result<StreamProgress> {
-        if args.tokens.as_ref().is_some_and(|tokens| tokens.len() != args.deltas.len()) {
-            return Err(Error::invalid("there must be one token count for each delta"));
+        if args
+            .tokens
+            .as_ref()
+            .is_some_and(|tokens| tokens.len() != args.deltas.len())
+        {
+            return Err(Error::invalid(
+                "there must be one token count for each delta",
+            ));
         }
         let kind = args.kind.unwrap_or_default();
         let progress = self.change(turn, caller, args.stream, |stream, growth| {
-            let tokens = args.tokens.iter().flatten().copied().map(Some).chain(std::iter::repeat(None));
+            let tokens = args
+                .tokens
+                .iter()
+                .flatten()
+                .copied()
+                .map(Some)
+                .chain(std::iter::repeat(None));
             for (delta, tokens) in args.deltas.iter().zip(tokens) {
                 stream.push(kind, delta, tokens, now_ms, growth);
             }
@@ -440,32 +510,58 @@ impl Streams {
     }
 
     /// Adds a part that is not text.
-    pub fn part(&mut self, turn: &mut Turn<'_>, caller: Caller<'_>, args: &StreamPart) -> Result<StreamProgress> {
+    pub fn part(
+        &mut self,
+        turn: &mut Turn<'_>,
+        caller: Caller<'_>,
+        args: &StreamPart,
+    ) -> Result<StreamProgress> {
         if matches!(args.part, Part::Text { .. } | Part::Reasoning { .. }) {
             return Err(Error::invalid("text is written, not added as a part"));
         }
-        self.change(turn, caller, args.stream, |stream, growth| stream.push_part(&args.part, growth))
+        self.change(turn, caller, args.stream, |stream, growth| {
+            stream.push_part(&args.part, growth)
+        })
     }
 
     /// Writes what has gathered, so that everything taken so far is kept.
-    pub fn flush(&mut self, turn: &mut Turn<'_>, caller: Caller<'_>, number: u64) -> Result<StreamProgress> {
+    pub fn flush(
+        &mut self,
+        turn: &mut Turn<'_>,
+        caller: Caller<'_>,
+        number: u64,
+    ) -> Result<StreamProgress> {
         self.change(turn, caller, number, Stream::close_bundle)
     }
 
     /// Writes what is left and ends the stream.
-    pub fn end(&mut self, turn: &mut Turn<'_>, caller: Caller<'_>, args: &StreamEnd) -> Result<Message> {
+    pub fn end(
+        &mut self,
+        turn: &mut Turn<'_>,
+        caller: Caller<'_>,
+        args: &StreamEnd,
+    ) -> Result<Message> {
         if args.status == MessageStatus::Streaming {
-            return Err(Error::invalid("a stream ends as complete, interrupted or error"));
+            return Err(Error::invalid(
+                "a stream ends as complete, interrupted or error",
+            ));
         }
         self.change(turn, caller, args.stream, Stream::end_text)?;
         let id = self.find(args.stream, caller)?.message;
-        let message = turn
-            .write("messages.end", caller, |tx| {
-                messages::set_status(tx, id, args.status, args.usage.as_ref())?;
-                messages::get(tx, id)
-            })?
-            .value()?;
-        self.tell(id, &News::End { status: args.status });
+        let ended = turn.write("messages.end", caller, |tx| {
+            messages::set_status(tx, id, args.status, args.usage.as_ref())?;
+            messages::get(tx, id)
+        });
+        let message = match ended {
+            Ok(ended) => ended.value()?,
+            Err(error) => return Err(self.give_up(args.stream, error)),
+        };
+        self.tell(
+            id,
+            &News::End {
+                status: args.status,
+            },
+        );
         if let Some(stream) = self.open.remove(&args.stream) {
             self.before.entry(args.stream).or_insert(Some(stream));
         }
@@ -484,19 +580,29 @@ impl Streams {
             }
             None => {
                 self.settings = settings;
-                self.open.values_mut().for_each(|stream| stream.bundler.set_settings(settings));
+                self.open
+                    .values_mut()
+                    .for_each(|stream| stream.bundler.set_settings(settings));
             }
         }
         Ok(())
     }
 
     /// Begins to follow a message: from what is kept of it now, without a gap.
-    pub fn follow(&mut self, turn: &mut Turn<'_>, caller: Caller<'_>, args: &Follow) -> Result<Followed> {
+    pub fn follow(
+        &mut self,
+        turn: &mut Turn<'_>,
+        caller: Caller<'_>,
+        args: &Follow,
+    ) -> Result<Followed> {
         let message = turn.read(caller, |view| messages::get(view, args.id))?;
         self.last_number += 1;
         self.followers.insert(self.last_number, args.id);
         self.new_followers.push(self.last_number);
-        Ok(Followed { follower: self.last_number, message })
+        Ok(Followed {
+            follower: self.last_number,
+            message,
+        })
     }
 
     /// Stops following; doing so twice is doing so once.
@@ -509,36 +615,66 @@ impl Streams {
         let overdue: Vec<u64> = self
             .open
             .iter()
-            .filter(|(_, stream)| stream.bundler.deadline().is_some_and(|deadline| deadline <= now_ms))
+            .filter(|(_, stream)| {
+                stream
+                    .bundler
+                    .deadline()
+                    .is_some_and(|deadline| deadline <= now_ms)
+            })
             .map(|(number, _)| *number)
             .collect();
         for number in overdue {
             let owner = self.open.get(&number).and_then(|stream| stream.owner);
-            let caller = Caller { user: owner, request_id: None };
-            self.change(turn, caller, number, Stream::close_bundle)?;
+            let caller = Caller {
+                user: owner,
+                request_id: None,
+            };
+            match self.change(turn, caller, number, Stream::close_bundle) {
+                Err(error) if error.code() != Code::Closed => return Err(error),
+                _ => {}
+            }
         }
         Ok(())
     }
 
     /// Gives overdue bundles that could not be kept another second before they are tried again.
     pub fn put_off(&mut self, now_ms: i64) {
-        self.open.values_mut().for_each(|stream| stream.bundler.put_off(now_ms.saturating_add(RETRY_MS)));
+        self.open
+            .values_mut()
+            .for_each(|stream| stream.bundler.put_off(now_ms.saturating_add(RETRY_MS)));
     }
 
     /// Writes what is left of every stream and marks their messages as interrupted.
     pub fn interrupt_all(&mut self, turn: &mut Turn<'_>) -> Result<()> {
-        let open: Vec<(u64, Option<UserId>)> =
-            self.open.iter().map(|(number, stream)| (*number, stream.owner)).collect();
+        let open: Vec<(u64, Option<UserId>)> = self
+            .open
+            .iter()
+            .map(|(number, stream)| (*number, stream.owner))
+            .collect();
         for (stream, user) in open {
-            let caller = Caller { user, request_id: None };
-            self.end(turn, caller, &StreamEnd { stream, status: MessageStatus::Interrupted, usage: None })?;
+            let caller = Caller {
+                user,
+                request_id: None,
+            };
+            self.end(
+                turn,
+                caller,
+                &StreamEnd {
+                    stream,
+                    status: MessageStatus::Interrupted,
+                    usage: None,
+                },
+            )?;
         }
         Ok(())
     }
 
     /// When the next bundle must close, in milliseconds since 1970-01-01 UTC.
     pub fn deadline(&self) -> Option<i64> {
-        self.open.values().filter_map(|stream| stream.bundler.deadline()).min()
+        self.open
+            .values()
+            .filter_map(|stream| stream.bundler.deadline())
+            .min()
     }
 
     /// What all streams have done.
@@ -560,7 +696,9 @@ impl Streams {
         self.new_followers.clear();
         for since in self.since_ms.drain(..) {
             let waited = u64::try_from(now_ms.saturating_sub(since)).unwrap_or(0) * 1000;
-            self.totals.bundle_latency.add(waited.saturating_add(turn_us));
+            self.totals
+                .bundle_latency
+                .add(waited.saturating_add(turn_us));
         }
         let mut measured = Vec::with_capacity(self.log.len());
         for (id, kind, bytes, count) in self.log.drain(..) {
@@ -571,7 +709,13 @@ impl Streams {
                 }
                 _ => self.totals.chunk_latency.add(turn_us),
             }
-            measured.push(LogEvent { kind, id: Some(id.to_string()), bytes, count, us: turn_us });
+            measured.push(LogEvent {
+                kind,
+                id: Some(id.to_string()),
+                bytes,
+                count,
+                us: turn_us,
+            });
         }
         (std::mem::take(&mut self.news), measured)
     }
@@ -593,7 +737,10 @@ impl Streams {
     }
 
     fn find(&self, number: u64, caller: Caller<'_>) -> Result<&Stream> {
-        let stream = self.open.get(&number).filter(|stream| caller.user.is_none() || stream.owner == caller.user);
+        let stream = self
+            .open
+            .get(&number)
+            .filter(|stream| caller.user.is_none() || stream.owner == caller.user);
         stream.ok_or_else(|| Error::new(Code::Closed, "the stream has ended"))
     }
 
@@ -611,8 +758,16 @@ impl Streams {
         let id = stream.message;
         let chunks_before = self.find(number, caller)?.chunks;
         if !growth.rows.is_empty() {
-            let caller = Caller { user: stream.owner, request_id: None };
-            turn.write("messages.stream", caller, |tx| growth.rows.iter().try_for_each(|row| row.write(tx, id)))?;
+            let caller = Caller {
+                user: stream.owner,
+                request_id: None,
+            };
+            let written = turn.write("messages.stream", caller, |tx| {
+                growth.rows.iter().try_for_each(|row| row.write(tx, id))
+            });
+            if let Err(error) = written {
+                return Err(self.give_up(number, error));
+            }
         }
         self.totals.chunks += stream.chunks - chunks_before;
         self.note(id, &growth);
@@ -628,24 +783,51 @@ impl Streams {
         Ok(progress)
     }
 
+    /// Ends the stream of a message that was deleted meanwhile; any other error leaves the stream as it is.
+    fn give_up(&mut self, number: u64, error: Error) -> Error {
+        if error.code() != Code::NotFound {
+            return error;
+        }
+        if let Some(stream) = self.open.remove(&number) {
+            self.tell(
+                stream.message,
+                &News::End {
+                    status: MessageStatus::Interrupted,
+                },
+            );
+            self.before.entry(number).or_insert(Some(stream));
+        }
+        Error::new(Code::Closed, "the message was deleted while it streamed").caused_by(error)
+    }
+
     fn note(&mut self, id: MessageId, growth: &Growth) {
         for news in &growth.news {
             if let News::Bundle { text, tokens, .. } = news {
-                self.log.push((id, LogKind::Bundle, text.len() as u64, u64::from(*tokens)));
+                self.log
+                    .push((id, LogKind::Bundle, text.len() as u64, u64::from(*tokens)));
             }
         }
         for row in &growth.rows {
             if let Row::Chunk(_, chunk) = row {
-                let (bytes, tokens) = (chunk.content.text.len() as u64, u64::from(chunk.content.tokens));
+                let (bytes, tokens) = (
+                    chunk.content.text.len() as u64,
+                    u64::from(chunk.content.tokens),
+                );
                 self.log.push((id, LogKind::ChunkWritten, bytes, tokens));
             }
         }
     }
 
     fn tell(&mut self, id: MessageId, news: &News) {
-        let followers = self.followers.iter().filter(|(_, followed)| **followed == id);
+        let followers = self
+            .followers
+            .iter()
+            .filter(|(_, followed)| **followed == id);
         for (&follower, _) in followers {
-            self.news.push(FollowerNews { follower, news: news.clone() });
+            self.news.push(FollowerNews {
+                follower,
+                news: news.clone(),
+            });
         }
     }
 }

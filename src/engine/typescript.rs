@@ -5,8 +5,9 @@ use ts_rs::{Config, TS};
 use super::methods;
 use super::metrics::LatencySummary;
 use super::streams::{
-    Follow, Followed, FollowerNews, FollowerRef, News, StreamBegin, StreamConfigure, StreamContinue, StreamEnd, StreamOpened,
-    StreamPart, StreamProgress, StreamRef, StreamStats, StreamWrite,
+    Follow, Followed, FollowerNews, FollowerRef, News, StreamBegin, StreamConfigure,
+    StreamContinue, StreamEnd, StreamOpened, StreamPart, StreamProgress, StreamRef, StreamStats,
+    StreamWrite,
 };
 use super::{EngineOptions, MigrateTo, NoArguments, SetDurability, StoreStats};
 use crate::Code;
@@ -16,7 +17,9 @@ use crate::domain::messages as m;
 use crate::domain::page::{Order, Page};
 use crate::domain::parts::{Chunk, Part, TextKind};
 use crate::domain::{Json, Metadata, users as u};
-use crate::store::{Durability, Event, LogEvent, LogKind, MigrationProgress, Recovery, RecoveryCause, Trouble};
+use crate::store::{
+    Durability, Event, LogEvent, LogKind, MigrationProgress, Recovery, RecoveryCause, Trouble,
+};
 use crate::stream::StreamSettings;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pkg-template/src/types.ts");
@@ -40,20 +43,76 @@ fn generate() -> String {
     let config = &Config::new().with_large_int("number");
     let mut out = format!("{HEADER}\n");
     declare_all!(
-        config, &mut out,
-        Code, Metadata, Json, Order, Page<()>,
-        u::User, u::NewUser, u::UserRef, u::UserUpdate, u::UserList,
-        c::ConversationStatus, c::Conversation, c::NewConversation, c::ConversationRef, c::ConversationUpdate,
-        c::ConversationTime, c::ConversationList, c::ParticipantKind, c::Participant, c::NewParticipant, c::AddParticipant,
+        config,
+        &mut out,
+        Code,
+        Metadata,
+        Json,
+        Order,
+        Page<()>,
+        u::User,
+        u::NewUser,
+        u::UserRef,
+        u::UserUpdate,
+        u::UserList,
+        c::ConversationStatus,
+        c::Conversation,
+        c::NewConversation,
+        c::ConversationRef,
+        c::ConversationUpdate,
+        c::ConversationTime,
+        c::ConversationList,
+        c::ParticipantKind,
+        c::Participant,
+        c::NewParticipant,
+        c::AddParticipant,
         c::ParticipantRef,
-        m::Role, m::MessageStatus, m::Message, m::NewMessage, m::Append, m::MessageEdit, m::MessageUpdate, m::MessageRef,
-        m::MessagePath, m::MessageList, m::ChunkList, m::Siblings,
-        Part, TextKind, Chunk,
-        StreamSettings, StreamBegin, StreamContinue, StreamOpened, StreamWrite, StreamPart, StreamRef, StreamEnd,
-        StreamConfigure, StreamProgress, StreamStats, Follow, Followed, FollowerRef, FollowerNews, News,
-        Durability, EngineOptions, SetDurability, StoreStats, LatencySummary, NoArguments,
-        MigrateTo, MigrationStatus, MigrationProgress,
-        Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble,
+        m::Role,
+        m::MessageStatus,
+        m::Message,
+        m::NewMessage,
+        m::Append,
+        m::MessageEdit,
+        m::MessageUpdate,
+        m::MessageRef,
+        m::MessagePath,
+        m::MessageList,
+        m::ChunkList,
+        m::Siblings,
+        Part,
+        TextKind,
+        Chunk,
+        StreamSettings,
+        StreamBegin,
+        StreamContinue,
+        StreamOpened,
+        StreamWrite,
+        StreamPart,
+        StreamRef,
+        StreamEnd,
+        StreamConfigure,
+        StreamProgress,
+        StreamStats,
+        Follow,
+        Followed,
+        FollowerRef,
+        FollowerNews,
+        News,
+        Durability,
+        EngineOptions,
+        SetDurability,
+        StoreStats,
+        LatencySummary,
+        NoArguments,
+        MigrateTo,
+        MigrationStatus,
+        MigrationProgress,
+        Event,
+        LogEvent,
+        LogKind,
+        Recovery,
+        RecoveryCause,
+        Trouble,
     );
     out.push_str("/** Every method by name: what it takes and what it gives. */\nexport interface Methods {\n");
     out.push_str(&methods::typescript(config));
@@ -69,5 +128,8 @@ fn the_typescript_types_are_fresh() {
         std::fs::write(FILE, &generated).unwrap();
     }
     let written = std::fs::read_to_string(FILE).unwrap_or_default();
-    assert!(written == generated, "the types are stale: run `cargo xtask types`");
+    assert!(
+        written == generated,
+        "the types are stale: run `cargo xtask types`"
+    );
 }

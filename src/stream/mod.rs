@@ -24,7 +24,11 @@ pub struct StreamSettings {
 
 impl Default for StreamSettings {
     fn default() -> Self {
-        Self { bundle_tokens: 20, bundle_ms: 500, chunk_tokens: 60 }
+        Self {
+            bundle_tokens: 20,
+            bundle_ms: 500,
+            chunk_tokens: 60,
+        }
     }
 }
 
@@ -34,7 +38,11 @@ impl StreamSettings {
     /// # Errors
     /// `invalid_argument` for a zero, a chunk smaller than a bundle, more than 100,000 tokens, or more than a minute.
     pub fn check(self) -> Result<Self> {
-        let Self { bundle_tokens, bundle_ms, chunk_tokens } = self;
+        let Self {
+            bundle_tokens,
+            bundle_ms,
+            chunk_tokens,
+        } = self;
         let sensible = bundle_tokens >= 1
             && chunk_tokens >= bundle_tokens
             && chunk_tokens <= 100_000
@@ -117,7 +125,14 @@ impl Bundler {
     /// A bundler whose first chunk is number `seq`.
     #[must_use]
     pub fn new(settings: StreamSettings, seq: i64) -> Self {
-        Self { settings, bundle: Piece::default(), bundle_since: None, not_before: i64::MIN, chunk: Piece::default(), seq }
+        Self {
+            settings,
+            bundle: Piece::default(),
+            bundle_since: None,
+            not_before: i64::MIN,
+            chunk: Piece::default(),
+            seq,
+        }
     }
 
     /// Changes when bundles and chunks close, from the next delta on.
@@ -134,7 +149,10 @@ impl Bundler {
         }
         let tokens = tokens.unwrap_or_else(|| tokens::estimate(delta));
         let cuts = tokens.div_ceil(self.settings.chunk_tokens).max(1);
-        let bytes = delta.len().div_ceil(usize::try_from(cuts).unwrap_or(usize::MAX)).max(1);
+        let bytes = delta
+            .len()
+            .div_ceil(usize::try_from(cuts).unwrap_or(usize::MAX))
+            .max(1);
         let mut left = tokens;
         for piece in tokens::cut(delta, bytes) {
             let share = left.min(self.settings.chunk_tokens);
@@ -151,7 +169,8 @@ impl Bundler {
     #[must_use]
     pub fn deadline(&self) -> Option<i64> {
         let close_at = |since: i64| since.saturating_add(i64::from(self.settings.bundle_ms));
-        self.bundle_since.map(|since| close_at(since).max(self.not_before))
+        self.bundle_since
+            .map(|since| close_at(since).max(self.not_before))
     }
 
     /// Moves the deadline of an overdue bundle to `at_ms`.
@@ -169,8 +188,16 @@ impl Bundler {
         let bundle = std::mem::take(&mut self.bundle);
         self.chunk.add(&bundle.text, bundle.tokens);
         let full = self.chunk.tokens >= self.settings.chunk_tokens;
-        let content = if full { std::mem::take(&mut self.chunk) } else { self.chunk.clone() };
-        let state = ChunkState { seq: self.seq, content, closed: full };
+        let content = if full {
+            std::mem::take(&mut self.chunk)
+        } else {
+            self.chunk.clone()
+        };
+        let state = ChunkState {
+            seq: self.seq,
+            content,
+            closed: full,
+        };
         match closed.chunks.last_mut() {
             Some(last) if last.seq == state.seq => *last = state,
             _ => closed.chunks.push(state),
@@ -178,7 +205,10 @@ impl Bundler {
         if full {
             self.seq += 1;
         }
-        closed.bundles.push(Bundle { content: bundle, since_ms });
+        closed.bundles.push(Bundle {
+            content: bundle,
+            since_ms,
+        });
     }
 
     /// Closes the open bundle and the open chunk: what comes next begins a new one.
@@ -213,7 +243,12 @@ mod tests {
             bundler.push("word ", Some(1), 0, &mut closed);
         }
         assert_eq!(closed.bundles.len(), 3);
-        assert!(closed.bundles.iter().all(|bundle| bundle.content.tokens == 20));
+        assert!(
+            closed
+                .bundles
+                .iter()
+                .all(|bundle| bundle.content.tokens == 20)
+        );
         assert_eq!(closed.chunks.len(), 1);
         assert_eq!(closed.chunks[0].content.text, "word ".repeat(60));
         assert!(closed.chunks[0].closed);
@@ -228,7 +263,17 @@ mod tests {
         assert!(closed.is_empty());
         assert_eq!(bundler.deadline(), Some(1500));
         bundler.close_bundle(&mut closed);
-        assert_eq!(closed.chunks, [ChunkState { seq: 1, content: Piece { text: "slow".into(), tokens: 1 }, closed: false }]);
+        assert_eq!(
+            closed.chunks,
+            [ChunkState {
+                seq: 1,
+                content: Piece {
+                    text: "slow".into(),
+                    tokens: 1
+                },
+                closed: false
+            }]
+        );
     }
 
     #[test]
@@ -239,20 +284,45 @@ mod tests {
         bundler.push(&text, None, 0, &mut closed);
         bundler.close_chunk(&mut closed);
         assert!(closed.chunks.len() > 10);
-        assert_eq!(closed.chunks.iter().map(|c| c.content.text.as_str()).collect::<String>(), text);
+        assert_eq!(
+            closed
+                .chunks
+                .iter()
+                .map(|c| c.content.text.as_str())
+                .collect::<String>(),
+            text
+        );
     }
 
     #[test]
     fn settings_without_sense_are_refused() {
         let good = StreamSettings::default();
         for bad in [
-            StreamSettings { bundle_tokens: 0, ..good },
-            StreamSettings { bundle_ms: 0, ..good },
-            StreamSettings { bundle_ms: 60_001, ..good },
-            StreamSettings { chunk_tokens: 19, ..good },
-            StreamSettings { chunk_tokens: 100_001, ..good },
+            StreamSettings {
+                bundle_tokens: 0,
+                ..good
+            },
+            StreamSettings {
+                bundle_ms: 0,
+                ..good
+            },
+            StreamSettings {
+                bundle_ms: 60_001,
+                ..good
+            },
+            StreamSettings {
+                chunk_tokens: 19,
+                ..good
+            },
+            StreamSettings {
+                chunk_tokens: 100_001,
+                ..good
+            },
         ] {
-            assert_eq!(bad.check().unwrap_err().code(), crate::Code::InvalidArgument);
+            assert_eq!(
+                bad.check().unwrap_err().code(),
+                crate::Code::InvalidArgument
+            );
         }
         assert_eq!(good.check().unwrap(), good);
     }
