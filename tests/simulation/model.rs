@@ -340,6 +340,7 @@ impl Model {
                 let next = held.next_message;
                 held.touch(original.parent_id, next, now);
                 let number = held.insert(original.role, None, MessageStatus::Complete, uuid(), now)?;
+                held.messages.get_mut(&number).unwrap().message.model = original.model;
                 Ok(json(&held.fill(number, &[Part::Text { text: text.clone() }])))
             }
             Op::UpdateMessage { id, version, model } => {

@@ -289,6 +289,47 @@ impl Driver {
         Ok(())
     }
 
+    /// Opens a store whose last line is not known beforehand.
+    pub fn open_unchecked(&mut self) -> Result<()> {
+        let opened = ready(Store::open(Rc::new(self.disk.clone()), self.host.clone(), small_options()))?;
+        self.store = Some(opened);
+        self.take_events();
+        Ok(())
+    }
+
+    /// One piece of maintenance.
+    pub fn maintain_once(&mut self) -> Result<()> {
+        let maintained = ready(self.store().maintain(true));
+        self.take_events();
+        maintained.map(|_| ())
+    }
+
+    /// Ends every stream, so that opening changes nothing.
+    pub fn finish_streams(&mut self) {
+        for (message, _) in self.model.messages() {
+            if message.status == MessageStatus::Streaming {
+                let end = Op::SetStatus { id: message.id, status: MessageStatus::Complete };
+                self.run_turn(&[(end, None)], Durability::Strict).unwrap();
+            }
+        }
+    }
+
+    /// After an error that leaves open what happened: recovers if that is due, and lets the model follow the store.
+    pub fn learn_where_it_stands(&mut self) {
+        let Some(store) = self.store.as_mut() else { return };
+        if store.is_damaged() {
+            if ready(store.maintain(false)).is_err() {
+                // The disk still fails; the store answers nothing meanwhile.
+                return;
+            }
+        }
+        self.take_events();
+        let last = self.store().last_seq();
+        assert!(last >= self.answered, "line {} was answered, and the store stands at {last}", self.answered);
+        self.settle_on(last);
+        self.answered = last;
+    }
+
     /// Opening may append the migrations to an empty store, and one line that interrupts streams.
     fn expect_interrupted(&mut self) {
         let (last, mut model) = self.states.last_key_value().map(|(seq, model)| (*seq, model.clone())).unwrap();
