@@ -10,5 +10,7 @@ pub mod id;
 pub mod journal;
 pub mod store;
 pub mod stream;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
 
 pub use error::{Code, Error, Result};

@@ -27,8 +27,17 @@ pub const FILE: &str = "store.sqlite3";
 /// The write-ahead log's name.
 pub const WAL_FILE: &str = "store.sqlite3-wal";
 
+/// Where a database file lies until it is whole.
+pub const NEW_FILE: &str = "store.sqlite3.new";
+
+/// The write-ahead log of a database that is being made.
+const NEW_WAL_FILE: &str = "store.sqlite3-wal.new";
+
 /// Page size in bytes, chosen by measurement: see `docs/design.md`.
 pub const PAGE_BYTES: u32 = 4096;
+
+/// Bytes read at once to verify pages; whole pages.
+const VERIFY_BYTES: usize = 512 << 10;
 
 /// SQLite's page cache, in KiB.
 const CACHE_KIB: i32 = 16_384;
@@ -69,20 +78,57 @@ pub struct Position {
 }
 
 impl Database {
-    /// Opens the database of a store, or makes an empty one without any table.
+    /// Opens the database of a store; none when there is no database file, or an empty one.
     ///
     /// # Errors
-    /// `corrupt` when the files are there but SQLite cannot use them.
-    pub async fn open(disk: &dyn Disk, host: Rc<dyn Host>) -> Result<Self> {
-        let main = disk.open(FILE, OpenMode::Create).await?;
+    /// `corrupt` or `internal` when the file is there but cannot be used.
+    pub async fn find(disk: &dyn Disk, host: Rc<dyn Host>) -> Result<Option<Self>> {
+        let main = match disk.open(FILE, OpenMode::Existing).await {
+            Err(error) if error.code() == Code::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let size = main.size()?;
+        if size == 0 {
+            return Ok(None);
+        }
+        if size < claimed_bytes(&*main)? {
+            return Err(Error::corrupt("the database file is shorter than it says"));
+        }
         let wal = disk.open(WAL_FILE, OpenMode::Create).await?;
-        Self::attach(main, wal, host)
+        Self::attach(main, wal, host, false).map(Some)
     }
 
-    fn attach(main: Rc<dyn File>, wal: Rc<dyn File>, host: Rc<dyn Host>) -> Result<Self> {
-        let is_new = main.size()? == 0 && wal.size()? == 0;
+    /// Makes an empty database, without any table of ours. There must be none; it gets its name only once it is whole.
+    pub async fn create(disk: &dyn Disk, host: Rc<dyn Host>) -> Result<Self> {
+        disk.remove(NEW_FILE).await?;
+        disk.remove(NEW_WAL_FILE).await?;
+        let main = disk.open(NEW_FILE, OpenMode::CreateNew).await?;
+        let wal = disk.open(NEW_WAL_FILE, OpenMode::CreateNew).await?;
+        let new = Self::attach(main, wal, host.clone(), true)?;
+        new.checkpoint()?;
+        drop(new);
+        disk.remove(NEW_WAL_FILE).await?;
+        Self::adopt(disk, host).await
+    }
+
+    /// Opens a whole database file that lies, flushed, at [`NEW_FILE`], under its own name from here on.
+    pub async fn adopt(disk: &dyn Disk, host: Rc<dyn Host>) -> Result<Self> {
+        // The log of another database must be gone for good, or this one would take it for its own.
+        disk.remove(WAL_FILE).await?;
+        disk.open(NEW_FILE, OpenMode::Existing).await?.flush()?;
+        disk.rename(NEW_FILE, FILE).await?;
+        let adopted = Self::find(disk, host).await?;
+        adopted.ok_or_else(|| Error::corrupt("the new database is empty"))
+    }
+
+    fn attach(
+        main: Rc<dyn File>,
+        wal: Rc<dyn File>,
+        host: Rc<dyn Host>,
+        is_new: bool,
+    ) -> Result<Self> {
         let vfs = Vfs::register(host)?;
-        vfs.attach(FILE, main.clone(), SlotKind::Database)?;
+        vfs.attach(FILE, main, SlotKind::Database)?;
         vfs.attach(WAL_FILE, wal, SlotKind::Wal)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
@@ -128,8 +174,12 @@ impl Database {
         expect(db, "locking_mode", "exclusive")?;
         expect(db, "journal_mode", "wal")?;
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        // Closing must not move the log into the database: the journal may not be flushed, or the log not be trusted.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         if is_new {
             db.execute_batch(&format!("BEGIN; {BOOKKEEPING} COMMIT;"))?;
+            // From here on a power loss finds a whole file, however little of the log.
+            self.checkpoint()?;
         }
         self.vfs.settle()?;
         self.capture.install(&mut self.connection)?;
@@ -216,6 +266,7 @@ impl Database {
     /// # Errors
     /// The disk's own; the log still holds everything then.
     pub fn checkpoint(&self) -> Result<()> {
+        self.make_room().map_err(|error| self.explain(error))?;
         let checkpoint = self
             .connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
@@ -232,6 +283,37 @@ impl Database {
                 format!("the checkpoint stopped short: busy {busy}, {done} of {log} pages"),
             ))),
         }
+    }
+
+    /// Makes the database file as long as it is about to say it is. So a file that is shorter was cut off.
+    fn make_room(&self) -> Result<()> {
+        let pages = self
+            .connection
+            .query_row("PRAGMA page_count", [], |row| row.get::<_, u64>(0))?;
+        let file = self.file()?;
+        let needed = pages * u64::from(PAGE_BYTES);
+        if file.size()? < needed {
+            file.truncate(needed)?;
+            file.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Checks every page of the database file as it lies on the disk, past every cache.
+    ///
+    /// # Errors
+    /// `corrupt` naming the first page that fails.
+    pub fn verify_pages(&self) -> Result<()> {
+        let file = self.file()?;
+        let size = file.size()?;
+        let mut slice = vec![0; VERIFY_BYTES];
+        let mut offset = 0;
+        while offset < size {
+            let read = file.read_at(&mut slice, offset)?;
+            vfs::check_pages(slice.get(..read).unwrap_or_default(), PAGE_BYTES, offset)?;
+            offset += VERIFY_BYTES as u64;
+        }
+        Ok(())
     }
 
     /// SQLite's own check of structure and indexes; each finding is a sentence.
@@ -259,6 +341,20 @@ impl Database {
             _ => error,
         }
     }
+}
+
+/// The length of a database file by its own header.
+fn claimed_bytes(file: &dyn File) -> Result<u64> {
+    const PAGE_COUNT_AT: u64 = 28;
+    let mut pages = [0; 4];
+    file.read_at(&mut pages, PAGE_COUNT_AT)?;
+    Ok(u64::from(u32::from_be_bytes(pages)) * u64::from(PAGE_BYTES))
+}
+
+/// Whether an error of a database's means that its files cannot be used, rather than that they cannot be reached. What
+/// SQLite has no better name for counts too: on a disk that answers, only files that are not ours make it fail so.
+pub fn is_damage(error: &Error) -> bool {
+    matches!(error.code(), Code::Corrupt | Code::Internal)
 }
 
 /// Executes a prepared statement without parameters or rows.
@@ -334,7 +430,7 @@ impl From<rusqlite::Error> for Error {
                 Sqlite::DatabaseCorrupt | Sqlite::NotADatabase => {
                     (Code::Corrupt, "the database is damaged")
                 }
-                Sqlite::SystemIoFailure | Sqlite::CannotOpen => (Code::Io, "the disk failed"),
+                Sqlite::SystemIoFailure => (Code::Io, "the disk failed"),
                 Sqlite::ConstraintViolation => match failure.extended_code {
                     ffi::SQLITE_CONSTRAINT_FOREIGNKEY => {
                         (Code::NotFound, "a record it refers to does not exist")

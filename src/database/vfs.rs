@@ -8,7 +8,7 @@
 //!   seen by every read. A full disk keeps the bytes waiting, so the database stays readable.
 //! - **Pages carry checksums.** Each page of the database file ends in eight reserved bytes that hold the checksum of the
 //!   rest, in the layout of SQLite's own `cksumvfs` extension. Any SQLite can open the file; this VFS refuses a page that fails.
-//! - **WAL pages are checked as well**, against checksums kept in memory since they were written.
+//! - **WAL pages are checked as well**, against checksums kept in memory since they were written or first read.
 //!
 //! A gathered commit touches no disk, so nothing here makes a write durable by itself: the journal does, and a sync does.
 
@@ -36,6 +36,9 @@ const GATHER_LIMIT: usize = 64 << 20;
 
 /// Reserved bytes at the end of each page of the database file.
 pub const CHECKSUM_BYTES: usize = 8;
+
+/// Bytes before each page in the WAL.
+const WAL_FRAME_HEADER_BYTES: usize = 24;
 
 /// A registered VFS and the files attached to it.
 ///
@@ -300,20 +303,31 @@ impl Slot {
         Ok(())
     }
 
-    /// Checks a page that was read. Only whole pages can be checked; SQLite reads little else.
-    fn check(&self, page: &[u8], offset: u64) -> Result<()> {
+    /// Checks what was read: whole pages, and whole frames of the WAL. SQLite reads little else.
+    fn check(&self, bytes: &[u8], wanted: usize, offset: u64) -> Result<()> {
+        let whole = bytes.len() == wanted;
         match self.kind {
-            SlotKind::Database if is_page(page.len()) && offset % page.len() as u64 == 0 => {
-                check_page(page, offset)
+            SlotKind::Database if whole && is_page(wanted) && offset % wanted as u64 == 0 => {
+                check_page(bytes, offset)
             }
-            SlotKind::Wal if is_page(page.len()) => {
-                let known = self.wal_pages.borrow().get(&offset).copied();
-                match known {
-                    Some(checksum) if checksum != crc32fast::hash(page) => Err(bad_page(offset)),
-                    _ => Ok(()),
-                }
+            SlotKind::Wal if whole && is_page(wanted) => self.check_wal(bytes, offset),
+            // Opening reads the log frame by frame and checks each. From then on it must not change.
+            SlotKind::Wal if whole && is_page(wanted.saturating_sub(WAL_FRAME_HEADER_BYTES)) => {
+                let page = bytes.get(WAL_FRAME_HEADER_BYTES..).unwrap_or_default();
+                self.check_wal(page, offset + WAL_FRAME_HEADER_BYTES as u64)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Checks a page of the WAL against what it was when it was written, or else first read.
+    fn check_wal(&self, page: &[u8], offset: u64) -> Result<()> {
+        let checksum = crc32fast::hash(page);
+        let mut known = self.wal_pages.borrow_mut();
+        if *known.entry(offset).or_insert(checksum) == checksum {
+            Ok(())
+        } else {
+            Err(bad_page(offset))
         }
     }
 }
@@ -423,9 +437,8 @@ impl VfsFile for Handle {
             Self::Scratch(file) => file.read(buf, offset),
             Self::Attached(file) => {
                 let read = file.slot.read(buf, offset).and_then(|read| {
-                    if read == buf.len() {
-                        file.slot.check(buf, offset)?;
-                    }
+                    let bytes = buf.get(..read).unwrap_or_default();
+                    file.slot.check(bytes, buf.len(), offset)?;
                     Ok(read)
                 });
                 file.report(read, VfsErrorCode::IoRead)

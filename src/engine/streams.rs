@@ -420,15 +420,17 @@ impl Streams {
         args: &StreamContinue,
     ) -> Result<StreamOpened> {
         let settings = args.settings.unwrap_or(self.settings).check()?;
-        if self.open.values().any(|stream| stream.message == args.id) {
-            return Err(Error::new(
-                Code::Conflict,
-                format!("message {} is being streamed already", args.id),
-            ));
-        }
+        let streaming = self.open.values().any(|stream| stream.message == args.id);
         let message = turn
             .write("messages.continue", caller, |tx| {
-                if messages::get(tx, args.id)?.status == MessageStatus::Complete {
+                let status = messages::get(tx, args.id)?.status;
+                if streaming {
+                    return Err(Error::new(
+                        Code::Conflict,
+                        format!("message {} is being streamed already", args.id),
+                    ));
+                }
+                if status == MessageStatus::Complete {
                     return Err(Error::new(
                         Code::Conflict,
                         format!("message {} is complete", args.id),
@@ -546,12 +548,14 @@ impl Streams {
         }
         self.change(turn, caller, args.stream, Stream::end_text)?;
         let id = self.find(args.stream, caller)?.message;
-        let message = turn
-            .write("messages.end", caller, |tx| {
-                messages::set_status(tx, id, args.status, args.usage.as_ref())?;
-                messages::get(tx, id)
-            })?
-            .value()?;
+        let ended = turn.write("messages.end", caller, |tx| {
+            messages::set_status(tx, id, args.status, args.usage.as_ref())?;
+            messages::get(tx, id)
+        });
+        let message = match ended {
+            Ok(ended) => ended.value()?,
+            Err(error) => return Err(self.give_up(args.stream, error)),
+        };
         self.tell(
             id,
             &News::End {
@@ -625,7 +629,10 @@ impl Streams {
                 user: owner,
                 request_id: None,
             };
-            self.change(turn, caller, number, Stream::close_bundle)?;
+            match self.change(turn, caller, number, Stream::close_bundle) {
+                Err(error) if error.code() != Code::Closed => return Err(error),
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -755,9 +762,12 @@ impl Streams {
                 user: stream.owner,
                 request_id: None,
             };
-            turn.write("messages.stream", caller, |tx| {
+            let written = turn.write("messages.stream", caller, |tx| {
                 growth.rows.iter().try_for_each(|row| row.write(tx, id))
-            })?;
+            });
+            if let Err(error) = written {
+                return Err(self.give_up(number, error));
+            }
         }
         self.totals.chunks += stream.chunks - chunks_before;
         self.note(id, &growth);
@@ -771,6 +781,23 @@ impl Streams {
             self.before.entry(number).or_insert(before);
         }
         Ok(progress)
+    }
+
+    /// Ends the stream of a message that was deleted meanwhile; any other error leaves the stream as it is.
+    fn give_up(&mut self, number: u64, error: Error) -> Error {
+        if error.code() != Code::NotFound {
+            return error;
+        }
+        if let Some(stream) = self.open.remove(&number) {
+            self.tell(
+                stream.message,
+                &News::End {
+                    status: MessageStatus::Interrupted,
+                },
+            );
+            self.before.entry(number).or_insert(Some(stream));
+        }
+        Error::new(Code::Closed, "the message was deleted while it streamed").caused_by(error)
     }
 
     fn note(&mut self, id: MessageId, growth: &Growth) {

@@ -59,6 +59,11 @@ pub struct SegmentInfo {
 }
 
 impl SegmentInfo {
+    /// The file's name in the folder `journal`, as findings give it.
+    pub fn file_name(&self) -> String {
+        self.name().file_name()
+    }
+
     fn name(&self) -> Name {
         Name {
             first: self.first,
@@ -122,7 +127,9 @@ impl Journal {
         };
         let mut opened = Opened::default();
         let foreign = journal.find_segments(&mut opened).await?;
+        journal.restore_names(&foreign, &mut opened).await?;
         journal.find_end(&mut opened).await?;
+        journal.check_headers(&mut opened);
         journal.clear_the_way(&foreign, &mut opened).await?;
         Ok((journal, opened))
     }
@@ -173,9 +180,9 @@ impl Journal {
     /// is in the journal; if even that could not be ensured, the journal is broken.
     pub fn append(&mut self, lines: &[u8], last_seq: u64) -> Result<()> {
         self.check_sound()?;
-        let starts_right =
-            lines.starts_with(format!("{{\"seq\":{},", self.last_seq + 1).as_bytes());
-        if !starts_right || !lines.ends_with(b"\n") || last_seq <= self.last_seq {
+        let continues = record::names_seq(lines, self.last_seq + 1)
+            && record::names_seq(record::last_line(lines), last_seq);
+        if !continues || last_seq <= self.last_seq {
             return Err(Error::invalid("the lines do not continue the journal"));
         }
         let Some(active) = self.active.as_mut() else {
@@ -185,11 +192,15 @@ impl Journal {
             ));
         };
         if let Err(error) = active.file.write_at(lines, active.end) {
-            if let Err(cut) = active.file.truncate(active.end) {
-                self.broken = true;
-                return Err(error.caused_by(format!("and cutting the journal back failed: {cut}")));
-            }
-            return Err(error);
+            // Flushed too, or a power loss could bring back what the caller was told had failed.
+            let cut = active.file.truncate(active.end);
+            return Err(match cut.and_then(|()| active.file.flush()) {
+                Ok(()) => error,
+                Err(cut) => {
+                    self.broken = true;
+                    error.caused_by(format!("and cutting the journal back failed: {cut}"))
+                }
+            });
         }
         active.hasher.update(lines);
         active.end += lines.len() as u64;
@@ -361,12 +372,8 @@ impl Journal {
             Some(active) => Some(Digest::of(&active.hasher)),
             None => self.tip,
         };
-        let ordinal = self.segments.last().map_or(0, |newest| {
-            let known = newest.header.map(|header| header.segment);
-            known.unwrap_or(self.segments.len() as u64)
-        });
         let header = Header {
-            segment: replaced_header.map_or(ordinal + 1, |header| header.segment),
+            segment: replaced_header.map_or_else(|| self.next_ordinal(), |header| header.segment),
             store: self.identity.store,
             writer: self.identity.writer,
             first: restart.unwrap_or(self.last_seq) + 1,
@@ -392,15 +399,8 @@ impl Journal {
             first: header.first,
             sealed: false,
         };
-        let file = match self.create(name, &line).await {
-            Ok(file) => file,
-            Err(error) => {
-                // A header left behind would hide lines appended to the segment before it.
-                let removed = self.files.disk.remove(&name.path()).await;
-                self.broken = removed.is_err() || replaced.is_some();
-                return Err(error);
-            }
-        };
+        let created = self.create(name, &line, replaced.is_none()).await;
+        let file = created?;
         let mut hasher = blake3::Hasher::new();
         hasher.update(&line);
         self.active = Some(Active {
@@ -420,11 +420,34 @@ impl Journal {
         Ok(())
     }
 
-    async fn create(&self, name: Name, header: &[u8]) -> Result<Rc<dyn File>> {
-        let file = self.files.open(&name.path(), OpenMode::CreateNew).await?;
-        file.write_at(header, 0)?;
-        file.flush()?;
-        Ok(file)
+    /// Creates a segment with its header, flushed. If that fails the journal goes on as it was, provided that the segment
+    /// before is still there and nothing is left of this one: its header would hide lines appended to the one before.
+    async fn create(&mut self, name: Name, header: &[u8], may_go_on: bool) -> Result<Rc<dyn File>> {
+        let path = name.path();
+        let opened = self.files.open(&path, OpenMode::CreateNew).await;
+        let written = match opened {
+            Err(error) if error.code() == Code::Conflict => {
+                self.broken = !may_go_on;
+                return Err(error);
+            }
+            Err(error) => Err(error),
+            Ok(file) => file
+                .write_at(header, 0)
+                .and_then(|()| file.flush())
+                .map(|()| file),
+        };
+        if written.is_err() {
+            let removed = self.files.disk.remove(&path).await;
+            self.broken = removed.is_err() || !may_go_on;
+        }
+        written
+    }
+
+    fn next_ordinal(&self) -> u64 {
+        let mut newest_first = self.segments.iter().rev().zip(1..);
+        newest_first
+            .find_map(|(segment, distance)| Some(segment.header?.segment + distance))
+            .unwrap_or(self.segments.len() as u64 + 1)
     }
 
     /// Lists the segments with their headers; gives the names of foreign ones.
@@ -449,21 +472,14 @@ impl Journal {
         names.sort_unstable();
         let names = self.resolve_twins(names, opened).await?;
         let mut foreign = Vec::new();
-        for (index, name) in names.iter().enumerate() {
+        for name in &names {
             let (header, bytes) = read_header(&self.files, *name).await?;
             if let Some(header) = header.filter(|it| it.store != self.identity.store) {
-                let reason = Reason::ForeignStore {
-                    store: header.store,
-                };
-                let finding = Finding::new(*name, 0, bytes, reason);
-                opened.findings.push(finding);
+                let store = header.store;
+                let reason = Reason::ForeignStore { store };
+                opened.findings.push(Finding::new(*name, 0, bytes, reason));
                 foreign.push(*name);
                 continue;
-            }
-            // The newest is judged when it is read whole.
-            if header.is_none() && index + 1 < names.len() {
-                let finding = Finding::new(*name, 0, 0, Reason::BadHeader);
-                opened.findings.push(finding);
             }
             self.segments.push(SegmentInfo {
                 first: name.first,
@@ -473,6 +489,54 @@ impl Journal {
             });
         }
         Ok(foreign)
+    }
+
+    /// Gives segments back the name that their header says.
+    async fn restore_names(&mut self, foreign: &[Name], opened: &mut Opened) -> Result<()> {
+        let (misnamed, mut segments) = std::mem::take(&mut self.segments)
+            .into_iter()
+            .partition::<Vec<_>, _>(|it| it.header.is_some_and(|header| header.first != it.first));
+        for mut segment in misnamed {
+            let mut finding = Finding::new(segment.name(), 0, 0, Reason::WrongName);
+            let from = segment.name().path();
+            segment.first = segment.header.map_or(segment.first, |header| header.first);
+            let mut taken = segments
+                .iter()
+                .map(SegmentInfo::name)
+                .chain(foreign.iter().copied());
+            if taken.all(|name| name.first != segment.first) {
+                let to = segment.name().path();
+                self.files.disk.rename(&from, &to).await?;
+                finding.moved_to = Some(to);
+                segments.push(segment);
+            }
+            opened.findings.push(finding);
+        }
+        segments.sort_unstable_by_key(|segment| segment.first);
+        self.segments = segments;
+        Ok(())
+    }
+
+    /// Checks the headers of all segments but the newest, which is read whole, against one another.
+    fn check_headers(&self, opened: &mut Opened) {
+        let mut ordinal = Some(1);
+        for (index, segment) in self.segments.iter().enumerate() {
+            let newest = index + 1 == self.segments.len();
+            let reason = match segment.header {
+                None if newest => None,
+                None => Some(Reason::BadHeader),
+                Some(header) => {
+                    let follows = ordinal.is_none_or(|expected| expected == header.segment);
+                    ordinal = Some(header.segment);
+                    (!follows && header.base.is_none()).then_some(Reason::MissingSegment)
+                }
+            };
+            ordinal = ordinal.map(|ordinal| ordinal + 1);
+            if let Some(reason) = reason {
+                let finding = Finding::new(segment.name(), 0, 0, reason);
+                opened.findings.push(finding);
+            }
+        }
     }
 
     /// Of a plain and a compressed file of the same segment, which a crash while sealing leaves, keeps the plain one if it
@@ -485,29 +549,31 @@ impl Journal {
                 continue;
             };
             // The plain name sorts first.
-            if self.is_whole(plain).await? {
+            let plain_bytes = self.whole_bytes(plain).await?;
+            let sealed_bytes = self.whole_bytes(name).await?;
+            if plain_bytes.is_some() && plain_bytes >= sealed_bytes {
                 self.files.disk.remove(&name.path()).await?;
-            } else if self.is_whole(name).await? {
+            } else if sealed_bytes.is_some() {
                 self.files.disk.remove(&plain.path()).await?;
                 kept.pop();
                 kept.push(name);
             } else {
-                let moved_to = self.files.set_aside(name).await?;
                 let mut finding = Finding::new(name, 0, 0, Reason::Twin);
-                finding.moved_to = Some(moved_to);
+                finding.moved_to = Some(self.files.set_aside(name).await?);
                 opened.findings.push(finding);
             }
         }
         Ok(kept)
     }
 
-    async fn is_whole(&self, name: Name) -> Result<bool> {
+    /// Length of a segment in which all is good.
+    async fn whole_bytes(&self, name: Name) -> Result<Option<u64>> {
         let source = self.files.source(name).await?;
         let mut scanner = Scanner::new(name, source, u64::MAX, name.first);
         loop {
             match scanner.next()? {
-                Event::Damage(_) => return Ok(false),
-                Event::End => return Ok(scanner.good_end() > 0),
+                Event::Damage(_) => return Ok(None),
+                Event::End => return Ok(Some(scanner.offset()).filter(|bytes| *bytes > 0)),
                 Event::Header(_) | Event::Line { .. } => {}
             }
         }
@@ -517,8 +583,9 @@ impl Journal {
     async fn find_end(&mut self, opened: &mut Opened) -> Result<()> {
         while let Some(newest) = self.segments.last().cloned() {
             let scan = self.scan(&newest).await?;
-            if scan.last_seq.is_none() && newest.header.is_none() {
-                self.drop_headless(&newest, &scan, opened).await?;
+            let unreadable = newest.header.is_none() || !scan.findings.is_empty();
+            if scan.last_seq.is_none() && unreadable {
+                self.drop_unreadable(&newest, &scan, opened).await?;
                 continue;
             }
             if scan.last_seq.is_none() && self.is_leftover(&newest).await? {
@@ -530,49 +597,69 @@ impl Journal {
                 let path = newest.name().path();
                 let file = self.files.open(&path, OpenMode::Existing).await?;
                 file.truncate(scan.end - scan.torn_bytes)?;
-                file.flush()?;
                 opened.torn_bytes += scan.torn_bytes;
                 continue;
             }
-            self.last_seq = scan.last_seq.unwrap_or(newest.first - 1);
-            if let Some(segment) = self.segments.last_mut() {
-                segment.bytes = scan.end;
-            }
-            let ours = newest
-                .header
-                .is_some_and(|header| header.writer == self.identity.writer);
-            if ours && scan.findings.is_empty() && !newest.sealed {
-                let path = newest.name().path();
-                let file = self.files.open(&path, OpenMode::Existing).await?;
-                self.active = Some(Active {
-                    file,
-                    end: scan.end,
-                    hasher: scan.hasher,
-                });
-            } else {
-                self.tip = Some(Digest::of(&scan.hasher));
-            }
-            opened.findings.extend(scan.findings);
-            return Ok(());
+            return self.settle_end(&newest, scan, opened).await;
         }
         Ok(())
     }
 
-    /// A newest segment without header or lines: torn while it was made, or else not readable at all.
-    async fn drop_headless(
+    /// The journal ends with this segment, which is active from now on if it may be.
+    async fn settle_end(
+        &mut self,
+        newest: &SegmentInfo,
+        scan: Scan,
+        opened: &mut Opened,
+    ) -> Result<()> {
+        self.last_seq = scan.last_seq.unwrap_or(newest.first - 1);
+        if let Some(segment) = self.segments.last_mut() {
+            segment.bytes = scan.end;
+        }
+        let file = self
+            .files
+            .open(&newest.name().path(), OpenMode::Existing)
+            .await?;
+        // What has been seen is about to be relied on, and the process that wrote it may not have flushed it.
+        file.flush()?;
+        let ours = newest
+            .header
+            .is_some_and(|header| header.writer == self.identity.writer);
+        if ours && scan.findings.is_empty() && !newest.sealed {
+            self.active = Some(Active {
+                file,
+                end: scan.end,
+                hasher: scan.hasher,
+            });
+        } else {
+            self.tip = Some(Digest::of(&scan.hasher));
+        }
+        opened.findings.extend(scan.findings);
+        Ok(())
+    }
+
+    /// A newest segment without a line that can be read: torn while it was made, or else damaged and in the way.
+    async fn drop_unreadable(
         &mut self,
         newest: &SegmentInfo,
         scan: &Scan,
         opened: &mut Opened,
     ) -> Result<()> {
         let name = newest.name();
-        if !newest.sealed && scan.end <= MAX_HEADER_BYTES as u64 {
+        let torn = scan.findings.is_empty() && scan.end <= MAX_HEADER_BYTES as u64;
+        if torn && !newest.sealed {
             self.files.disk.remove(&name.path()).await?;
             opened.torn_bytes += scan.end;
         } else {
-            let mut finding = Finding::new(name, 0, scan.end, Reason::BadHeader);
-            finding.moved_to = Some(self.files.set_aside(name).await?);
-            opened.findings.push(finding);
+            let moved_to = self.files.set_aside(name).await?;
+            let mut findings = scan.findings.clone();
+            if findings.is_empty() {
+                findings.push(Finding::new(name, 0, scan.end, Reason::BadHeader));
+            }
+            for finding in &mut findings {
+                finding.moved_to = Some(moved_to.clone());
+            }
+            opened.findings.append(&mut findings);
         }
         self.segments.pop();
         Ok(())
@@ -605,13 +692,12 @@ impl Journal {
             }
         }
         let end = scanner.offset();
-        // The end is torn if nothing good follows; a compressed segment was whole once, so there it is damage.
-        let torn_bytes = match findings.last() {
-            Some(tail) if !segment.sealed && tail.bytes > 0 && tail.offset + tail.bytes == end => {
-                findings.pop().map_or(0, |tail| tail.bytes)
-            }
-            _ => 0,
+        // Scraps at the end are a torn write. Whole lines are not, and a compressed segment was whole once.
+        let torn = |tail: &mut Finding| {
+            let whole = tail.reason == Reason::OutOfOrder || segment.sealed;
+            !whole && tail.bytes > 0 && tail.offset + tail.bytes == end
         };
+        let torn_bytes = findings.pop_if(torn).map_or(0, |tail| tail.bytes);
         Ok(Scan {
             last_seq,
             end,

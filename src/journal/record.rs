@@ -144,6 +144,24 @@ pub(super) fn checked_body(line: &[u8]) -> Result<&[u8]> {
     }
 }
 
+/// Whether a line begins as a record with this sequence number does, and ends as a line does.
+pub(super) fn names_seq(line: &[u8], seq: u64) -> bool {
+    let mut scan = Scan(line);
+    let found = scan.expect(b"{\"seq\":").and_then(|()| scan.number());
+    found.is_ok_and(|found| found == seq) && line.ends_with(b"\n")
+}
+
+/// The last of several lines.
+pub(super) fn last_line(lines: &[u8]) -> &[u8] {
+    let before_end = lines.len().saturating_sub(1);
+    let start = lines
+        .iter()
+        .take(before_end)
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    lines.get(start..).unwrap_or_default()
+}
+
 /// Writes a time as RFC 3339 in UTC with milliseconds.
 pub(super) fn write_time(at_ms: i64, out: &mut Vec<u8>) -> Result<()> {
     let start = out.len();

@@ -178,27 +178,31 @@ impl Replay {
             self.current = None;
             return;
         }
-        if header.first != name.first {
-            tell(Reason::WrongName);
+        let ordinal = self.ordinal.replace(header.segment);
+        if let Some(base) = header.base {
+            scanner.expect(scanner.expected().max(base + 1));
+            if base > self.after {
+                self.waiting.push_back(Waiting::Restart(base));
+            }
+            return;
         }
-        let expected_ordinal = self.ordinal.replace(header.segment);
-        match (&self.before, header.base) {
-            (_, Some(base)) => {
-                scanner.expect(base + 1);
-                if base > self.after {
-                    self.waiting.push_back(Waiting::Restart(base));
-                }
-            }
-            (Some(_), None) if expected_ordinal.is_some_and(|it| it != header.segment) => {
+        match &self.before {
+            Some(_) if ordinal.is_some_and(|expected| expected != header.segment) => {
                 tell(Reason::MissingSegment);
             }
-            (Some(before), None) if header.prev != Some(before.digest) => tell(Reason::BrokenChain),
-            (Some(_), None) => {}
-            // With nothing read before it, only the very first segment can be told to have none before it.
-            (None, None) if header.segment > 1 && header.first > self.after + 1 => {
+            Some(before) if header.prev != Some(before.digest) => tell(Reason::BrokenChain),
+            // The first that is read must be the very first, or begin before what is asked for.
+            None if header.segment > 1 && header.first > self.after + 1 => {
                 tell(Reason::MissingSegment);
             }
-            (None, None) => {}
+            _ => {}
+        }
+        if header.first > scanner.expected() {
+            tell(Reason::Gap {
+                from: scanner.expected(),
+                to: header.first - 1,
+            });
+            scanner.expect(header.first);
         }
     }
 }

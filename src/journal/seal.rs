@@ -26,6 +26,7 @@ enum Stage {
     Compress(Box<Compress>),
     Verify(Box<Check>),
     Rename,
+    Settle,
     Remove,
     Done,
 }
@@ -80,15 +81,15 @@ impl Sealing {
             Stage::Compress(compress) => (compress.step()?, Progress::More),
             Stage::Verify(check) => (check.step()?, Progress::More),
             Stage::Rename => {
-                let to = Name {
-                    sealed: true,
-                    ..self.name
-                };
-                files
-                    .disk
-                    .rename(&unfinished(self.name), &to.path())
-                    .await?;
-                (Stage::Remove, Progress::Sealed)
+                let (from, to) = (unfinished(self.name), sealed(self.name).path());
+                files.disk.rename(&from, &to).await?;
+                (Stage::Settle, Progress::Sealed)
+            }
+            // The new name must be kept before the plain file goes.
+            Stage::Settle => {
+                let path = sealed(self.name).path();
+                files.open(&path, OpenMode::Existing).await?.flush()?;
+                (Stage::Remove, Progress::More)
             }
             Stage::Remove => match files.disk.remove(&self.name.path()).await {
                 Err(error) if error.code() == Code::Locked => (Stage::Remove, Progress::Waiting),
@@ -165,12 +166,15 @@ impl Check {
     }
 }
 
-fn unfinished(plain: Name) -> String {
-    let sealed = Name {
+fn sealed(plain: Name) -> Name {
+    Name {
         sealed: true,
         ..plain
-    };
-    sealed.path() + UNFINISHED
+    }
+}
+
+fn unfinished(plain: Name) -> String {
+    sealed(plain).path() + UNFINISHED
 }
 
 fn mismatch() -> Error {

@@ -96,19 +96,17 @@ struct RawHeader<'a> {
 
 impl Header {
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
+        let prev = self
+            .prev
+            .map_or("null".to_owned(), |digest| format!("\"{digest}\""));
+        let base = self
+            .base
+            .map_or(String::new(), |base| format!(",\"base\":{base}"));
         let mut line = format!(
-            "{{\"segment\":{},\"store\":\"{}\",\"writer\":\"{}\",\"first\":{},\"prev\":",
+            "{{\"segment\":{},\"store\":\"{}\",\"writer\":\"{}\",\"first\":{},\"prev\":{prev}{base},\"at\":\"",
             self.segment, self.store, self.writer, self.first
-        );
-        match self.prev {
-            Some(digest) => line.push_str(&format!("\"{digest}\"")),
-            None => line.push_str("null"),
-        }
-        if let Some(base) = self.base {
-            line.push_str(&format!(",\"base\":{base}"));
-        }
-        line.push_str(",\"at\":\"");
-        let mut line = line.into_bytes();
+        )
+        .into_bytes();
         record::write_time(self.at_ms, &mut line)?;
         line.push(b'"');
         record::finish_line(&mut line, 0)?;
@@ -136,7 +134,7 @@ impl Header {
             && (1..=MAX_SEQ).contains(&header.first)
             && header
                 .base
-                .is_none_or(|base| base + 1 == header.first && header.prev.is_none());
+                .is_none_or(|base| base == header.first - 1 && header.prev.is_none());
         (sound && header.encode().ok()? == line).then_some(header)
     }
 }
@@ -181,7 +179,8 @@ pub enum Reason {
     UnknownFile,
     /// The first line is not a header.
     BadHeader,
-    /// The file's name and its header disagree about the first sequence number.
+    /// The file's name and its header disagree about the first sequence number. The file was given its right name; if
+    /// another has that name, it was left alone.
     WrongName,
     /// The segment belongs to another store; none of its lines were read.
     ForeignStore {
@@ -222,7 +221,7 @@ pub struct Finding {
     pub bytes: u64,
     /// What is wrong.
     pub reason: Reason,
-    /// Where the file was moved to, when it stood in the way of new segments.
+    /// Where the file was moved to, if it was.
     pub moved_to: Option<String>,
 }
 
@@ -343,7 +342,11 @@ impl Source {
         }
     }
 
+    /// Fills some of `buf`. Asked for nothing, it is at its end.
     pub fn read(&mut self, buf: &mut [u8]) -> Result<Read> {
+        if buf.is_empty() {
+            return Ok(Read::End);
+        }
         let read = match self {
             Self::Plain(cursor) => cursor.read(buf),
             Self::Gzip(decoder) => match decoder.read(buf) {
@@ -396,6 +399,7 @@ enum Piece {
 /// Cuts a source into lines, one of them in memory.
 struct Lines {
     source: Source,
+    block: Vec<u8>,
     buf: Vec<u8>,
     /// Where the front line begins in `buf`.
     start: usize,
@@ -414,6 +418,7 @@ impl Lines {
     fn new(source: Source, limit: u64) -> Self {
         Self {
             source,
+            block: vec![0; BLOCK_BYTES],
             buf: Vec::new(),
             start: 0,
             searched: 0,
@@ -470,28 +475,19 @@ impl Lines {
         self.buf.drain(..self.start);
         self.searched -= self.start;
         self.start = 0;
-        let held = self.buf.len();
         // The memory of a huge line is given back once it has passed.
-        if held < BLOCK_BYTES {
+        if self.buf.len() < BLOCK_BYTES {
             self.buf.shrink_to(4 * BLOCK_BYTES);
         }
         let wanted = usize::try_from(self.left).map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES));
-        self.buf.resize(held + wanted, 0);
-        let room = self.buf.get_mut(held..).unwrap_or_default();
-        let read = if wanted == 0 {
-            Ok(Read::End)
-        } else {
-            self.source.read(room)
-        };
-        let count = match read {
-            Ok(Read::Bytes(count)) => count,
-            _ => 0,
-        };
-        self.buf.truncate(held + count);
-        self.left -= count as u64;
-        self.hasher.update(self.buf.get(held..).unwrap_or_default());
-        match read? {
-            Read::Bytes(_) => {}
+        let room = self.block.get_mut(..wanted).unwrap_or_default();
+        match self.source.read(room)? {
+            Read::Bytes(count) => {
+                let bytes = room.get(..count).unwrap_or_default();
+                self.hasher.update(bytes);
+                self.buf.extend_from_slice(bytes);
+                self.left -= count as u64;
+            }
             Read::End => self.ended = true,
             Read::BadGzip => {
                 self.ended = true;
@@ -529,8 +525,6 @@ pub(super) struct Scanner {
     run: Option<Run>,
     /// Length of the line that was handed out last and is still at the front.
     current: usize,
-    /// Offset of the end of what is good so far, in bytes.
-    good_end: u64,
 }
 
 impl Scanner {
@@ -542,7 +536,6 @@ impl Scanner {
             expected,
             run: None,
             current: 0,
-            good_end: 0,
         }
     }
 
@@ -567,10 +560,6 @@ impl Scanner {
         self.expected = seq;
     }
 
-    pub fn good_end(&self) -> u64 {
-        self.good_end
-    }
-
     /// The digest of all bytes read, which after [`Event::End`] are all there are.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.lines.hasher)
@@ -584,32 +573,31 @@ impl Scanner {
         self.lines.consume(std::mem::take(&mut self.current));
         loop {
             let at_header = self.lines.offset == 0;
-            match self.lines.peek()? {
+            let (length, reason) = match self.lines.peek()? {
                 Piece::Line(length) if at_header => {
-                    let header = Header::decode(self.lines.front(length));
-                    if let Some(header) = header {
-                        self.accept(length);
+                    if let Some(header) = Header::decode(self.lines.front(length)) {
+                        self.current = length;
                         return Ok(Event::Header(header));
                     }
-                    self.reject(length, Reason::BadHeader);
+                    (length, Reason::BadHeader)
                 }
-                Piece::Line(length) => {
-                    let seq = Record::decode(self.lines.front(length)).map(|record| record.seq);
-                    match seq {
-                        Ok(seq) if seq >= self.expected => return Ok(self.record(length, seq)),
-                        Ok(_) => self.reject(length, Reason::OutOfOrder),
-                        Err(_) => self.reject(length, Reason::BadLine),
+                Piece::Line(length) => match Record::decode(self.lines.front(length)) {
+                    Ok(record) if record.seq >= self.expected => {
+                        let seq = record.seq;
+                        return Ok(self.record(length, seq));
                     }
-                }
-                Piece::Scrap(length, _) if at_header => self.reject(length, Reason::BadHeader),
-                Piece::Scrap(length, reason) => self.reject(length, reason),
-                Piece::BadGzip => {
-                    self.lines.bad_gzip = false;
-                    self.reject(0, Reason::BadGzip);
-                }
+                    Ok(_) => (length, Reason::OutOfOrder),
+                    Err(_) => (length, Reason::BadLine),
+                },
+                Piece::Scrap(length, _) if at_header => (length, Reason::BadHeader),
+                Piece::Scrap(length, reason) => (length, reason),
+                Piece::BadGzip => (0, Reason::BadGzip),
                 Piece::End => {
                     return Ok(self.end_run().map_or(Event::End, Event::Damage));
                 }
+            };
+            if let Some(finding) = self.reject(length, reason) {
+                return Ok(Event::Damage(finding));
             }
         }
     }
@@ -628,23 +616,27 @@ impl Scanner {
             return Event::Damage(Finding::new(self.name, self.lines.offset, 0, missing));
         }
         self.expected = seq + 1;
-        self.accept(length);
+        self.current = length;
         Event::Line { seq }
     }
 
-    fn accept(&mut self, length: usize) {
-        self.current = length;
-        self.good_end = self.lines.offset + length as u64;
-    }
-
-    fn reject(&mut self, length: usize, reason: Reason) {
+    /// Passes over what is no good. Whole records out of order, and what is no record, are findings of their own: then the
+    /// one before is given, and this is met again.
+    fn reject(&mut self, length: usize, reason: Reason) -> Option<Finding> {
+        let whole = reason == Reason::OutOfOrder;
+        let differs = |run: &Run| (run.reason == Reason::OutOfOrder) != whole;
+        if self.run.as_ref().is_some_and(differs) {
+            return self.end_run();
+        }
         let offset = self.lines.offset;
         let run = self.run.get_or_insert(Run { offset, reason });
-        // That a compressed file is broken says more than the cut line before the break.
         if reason == Reason::BadGzip {
+            // That the file is broken says more than that a line before the break is cut off.
             run.reason = reason;
+            self.lines.bad_gzip = false;
         }
         self.lines.consume(length);
+        None
     }
 
     fn end_run(&mut self) -> Option<Finding> {

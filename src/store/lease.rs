@@ -8,7 +8,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::database::Database;
+use crate::database::{self, Database};
 use crate::disk::{self, Disk, File, OpenMode};
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
@@ -16,14 +16,19 @@ use crate::journal::{Identity, Journal};
 
 const FILE: &str = "lease";
 
+/// Bytes of the lease file.
+const CONTENT_BYTES: usize = 160;
+
 /// The layout of the store's folder that this build reads and writes.
 const FORMAT: u32 = 1;
 
 /// A store that is ours until this is dropped.
 pub struct Lease {
-    _file: Rc<dyn File>,
+    file: Rc<dyn File>,
     /// Whose journal it is.
     pub identity: Identity,
+    /// Lines may have been acknowledged without a flush since the store was last closed.
+    relaxed: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -31,6 +36,8 @@ struct Content {
     format: u32,
     store: Uuid,
     writer: Uuid,
+    #[serde(default)]
+    relaxed: bool,
 }
 
 impl Lease {
@@ -50,7 +57,7 @@ impl Lease {
                 _ => error,
             })?;
         let known: Option<Content> = serde_json::from_slice(&disk::read_all(&*file)?).ok();
-        let identity = if let Some(content) = known {
+        if let Some(content) = known {
             if content.format > FORMAT {
                 return Err(Error::new(
                     Code::SchemaTooNew,
@@ -60,35 +67,62 @@ impl Lease {
                     ),
                 ));
             }
-            Identity {
+            let identity = Identity {
                 store: content.store,
                 writer: content.writer,
-            }
-        } else {
-            let store = match find_store(disk, host).await? {
-                Some(store) => store,
-                None => host.uuid(),
             };
-            let content = Content {
-                format: FORMAT,
-                store,
-                writer: host.uuid(),
-            };
-            let json = serde_json::to_vec(&content).map_err(|error| {
-                Error::new(Code::Internal, "the lease cannot be written").caused_by(error)
-            })?;
-            file.truncate(0)?;
-            file.write_at(&json, 0)?;
-            file.flush()?;
-            Identity {
-                store,
-                writer: content.writer,
-            }
+            return Ok(Self {
+                file,
+                identity,
+                relaxed: content.relaxed,
+            });
+        }
+        let store = match find_store(disk, host).await? {
+            Some(store) => store,
+            None => host.uuid(),
         };
-        Ok(Self {
-            _file: file,
+        let identity = Identity {
+            store,
+            writer: host.uuid(),
+        };
+        let mut lease = Self {
+            file,
             identity,
-        })
+            // What is not known is taken as the weaker of the two.
+            relaxed: true,
+        };
+        lease.write()?;
+        Ok(lease)
+    }
+
+    /// Whether the last lines of the journal may never have been flushed.
+    pub const fn is_relaxed(&self) -> bool {
+        self.relaxed
+    }
+
+    /// Writes down whether lines may be acknowledged without a flush from here on.
+    pub fn set_relaxed(&mut self, relaxed: bool) -> Result<()> {
+        if self.relaxed != relaxed {
+            self.relaxed = relaxed;
+            self.write().inspect_err(|_| self.relaxed = !relaxed)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<()> {
+        let content = Content {
+            format: FORMAT,
+            store: self.identity.store,
+            writer: self.identity.writer,
+            relaxed: self.relaxed,
+        };
+        let mut json = serde_json::to_vec(&content).map_err(|error| {
+            Error::new(Code::Internal, "the lease cannot be written").caused_by(error)
+        })?;
+        // One length whatever it says, so that one write in place replaces it.
+        json.resize(CONTENT_BYTES, b' ');
+        self.file.write_at(&json, 0)?;
+        self.file.flush()
     }
 }
 
@@ -97,13 +131,11 @@ async fn find_store(disk: &Rc<dyn Disk>, host: &Rc<dyn Host>) -> Result<Option<U
     if let Some(store) = Journal::find_store(disk.clone()).await? {
         return Ok(Some(store));
     }
-    match Database::open(&**disk, host.clone())
-        .await
-        .and_then(|database| database.position())
-    {
+    let found = Database::find(&**disk, host.clone()).await;
+    match found.and_then(|found| found.map_or(Ok(None), |database| database.position())) {
         Ok(position) => Ok(position.and_then(|position| position.store.parse().ok())),
         // A database that cannot be read cannot say; opening the store deals with it.
-        Err(error) if error.code() == Code::Corrupt => Ok(None),
+        Err(error) if database::is_damage(&error) => Ok(None),
         Err(error) => Err(error),
     }
 }

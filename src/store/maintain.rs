@@ -32,8 +32,7 @@ impl Store {
         match self.piece(idle).await {
             Ok(next) => Ok(next),
             Err(error) => {
-                self.snapshot = None;
-                if error.code() == Code::Corrupt {
+                if self.journal.is_broken() {
                     self.condition = Condition::Damaged(error.clone());
                 }
                 self.trouble("maintenance", &error);
@@ -54,14 +53,8 @@ impl Store {
             self.unflushed = false;
             return Ok(Some(0));
         }
-        if let Some(since) = self.batch_since {
-            let age = now.saturating_sub(since);
-            // A clock that stepped back makes the age negative: commit then, rather than wait for it to catch up.
-            if !idle && (0..self.options.batch_ms).contains(&age) {
-                return Ok(Some(
-                    u64::try_from(self.options.batch_ms - age).unwrap_or(0),
-                ));
-            }
+        let batch_due = self.batch_due(now);
+        if batch_due == Some(0) || (idle && batch_due.is_some()) {
             self.commit();
             return Ok(Some(0));
         }
@@ -72,23 +65,18 @@ impl Store {
         if idle {
             self.flush()?;
         }
-        if let Some(job) = self.snapshot.as_mut() {
-            let started = self.host.monotonic_us();
-            if let snapshot::Progress::Finished(bytes) = job.step().await? {
-                self.snapshot = None;
-                self.snapshot_at = now;
-                self.log(LogKind::Snapshot, None, bytes, self.snapshot_seq, started);
-            }
+        if self.snapshot.is_some() {
+            self.snapshot_step().await?;
             return Ok(Some(0));
         }
-        let copying = self.snapshot.as_ref().is_some_and(snapshot::Job::copying);
-        let wal = self.database()?.wal_bytes()?;
         let threshold = if idle {
             self.options.checkpoint_idle_bytes
         } else {
             self.options.checkpoint_bytes
         };
-        if !copying && wal >= threshold {
+        if self.database()?.wal_bytes()? >= threshold {
+            self.commit();
+            self.check_sound()?;
             self.checkpoint()?;
             return Ok(Some(0));
         }
@@ -102,7 +90,47 @@ impl Store {
         if idle && now.saturating_sub(self.pruned_at) >= PRUNE_MS && self.forget_requests(now)? {
             return Ok(Some(0));
         }
-        Ok(None)
+        Ok(batch_due)
+    }
+
+    /// In how many milliseconds the open batch must be committed; none when none is open.
+    fn batch_due(&self, now: i64) -> Option<u64> {
+        let age = now.saturating_sub(self.batch_since?);
+        // A clock that stepped back makes the age negative: commit then, rather than wait for it to catch up.
+        let left = (0..self.options.batch_ms)
+            .contains(&age)
+            .then(|| self.options.batch_ms - age);
+        Some(left.and_then(|left| u64::try_from(left).ok()).unwrap_or(0))
+    }
+
+    /// Does the next slice of the snapshot; true when it is finished. After an error it is given up.
+    async fn snapshot_step(&mut self) -> Result<bool> {
+        let Some(mut job) = self.snapshot.take() else {
+            return Ok(true);
+        };
+        let started = self.host.monotonic_us();
+        match job.step().await {
+            Ok(snapshot::Progress::Finished(bytes)) => {
+                self.snapshot_at = self.host.now_ms();
+                self.snapshot_seq = job.seq();
+                self.snapshot_wanted = false;
+                self.log(LogKind::Snapshot, None, bytes, job.seq(), started);
+                Ok(true)
+            }
+            Ok(_) => {
+                self.snapshot = Some(job);
+                Ok(false)
+            }
+            Err(error) => {
+                if error.code() == Code::Corrupt {
+                    self.condition = Condition::Damaged(error.clone());
+                }
+                drop(job);
+                // What cannot be removed now is removed before the next one begins.
+                let _ = snapshot::tidy(&*self.disk).await;
+                Err(error)
+            }
+        }
     }
 
     fn snapshot_is_due(&self, now: i64) -> bool {
@@ -121,8 +149,6 @@ impl Store {
         let seq = self.journal.last_seq();
         let source = self.database()?.file()?;
         self.snapshot = Some(snapshot::Job::begin(self.disk.clone(), source, seq).await?);
-        self.snapshot_seq = seq;
-        self.snapshot_wanted = false;
         Ok(())
     }
 
@@ -130,17 +156,8 @@ impl Store {
     pub(super) async fn snapshot_now(&mut self) -> Result<()> {
         self.snapshot = None;
         self.begin_snapshot().await?;
-        let Some(mut job) = self.snapshot.take() else {
-            return Ok(());
-        };
-        loop {
-            if let snapshot::Progress::Finished(bytes) = job.step().await? {
-                self.snapshot_at = self.host.now_ms();
-                let started = self.host.monotonic_us();
-                self.log(LogKind::Snapshot, None, bytes, self.snapshot_seq, started);
-                return Ok(());
-            }
-        }
+        while !self.snapshot_step().await? {}
+        Ok(())
     }
 
     /// Forgets answers older than they must be remembered; true while there are more.
@@ -172,17 +189,17 @@ impl Store {
         self.batch_writes = 0;
         self.audit = super::Audit::default();
         let distrust = cause.code() == Code::Corrupt
-            && self
-                .database
-                .as_ref()
-                .is_none_or(|database| !database.quick_check().is_ok_and(|found| found.is_empty()));
+            && self.database.as_ref().is_none_or(|database| {
+                database.verify_pages().is_err()
+                    || !database.quick_check().is_ok_and(|found| found.is_empty())
+            });
         // The old handles must be gone before the files can be opened again.
         self.database = None;
         self.journal.close();
         let mut recovery = recover::Recoverer::new(
             &self.disk,
             &self.host,
-            self.lease.identity,
+            &self.lease,
             self.journal_limits().segment_bytes,
         );
         let loaded = recovery.load(distrust.then_some(&cause)).await?;
@@ -191,7 +208,9 @@ impl Store {
         self.database = Some(loaded.database);
         self.schema = loaded.schema;
         self.unsettled = false;
-        self.unflushed = true;
+        // Opening the journal flushes it.
+        self.unflushed = false;
+        self.snapshot_seq = loaded.snapshot_seq;
         self.snapshot_wanted |= loaded.snapshot_wanted;
         self.condition = Condition::Sound;
         self.report(report).await

@@ -84,37 +84,37 @@ impl Store {
         let database = self.database()?;
         database.capture().set_enabled(false);
         database.connection().flush_prepared_statement_cache();
-        database.run("PRAGMA foreign_keys = 0")?;
-        database.begin()?;
-        let stepped = step.run(database.connection(), now);
-        let kept = match stepped {
-            Ok(()) => self
-                .journal
+        let stepped = database
+            .run("PRAGMA foreign_keys = 0")
+            .and_then(|()| database.begin())
+            .and_then(|()| step.run(database.connection(), now))
+            .map_err(|error| database.explain(error));
+        let kept = stepped.and_then(|()| {
+            self.journal
                 .append(&line, seq)
-                .and_then(|()| self.journal.flush()),
-            Err(error) => Err(self.database()?.explain(error)),
-        };
+                .and_then(|()| self.journal.flush())
+        });
         let position = self.position();
         let database = self.database()?;
         let ended = match &kept {
-            Ok(()) => database.commit(&position).and_then(|()| database.settle()),
-            Err(_) => database.run("ROLLBACK"),
+            Ok(()) => database.commit(&position),
+            Err(_) if database.in_transaction() => database.run("ROLLBACK"),
+            Err(_) => Ok(()),
         };
         let restored = database
             .run("PRAGMA foreign_keys = 1")
             .and_then(|()| database.capture().learn_schema(database.connection()));
         database.capture().set_enabled(true);
-        if self.journal.is_broken() || ended.is_err() || restored.is_err() {
-            let error = [kept.clone().err(), ended.err(), restored.err()]
-                .into_iter()
-                .flatten()
-                .next();
-            let error = error.unwrap_or_else(|| Error::new(Code::Io, "the migration was not kept"));
+        let broken = kept.as_ref().err().filter(|_| self.journal.is_broken());
+        let failures = [broken.cloned(), ended.err(), restored.err()];
+        if let Some(error) = failures.into_iter().flatten().next() {
             self.condition = super::Condition::Damaged(error.clone());
             return Err(error);
         }
         kept?;
         self.schema = step.result();
+        self.unsettled = true;
+        self.settle();
         Ok(())
     }
 }

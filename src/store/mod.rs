@@ -148,12 +148,12 @@ impl Store {
         let lease = Lease::take(&disk, &host).await?;
         snapshot::tidy(&*disk).await?;
         let mut recovery =
-            recover::Recoverer::new(&disk, &host, lease.identity, options.segment_bytes);
+            recover::Recoverer::new(&disk, &host, &lease, options.segment_bytes);
         let loaded = recovery.load(None).await?;
         let report = recovery.report();
         let now = host.now_ms();
         let mut store = Self {
-            snapshot_seq: snapshot::list(&*disk).await?.last().copied().unwrap_or(0),
+            snapshot_seq: loaded.snapshot_seq,
             disk,
             host,
             options,
@@ -266,6 +266,7 @@ impl Store {
             return Err(error.clone());
         }
         self.checkpoint()?;
+        self.lease.set_relaxed(false)?;
         self.condition = Condition::Closed;
         Ok(())
     }
@@ -380,9 +381,16 @@ impl Store {
             "messages.interrupt",
             Caller::default(),
             messages::interrupt_all,
-        )?;
-        let Outcome::Done(interrupted) = interrupted else {
-            return Ok(());
+        );
+        let interrupted = match interrupted {
+            Ok(Outcome::Done(interrupted)) => interrupted,
+            Ok(Outcome::Repeated(_)) => return Ok(()),
+            // A full disk can be read; the next opening interrupts them.
+            Err(error) if error.code() == Code::QuotaExceeded => {
+                self.trouble("interrupting streams", &error);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         };
         if !interrupted.is_empty() {
             let now = self.host.now_ms();

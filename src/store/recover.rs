@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::audit::{Audit, Touch};
 use super::event::{Recovery, RecoveryCause};
+use super::lease::Lease;
 use super::snapshot;
 use crate::database::apply::Applier;
 use crate::database::migrate::{self, Step};
@@ -12,7 +13,7 @@ use crate::database::{self, Database, Position};
 use crate::disk::{Disk, OpenMode};
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
-use crate::journal::{Identity, Item, Journal, Limits, Record};
+use crate::journal::{Identity, Item, Journal, Limits, Record, SegmentInfo};
 
 /// Lines applied per commit while replaying.
 const REPLAY_BATCH: u64 = 4096;
@@ -27,6 +28,8 @@ pub struct Loaded {
     pub schema: u32,
     /// Lines that were applied again.
     pub replayed: u64,
+    /// The last line that the newest snapshot holds.
+    pub snapshot_seq: u64,
     /// A snapshot should be made soon, so that the way here is not taken twice.
     pub snapshot_wanted: bool,
 }
@@ -37,6 +40,8 @@ pub struct Recoverer<'a> {
     host: &'a Rc<dyn Host>,
     identity: Identity,
     limits: Limits,
+    /// Lines may have been acknowledged without a flush, so a gap at the end may be power loss.
+    relaxed: bool,
     report: Recovery,
     snapshot_wanted: bool,
 }
@@ -57,10 +62,10 @@ pub fn nothing(at: i64) -> Recovery {
 
 /// The database as it was found.
 enum Found {
-    /// It holds this position.
+    /// It holds the journal up to this line.
     At(Database, u64),
-    /// There was nothing yet.
-    Empty(Database),
+    /// There is none.
+    Missing,
     /// It cannot be used.
     Damaged(Error),
 }
@@ -69,13 +74,14 @@ impl<'a> Recoverer<'a> {
     pub fn new(
         disk: &'a Rc<dyn Disk>,
         host: &'a Rc<dyn Host>,
-        identity: Identity,
+        lease: &Lease,
         segment_bytes: u64,
     ) -> Self {
         Self {
             disk,
             host,
-            identity,
+            identity: lease.identity,
+            relaxed: lease.is_relaxed(),
             limits: Limits { segment_bytes },
             report: nothing(host.now_ms()),
             snapshot_wanted: false,
@@ -99,33 +105,46 @@ impl<'a> Recoverer<'a> {
         for finding in &opened.findings {
             self.damage(finding.to_string());
         }
-        let (database, position) = match found {
+        let (mut database, position) = match found {
             Found::At(database, position) => (database, position),
-            Found::Empty(database) if journal.last_seq() == 0 => (database, 0),
-            Found::Empty(database) => {
-                self.report.because(RecoveryCause::DatabaseMissing);
-                drop(database);
-                self.rebuild().await?
-            }
+            Found::Missing => self.rebuild(journal.last_seq()).await?,
             Found::Damaged(error) => {
                 self.report.because(RecoveryCause::DatabaseDamaged);
                 self.report
                     .damage
                     .push(format!("the database was set aside: {error}"));
-                self.rebuild().await?
+                self.rebuild(journal.last_seq()).await?
             }
         };
-        let mut database = database;
         if position > journal.last_seq() {
             self.report.because(RecoveryCause::JournalBehind);
             journal.restart(position, self.host.now_ms()).await?;
-            self.snapshot_wanted = true;
         } else if position < journal.last_seq() || !self.report.causes.is_empty() {
-            self.replay(&journal, &mut database, position).await?;
+            let ordered = self.relaxed
+                && !self
+                    .report
+                    .causes
+                    .contains(&RecoveryCause::DatabaseDamaged);
+            if !self.replay(&journal, &mut database, position, ordered).await? {
+                journal.restart(journal.last_seq(), self.host.now_ms()).await?;
+            }
         }
         if !journal.is_active() {
-            journal.rotate(self.host.now_ms()).await?;
+            match journal.rotate(self.host.now_ms()).await {
+                // On a full disk the store can be read; maintenance tries again.
+                Err(error) if error.code() == Code::QuotaExceeded && !journal.is_broken() => {}
+                rotated => rotated?,
+            }
         }
+        let snapshot_seq = snapshot::list(&**self.disk).await?.last().copied();
+        let snapshot_seq = snapshot_seq.unwrap_or(0);
+        // Where the journal starts anew, what was before lives in the database alone until there is a snapshot of it.
+        let starts_after = journal
+            .segments()
+            .iter()
+            .rev()
+            .find_map(|segment| segment.header?.base);
+        self.snapshot_wanted |= starts_after > Some(snapshot_seq);
         let schema = migrate::verified_version(database.connection())?;
         database.capture().learn_schema(database.connection())?;
         database.capture().set_enabled(true);
@@ -134,34 +153,53 @@ impl<'a> Recoverer<'a> {
             database,
             schema,
             replayed: self.report.replayed,
+            snapshot_seq,
             snapshot_wanted: self.snapshot_wanted,
         })
     }
 
     /// Opens the database as it lies.
     async fn find_database(&mut self) -> Result<Found> {
-        let examined = match Database::open(&**self.disk, self.host.clone()).await {
-            Ok(database) => examine(&database).map(|position| (database, position)),
+        let found = Database::find(&**self.disk, self.host.clone()).await;
+        let examined = match found {
+            Ok(None) => return Ok(Found::Missing),
+            Ok(Some(database)) => examine(&database).map(|position| (database, position)),
             Err(error) => Err(error),
         };
         match examined {
-            Ok((database, None)) => Ok(Found::Empty(database)),
+            Ok((database, None)) => Ok(Found::At(database, 0)),
             Ok((database, Some(position))) if position.store == self.identity.store.to_string() => {
                 Ok(Found::At(database, position.seq))
             }
             Ok((_, Some(_))) => Ok(Found::Damaged(Error::corrupt(
                 "it belongs to another store",
             ))),
-            Err(error) if error.code() == Code::Corrupt => Ok(Found::Damaged(error)),
+            Err(error) if database::is_damage(&error) => Ok(Found::Damaged(error)),
             Err(error) => Err(error),
         }
     }
 
-    /// Sets the database aside and makes one from the newest snapshot that is sound, or an empty one.
-    async fn rebuild(&mut self) -> Result<(Database, u64)> {
+    /// Sets the database aside and makes one from the newest snapshot that is sound, or an empty one. `last_seq` is where the
+    /// journal ends.
+    async fn rebuild(&mut self, last_seq: u64) -> Result<(Database, u64)> {
         for file in [database::FILE, database::WAL_FILE] {
             self.quarantine(file).await?;
         }
+        let (database, position) = self.newest_snapshot().await?;
+        if self.report.causes.is_empty()
+            && (last_seq > 0 || position > 0 || !self.report.quarantined.is_empty())
+        {
+            self.report.because(RecoveryCause::DatabaseMissing);
+        }
+        if !self.report.causes.is_empty() && last_seq <= position {
+            self.report.damage.push(format!(
+                "the journal does not go on after line {position}: what was written later, if anything was, is lost"
+            ));
+        }
+        Ok((database, position))
+    }
+
+    async fn newest_snapshot(&mut self) -> Result<(Database, u64)> {
         let mut snapshots = snapshot::list(&**self.disk).await?;
         while let Some(seq) = snapshots.pop() {
             match self.restore(seq).await {
@@ -169,26 +207,29 @@ impl<'a> Recoverer<'a> {
                     self.report.snapshot = Some(seq);
                     return Ok((database, seq));
                 }
-                Err(error) if error.code() == Code::Corrupt => {
+                Err(error) if database::is_damage(&error) => {
                     self.report
                         .damage
                         .push(format!("snapshot {seq} is damaged: {error}"));
                     self.quarantine(&snapshot::file_name(seq)).await?;
-                    for file in [database::FILE, database::WAL_FILE] {
-                        self.disk.remove(file).await?;
-                    }
+                    self.disk.remove(database::FILE).await?;
                 }
                 Err(error) => return Err(error),
             }
         }
-        Ok((Database::open(&**self.disk, self.host.clone()).await?, 0))
+        let database = Database::create(&**self.disk, self.host.clone()).await?;
+        Ok((database, 0))
     }
 
     async fn restore(&self, seq: u64) -> Result<Database> {
-        let file = self.disk.open(database::FILE, OpenMode::CreateNew).await?;
+        self.disk.remove(database::NEW_FILE).await?;
+        let file = self
+            .disk
+            .open(database::NEW_FILE, OpenMode::CreateNew)
+            .await?;
         snapshot::restore(&**self.disk, seq, &*file).await?;
         drop(file);
-        let database = Database::open(&**self.disk, self.host.clone()).await?;
+        let database = Database::adopt(&**self.disk, self.host.clone()).await?;
         let position = examine(&database)?;
         let expected = Position {
             store: self.identity.store.to_string(),
@@ -197,6 +238,7 @@ impl<'a> Recoverer<'a> {
         if position.as_ref() != Some(&expected) {
             return Err(Error::corrupt("the snapshot is not of this store and line"));
         }
+        database.verify_pages()?;
         let findings = database.quick_check()?;
         if let Some(finding) = findings.first() {
             return Err(Error::corrupt(format!("SQLite finds {finding}")));
@@ -204,18 +246,24 @@ impl<'a> Recoverer<'a> {
         Ok(database)
     }
 
-    /// Applies the journal's lines after `position`.
+    /// Applies the journal's lines after `position`; false when it stopped at a gap.
+    ///
+    /// `ordered` stops at the first line of the newest segment that is not good: what lies behind it are the last moments of
+    /// a relaxed store that lost power, of which some lines reached the disk and earlier ones did not. Applying those would
+    /// break their order. Older segments were flushed when they were closed.
     async fn replay(
         &mut self,
         journal: &Journal,
         database: &mut Database,
         position: u64,
-    ) -> Result<()> {
+        ordered: bool,
+    ) -> Result<bool> {
         database.capture().set_enabled(false);
         database.run("PRAGMA foreign_keys = 0")?;
-        let damage_before = self.report.damage.len();
         let mut audit = Audit::default();
         let mut reached = position;
+        let mut complete = true;
+        let newest = journal.segments().last().map(SegmentInfo::file_name);
         let mut schema = migrate::verified_version(database.connection())?;
         database.begin()?;
         {
@@ -224,7 +272,17 @@ impl<'a> Recoverer<'a> {
             while let Some(item) = replay.next().await? {
                 let record = match item {
                     Item::Damage(finding) => {
+                        let at_the_end = newest.as_ref() == Some(&finding.segment);
                         self.damage(finding.to_string());
+                        if ordered && at_the_end {
+                            complete = false;
+                            self.damage(format!(
+                                "lines {} to {} had not been flushed when the power went, and were dropped",
+                                reached + 1,
+                                journal.last_seq()
+                            ));
+                            break;
+                        }
                         continue;
                     }
                     Item::Restart { base } => {
@@ -238,23 +296,23 @@ impl<'a> Recoverer<'a> {
                     }
                     Item::Line { record, .. } => record,
                 };
-                // A rebuild that lacks the beginning lacks its migrations as well.
-                if schema < record.v && record.op != MIGRATE_OP {
-                    for step in Step::between(schema, record.v)? {
-                        self.step(database, &mut audit, schema, reached, &step, record.at_ms)?;
+                let migration = (record.op == MIGRATE_OP).then(|| read_step(&record)).transpose()?;
+                // Where lines are lost, their migrations are lost as well.
+                let target = migration.as_ref().map_or(record.v, Step::result);
+                if target != schema {
+                    let mut steps = Step::between(schema, target)?;
+                    // The one recorded here must be the one that this build knows.
+                    if let (Some(last), Some(recorded)) = (steps.last_mut(), migration) {
+                        *last = recorded;
+                    }
+                    for step in steps {
+                        audit.write(database, schema)?;
+                        self.step(database, reached, &step, record.at_ms).await?;
                         schema = step.result();
                     }
                     applier = Applier::new(database.connection())?;
                 }
-                if record.op == MIGRATE_OP {
-                    let step = read_step(&record)?;
-                    // A step that was taken already leaves the schema where it is.
-                    if step.result() != schema {
-                        self.step(database, &mut audit, schema, reached, &step, record.at_ms)?;
-                        schema = step.result();
-                        applier = Applier::new(database.connection())?;
-                    }
-                } else {
+                if record.op != MIGRATE_OP {
                     match applier.apply(record.rows) {
                         Ok(records) => audit.add(touch(&record, records)),
                         Err(error) if error.code() == Code::Corrupt => {
@@ -272,7 +330,7 @@ impl<'a> Recoverer<'a> {
                 }
             }
         }
-        if self.report.damage.len() > damage_before || !self.report.damage.is_empty() {
+        if !self.report.damage.is_empty() {
             self.set_orphans_aside(database).await?;
         }
         audit.write(database, schema)?;
@@ -283,24 +341,25 @@ impl<'a> Recoverer<'a> {
         } else {
             self.snapshot_wanted = true;
         }
-        Ok(())
+        Ok(complete)
     }
 
     /// Runs a migration between two batches.
-    fn step(
-        &self,
+    async fn step(
+        &mut self,
         database: &Database,
-        audit: &mut Audit,
-        schema: u32,
         reached: u64,
         step: &Step,
         at_ms: i64,
     ) -> Result<()> {
-        audit.write(database, schema)?;
+        if !self.report.damage.is_empty() {
+            self.set_orphans_aside(database).await?;
+        }
         self.commit(database, reached)?;
         database.connection().flush_prepared_statement_cache();
         database.begin()?;
         step.run(database.connection(), at_ms)
+            .map_err(|error| database.explain(error))
     }
 
     fn commit(&self, database: &Database, seq: u64) -> Result<()> {
@@ -327,26 +386,17 @@ impl<'a> Recoverer<'a> {
     /// Moves a file to `quarantine/`, if it is there.
     async fn quarantine(&mut self, path: &str) -> Result<()> {
         let name = path.replace('/', "-");
-        for attempt in 0.. {
-            let aside = match attempt {
-                0 => format!("quarantine/{}-{name}", self.report.at),
-                again => format!("quarantine/{}-{again}-{name}", self.report.at),
-            };
-            let taken = self
-                .disk
-                .list("quarantine")
-                .await?
-                .iter()
-                .any(|it| aside.ends_with(it.as_str()));
-            if taken {
-                continue;
-            }
-            match self.disk.rename(path, &aside).await {
-                Ok(()) => self.report.quarantined.push(aside),
-                Err(error) if error.code() == Code::NotFound => {}
-                Err(error) => return Err(error),
-            }
+        let taken = self.disk.list("quarantine").await?;
+        let numbered = (2..).map(|number| format!("{}-{number}-{name}", self.report.at));
+        let mut names = std::iter::once(format!("{}-{name}", self.report.at)).chain(numbered);
+        let Some(free) = names.find(|name| !taken.contains(name)) else {
             return Ok(());
+        };
+        let aside = format!("quarantine/{free}");
+        match self.disk.rename(path, &aside).await {
+            Ok(()) => self.report.quarantined.push(aside),
+            Err(error) if error.code() == Code::NotFound => {}
+            Err(error) => return Err(error),
         }
         Ok(())
     }
@@ -403,6 +453,14 @@ pub async fn write_down(disk: &dyn Disk, recovery: &Recovery) -> Result<()> {
     written.and_then(|()| writeln!(line)).map_err(|error| {
         Error::new(Code::Internal, "a report cannot be written").caused_by(error)
     })?;
-    file.write_at(&line, file.size()?)?;
+    let mut end = file.size()?;
+    let mut last = [b'\n'];
+    file.read_at(&mut last, end.saturating_sub(1))?;
+    if last != [b'\n'] {
+        // A report that a crash cut off stays as it is, on a line of its own.
+        file.write_at(b"\n", end)?;
+        end += 1;
+    }
+    file.write_at(&line, end)?;
     file.flush()
 }

@@ -72,8 +72,8 @@ pub enum Progress {
 impl Job {
     /// Begins a snapshot of a database file that was fully checkpointed at journal line `seq`.
     pub async fn begin(disk: Rc<dyn Disk>, source: Rc<dyn File>, seq: u64) -> Result<Self> {
+        tidy(&*disk).await?;
         let part = part_name(seq);
-        disk.remove(&part).await?;
         let target = disk.open(&part, OpenMode::CreateNew).await?;
         Ok(Self {
             seq,
@@ -88,9 +88,9 @@ impl Job {
         })
     }
 
-    /// Whether the database file must not change yet.
-    pub const fn copying(&self) -> bool {
-        matches!(self.phase, Phase::Copy(_))
+    /// The last journal line it holds.
+    pub const fn seq(&self) -> u64 {
+        self.seq
     }
 
     /// Does the next slice.
@@ -132,15 +132,13 @@ impl Job {
                 let left = usize::try_from(self.target_size - self.done).unwrap_or(usize::MAX);
                 let mut slice = vec![0; left.min(STEP_BYTES / 4)];
                 let read = self.target.read_at(&mut slice, self.done)?;
-                decoder
-                    .write_all(slice.get(..read).unwrap_or_default())
-                    .map_err(gzip)?;
+                let unpacked = decoder.write_all(slice.get(..read).unwrap_or_default());
                 self.done += read as u64;
-                if self.done < self.target_size && read > 0 {
+                if unpacked.is_ok() && self.done < self.target_size && read > 0 {
                     return Ok(Progress::Verifying);
                 }
-                decoder.try_finish().map_err(gzip)?;
-                if decoder.get_ref().0.finalize() != *copied {
+                let finished = unpacked.and_then(|()| decoder.try_finish());
+                if finished.is_err() || decoder.get_ref().0.finalize() != *copied {
                     return Err(Error::new(
                         Code::Io,
                         "the snapshot does not read back as it was written",
@@ -196,10 +194,10 @@ pub async fn tidy(disk: &dyn Disk) -> Result<()> {
     Ok(())
 }
 
-/// Unpacks a snapshot into an empty database file.
+/// Unpacks a snapshot into an empty file, flushed.
 ///
 /// # Errors
-/// `corrupt` when it does not unpack or a page fails its checksum.
+/// `corrupt` when it does not unpack.
 pub async fn restore(disk: &dyn Disk, seq: u64, target: &dyn File) -> Result<()> {
     let source = disk.open(&name(seq), OpenMode::Existing).await?;
     let mut decoder = GzDecoder::new(Vec::new());

@@ -72,6 +72,7 @@ impl<'s> Turn<'s> {
         caller: Caller<'_>,
         work: impl FnOnce(&View<'_>) -> Result<T>,
     ) -> Result<T> {
+        self.store.check_sound()?;
         let database = self.store.database()?;
         let result = work(&View::new(database.connection(), caller.user));
         self.watch(result)
@@ -88,31 +89,44 @@ impl<'s> Turn<'s> {
         work: impl FnOnce(&Tx<'_>) -> Result<T>,
     ) -> Result<Outcome<T>> {
         check_request_id(caller.request_id)?;
+        self.store.check_sound()?;
         self.open()?;
+        // As long as the turn has written nothing, its own savepoint undoes what one request did.
+        let nested = !self.lines.is_empty();
         let database = self.store.database()?;
         let mark = database.capture().mark();
-        database.run("SAVEPOINT request")?;
+        if nested {
+            database.run("SAVEPOINT request")?;
+        }
         let attempt = self.attempt(op, caller, work);
+        let (undo, end) = if nested {
+            ("ROLLBACK TO request", Some("RELEASE request"))
+        } else {
+            ("ROLLBACK TO turn", None)
+        };
         let database = self.store.database()?;
         match attempt {
             Ok((outcome, line)) => {
-                let released = database.run("RELEASE request");
-                self.watch(released)?;
                 if let Some(touch) = line {
                     self.last_seq = touch.seq;
                     self.touches.push(touch);
                 }
+                if let Err(error) = end.map_or(Ok(()), |sql| database.run(sql)) {
+                    self.store.condition = Condition::Damaged(error.clone());
+                    return Err(error);
+                }
                 Ok(outcome)
             }
             Err(error) => {
-                if database.in_transaction() {
-                    let undone = database
-                        .run("ROLLBACK TO request")
-                        .and_then(|()| database.run("RELEASE request"));
-                    database.capture().cut(mark);
-                    self.watch(undone)?;
+                let undone = if database.in_transaction() {
+                    let undone = database.run(undo);
+                    undone.and_then(|()| end.map_or(Ok(()), |sql| database.run(sql)))
                 } else {
-                    database.capture().cut(mark);
+                    Ok(())
+                };
+                database.capture().cut(mark);
+                if let Err(undone) = undone {
+                    self.store.condition = Condition::Damaged(undone);
                 }
                 self.watch(Err(error))
             }
@@ -173,8 +187,11 @@ impl<'s> Turn<'s> {
     /// `quota_exceeded` and `io`: nothing of the turn happened. `indeterminate`: the disk failed so badly that only
     /// opening the journal again will tell; the store does that by itself before it does anything else.
     pub fn finish(mut self) -> Result<()> {
-        if !self.lines.is_empty() {
+        if self.open {
+            // What was done in a transaction that SQLite gave up, or beside damage, is not answered.
             self.store.check_sound()?;
+        }
+        if !self.lines.is_empty() {
             if let Err(error) = self.keep() {
                 let broken = self.store.journal.is_broken();
                 self.roll_back();
@@ -189,9 +206,12 @@ impl<'s> Turn<'s> {
                 return Err(error);
             }
         }
-        if std::mem::take(&mut self.open) {
-            let released = self.store.database()?.run("RELEASE turn");
-            self.watch(released)?;
+        if std::mem::take(&mut self.open)
+            && let Err(error) = self.store.database()?.run("RELEASE turn")
+        {
+            // What was kept is kept; the store recovers it from the journal.
+            self.store.condition = Condition::Damaged(error);
+            return Ok(());
         }
         let writes = self.touches.len();
         for touch in self.touches.drain(..) {
@@ -208,17 +228,30 @@ impl<'s> Turn<'s> {
     fn keep(&mut self) -> Result<()> {
         let store = &mut *self.store;
         let (bytes, count) = (self.lines.len() as u64, self.touches.len() as u64);
+        if !store.journal.is_active() {
+            // Opening left it without a segment for want of space; maintenance tries again.
+            return Err(Error::new(
+                Code::QuotaExceeded,
+                "there was no room to begin a journal segment",
+            ));
+        }
+        let relaxed = store.options.durability == Durability::Relaxed;
+        if relaxed {
+            store.lease.set_relaxed(true)?;
+        }
         let started = store.host.monotonic_us();
         store.journal.append(&self.lines, self.last_seq)?;
         store.log(LogKind::Append, None, bytes, count, started);
-        if store.options.durability == Durability::Strict {
-            let started = store.host.monotonic_us();
-            store.journal.flush()?;
-            store.log(LogKind::Flush, None, bytes, count, started);
-        } else {
-            store.unflushed = true;
+        store.unflushed = true;
+        if relaxed {
+            return Ok(());
         }
-        Ok(())
+        let started = store.host.monotonic_us();
+        store.journal.flush()?;
+        store.unflushed = false;
+        store.log(LogKind::Flush, None, bytes, count, started);
+        // Until it is known that every line is flushed, the lease goes on saying that some may not be.
+        store.lease.set_relaxed(false).or(Ok(()))
     }
 
     /// Opens the batch's transaction and the turn's savepoint, once.

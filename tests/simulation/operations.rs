@@ -1,0 +1,599 @@
+//! Seeded random operations, run on a store and on its model alike.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde_json::Value;
+use strongroom::disk::ready;
+use strongroom::disk::sim::SimDisk;
+use strongroom::domain::conversations::{
+    self, ConversationStatus, ConversationUpdate, NewConversation, NewParticipant, ParticipantKind,
+};
+use strongroom::domain::messages::{self, MessageEdit, MessageStatus, MessageUpdate, NewMessage, Role};
+use strongroom::domain::parts::{self, Part, TextKind};
+use strongroom::domain::users::{self, NewUser, UserUpdate};
+use strongroom::domain::{Json, Metadata};
+use strongroom::host::{Host, ManualHost};
+use strongroom::id::{ChunkId, ConversationId, MessageId, UserId};
+use strongroom::store::{Caller, Durability, Event, Options, Outcome, Recovery, Store, Tx};
+use strongroom::{Code, Error, Result};
+
+use super::model::{Content, Model, read_all};
+
+/// One write.
+#[derive(Debug, Clone)]
+pub enum Op {
+    CreateUser { name: String },
+    UpdateUser { id: UserId, version: i64, name: String },
+    DeleteUser { id: UserId },
+    CreateConversation { user: UserId, title: String, agents: Vec<String> },
+    UpdateConversation { id: ConversationId, version: i64, title: String, status: ConversationStatus },
+    SetDeleted { id: ConversationId, deleted: bool },
+    DeleteConversation { id: ConversationId },
+    AddParticipant { id: ConversationId, participant: String, name: Option<String> },
+    RemoveParticipant { id: ConversationId, participant: String },
+    Append { id: ConversationId, parent: Option<MessageId>, parts: Vec<Part> },
+    Begin { id: ConversationId },
+    Edit { id: MessageId, text: String },
+    UpdateMessage { id: MessageId, version: i64, model: String },
+    Switch { id: MessageId },
+    Chunk { id: MessageId, seq: i64, text: String },
+    SetStatus { id: MessageId, status: MessageStatus },
+    DeleteMessage { id: MessageId },
+    /// Writes a little of everything, and then is refused.
+    Nonsense,
+}
+
+impl Op {
+    /// The operation's name, for the journal.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateUser { .. } => "users.create",
+            Self::UpdateUser { .. } => "users.update",
+            Self::DeleteUser { .. } => "users.delete",
+            Self::CreateConversation { .. } => "conversations.create",
+            Self::UpdateConversation { .. } => "conversations.update",
+            Self::SetDeleted { .. } => "conversations.delete",
+            Self::DeleteConversation { .. } => "conversations.erase",
+            Self::AddParticipant { .. } => "participants.add",
+            Self::RemoveParticipant { .. } => "participants.remove",
+            Self::Append { .. } => "messages.append",
+            Self::Begin { .. } => "messages.begin",
+            Self::Edit { .. } => "messages.edit",
+            Self::UpdateMessage { .. } => "messages.update",
+            Self::Switch { .. } => "messages.switch",
+            Self::Chunk { .. } => "messages.chunk",
+            Self::SetStatus { .. } => "messages.end",
+            Self::DeleteMessage { .. } => "messages.delete",
+            Self::Nonsense => "nonsense",
+        }
+    }
+
+    /// Runs it on a store; the answer as JSON.
+    pub fn run(&self, tx: &Tx<'_>) -> Result<Value> {
+        fn json(value: impl serde::Serialize) -> Value {
+            serde_json::to_value(value).unwrap()
+        }
+        let message = |role, parent_id, parts: Option<&Vec<Part>>| NewMessage {
+            role,
+            text: None,
+            parts: parts.cloned(),
+            parent_id,
+            author: None,
+            model: None,
+            usage: None,
+            metadata: None,
+        };
+        match self.clone() {
+            Self::CreateUser { name } => users::create(tx, &NewUser { name, metadata: None }).map(json),
+            Self::UpdateUser { id, version, name } => {
+                users::update(tx, &UserUpdate { id, version, name: Some(name), metadata: None }).map(json)
+            }
+            Self::DeleteUser { id } => users::delete(tx, id).map(json),
+            Self::CreateConversation { user, title, agents } => {
+                let agent = |id| NewParticipant { id, kind: ParticipantKind::Agent, name: None };
+                let new = NewConversation {
+                    user_id: Some(user),
+                    title: Some(title),
+                    metadata: None,
+                    participants: Some(agents.into_iter().map(agent).collect()),
+                };
+                conversations::create(tx, &new).map(json)
+            }
+            Self::UpdateConversation { id, version, title, status } => {
+                let change = ConversationUpdate { id, version, title: Some(title), status: Some(status), metadata: None };
+                conversations::update(tx, &change).map(json)
+            }
+            Self::SetDeleted { id, deleted: true } => conversations::soft_delete(tx, id).map(json),
+            Self::SetDeleted { id, deleted: false } => conversations::restore(tx, id).map(json),
+            Self::DeleteConversation { id } => conversations::delete(tx, id).map(json),
+            Self::AddParticipant { id, participant, name } => {
+                let new = NewParticipant { id: participant, kind: ParticipantKind::Agent, name };
+                conversations::add_participant(tx, id, &new).map(json)
+            }
+            Self::RemoveParticipant { id, participant } => {
+                conversations::remove_participant(tx, id, &participant).map(json)
+            }
+            Self::Append { id, parent, parts } => messages::append(tx, id, &message(Role::User, parent, Some(&parts))).map(json),
+            Self::Begin { id } => messages::begin(tx, id, &message(Role::Assistant, None, None)).map(json),
+            Self::Edit { id, text } => {
+                let edit = MessageEdit { id, text: Some(text), parts: None, metadata: None };
+                messages::edit(tx, &edit).map(json)
+            }
+            Self::UpdateMessage { id, version, model } => {
+                let change = MessageUpdate {
+                    id,
+                    version,
+                    model: Some(model),
+                    usage: Some(Json(serde_json::json!({ "tokens": version }))),
+                    metadata: None,
+                };
+                messages::update(tx, &change).map(json)
+            }
+            Self::Switch { id } => messages::switch_branch(tx, id).map(json),
+            Self::Chunk { id, seq, text } => {
+                if messages::get(tx, id)?.parts.is_empty() {
+                    parts::add_text_part(tx, id, 0, TextKind::Text)?;
+                }
+                parts::put_chunk(tx, ChunkId { message: id, seq }, 0, &text, 1).map(json)
+            }
+            Self::SetStatus { id, status } => messages::set_status(tx, id, status, None).map(json),
+            Self::DeleteMessage { id } => messages::delete(tx, id).map(json),
+            Self::Nonsense => {
+                let user = users::create(tx, &NewUser { name: "nobody".into(), metadata: None })?;
+                let new = NewConversation { user_id: Some(user.id), title: None, metadata: None, participants: None };
+                let id = conversations::create(tx, &new)?.id;
+                let parts = vec![Part::Text { text: "nothing".repeat(700) }];
+                messages::append(tx, id, &message(Role::User, None, Some(&parts)))?;
+                Err(Error::invalid("nonsense"))
+            }
+        }
+    }
+}
+
+/// `SplitMix64`.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound.max(1)
+    }
+
+    pub fn one_in(&mut self, odds: u64) -> bool {
+        self.below(odds) == 0
+    }
+
+    fn pick<T: Clone>(&mut self, from: &[T]) -> Option<T> {
+        let index = usize::try_from(self.below(from.len() as u64)).unwrap();
+        from.get(index).cloned()
+    }
+}
+
+/// How a run's writes are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    Strict,
+    Relaxed,
+    Mixed,
+}
+
+/// A store under random operations, beside its model.
+pub struct Driver {
+    pub disk: SimDisk,
+    pub host: Rc<ManualHost>,
+    pub store: Option<Store>,
+    pub model: Model,
+    /// The state after each journal line, as far as one may still have to compare with it.
+    pub states: BTreeMap<u64, Model>,
+    /// The last line that must survive power loss.
+    pub flushed: u64,
+    /// The last line that must survive the death of the process.
+    pub answered: u64,
+    pub recoveries: Vec<Recovery>,
+    /// How often a read was answered and compared.
+    pub reads: u64,
+    pub random: Random,
+    answers: Answers,
+}
+
+/// Lines that creating a store appends: one for each migration.
+pub const MIGRATION_LINES: u64 = strongroom::database::migrate::LATEST as u64;
+
+/// Sizes so small that every mechanism runs within a few dozen writes.
+pub fn small_options() -> Options {
+    Options {
+        batch_writes: 6,
+        batch_ms: 20,
+        segment_bytes: 5 << 10,
+        checkpoint_idle_bytes: 40 << 10,
+        checkpoint_bytes: 90 << 10,
+        snapshot_bytes: 24 << 10,
+        ..Options::default()
+    }
+}
+
+impl Driver {
+    pub fn new(disk: SimDisk, seed: u64, answers: Answers) -> Self {
+        Self {
+            disk,
+            host: Rc::new(ManualHost::new(seed)),
+            store: None,
+            model: Model::default(),
+            states: BTreeMap::from([(0, Model::default())]),
+            flushed: 0,
+            answered: 0,
+            recoveries: Vec::new(),
+            reads: 0,
+            random: Random(seed),
+            answers,
+        }
+    }
+
+    /// The same model and states over another disk, on which nothing is open.
+    pub fn fork(&self, disk: SimDisk, seed: u64) -> Self {
+        let host = ManualHost::new(seed);
+        host.advance(self.host.now_ms() - host.now_ms());
+        Self {
+            disk,
+            host: Rc::new(host),
+            store: None,
+            model: self.model.clone(),
+            states: self.states.clone(),
+            flushed: self.flushed,
+            answered: self.answered,
+            recoveries: Vec::new(),
+            reads: 0,
+            random: Random(seed),
+            answers: self.answers,
+        }
+    }
+
+    pub fn store(&mut self) -> &mut Store {
+        self.store.as_mut().unwrap()
+    }
+
+    /// Opens the store without writing what opening writes.
+    pub fn open_as_it_is(&mut self) -> Result<()> {
+        let store = ready(Store::open_as_it_is(Rc::new(self.disk.clone()), self.host.clone(), small_options()))?;
+        self.store = Some(store);
+        self.take_events();
+        Ok(())
+    }
+
+    /// Opens the store. Until it was opened once, its state is that of the last line.
+    pub fn open(&mut self) -> Result<()> {
+        let opened = ready(Store::open(Rc::new(self.disk.clone()), self.host.clone(), small_options()));
+        let store = match opened {
+            Ok(store) => store,
+            Err(error) => {
+                // What opening writes by itself may be in the journal.
+                self.expect_interrupted();
+                return Err(error);
+            }
+        };
+        self.store = Some(store);
+        self.take_events();
+        self.expect_interrupted();
+        let last = self.store().last_seq();
+        self.settle_on(last);
+        self.answered = last;
+        self.flushed = last;
+        Ok(())
+    }
+
+    /// Opening may append the migrations to an empty store, and one line that interrupts streams.
+    fn expect_interrupted(&mut self) {
+        let (last, mut model) = self.states.last_key_value().map(|(seq, model)| (*seq, model.clone())).unwrap();
+        if last < MIGRATION_LINES {
+            for line in last + 1..=MIGRATION_LINES {
+                self.states.insert(line, model.clone());
+            }
+        } else if model.interrupt(self.host.now_ms()) {
+            self.states.insert(last + 1, model);
+        }
+    }
+
+    /// The store stands at this line: so does the model.
+    pub fn settle_on(&mut self, seq: u64) {
+        let Some(model) = self.states.get(&seq) else {
+            panic!("line {seq} was never written; the last is {:?}", self.states.last_key_value().map(|(seq, _)| seq));
+        };
+        self.model = model.clone();
+        self.states.split_off(&(seq + 1));
+    }
+
+    pub fn take_events(&mut self) {
+        let Some(store) = self.store.as_mut() else { return };
+        for event in store.take_events() {
+            if let Event::Recovery(recovery) = event {
+                self.recoveries.push(recovery);
+            }
+        }
+    }
+
+    /// Compares everything the store holds with the model.
+    pub fn compare(&mut self) {
+        let expected = self.model.content();
+        let found = self.read().unwrap();
+        assert!(found == expected, "the content differs:\n{}", found.difference(&expected));
+    }
+
+    /// Reads everything.
+    pub fn read(&mut self) -> Result<Content> {
+        self.reads += 1;
+        self.store().read(Caller::default(), read_all)
+    }
+
+    /// SQLite's own checks, which say less than the comparison, and never something else.
+    pub fn check_integrity(&mut self) {
+        for check in ["PRAGMA integrity_check", "PRAGMA foreign_key_check"] {
+            let found: Vec<String> = self
+                .store()
+                .read(Caller::default(), |view| {
+                    let mut statement = view.prepare(check)?;
+                    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+                    Ok(rows.collect::<rusqlite::Result<_>>()?)
+                })
+                .unwrap();
+            assert!(found.iter().all(|finding| finding == "ok"), "{check}: {found:?}");
+        }
+    }
+
+    /// One step of any kind: mostly turns, also time passing, maintenance, closing and reading.
+    pub fn step(&mut self) -> Result<()> {
+        if self.store.is_none() {
+            return self.open();
+        }
+        match self.random.below(20) {
+            0..11 => self.turn(),
+            11..17 => self.maintain(),
+            17 => {
+                let ms = i64::try_from(self.random.below(60)).unwrap();
+                // Clocks step back, too.
+                self.host.advance(if self.random.one_in(5) { -ms } else { ms });
+                Ok(())
+            }
+            18 => {
+                let expected = self.model.content();
+                let found = self.read()?;
+                assert!(found == expected, "a read differs:\n{}", found.difference(&expected));
+                Ok(())
+            }
+            _ if self.random.one_in(3) => self.close(),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn maintain(&mut self) -> Result<()> {
+        let idle = !self.random.one_in(3);
+        for _ in 0..=self.random.below(4) {
+            let more = ready(self.store().maintain(idle));
+            self.take_events();
+            if more?.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Maintains until nothing is due.
+    pub fn rest(&mut self) -> Result<()> {
+        for _ in 0..10_000 {
+            self.host.advance(1);
+            match ready(self.store().maintain(true))? {
+                None => {
+                    self.take_events();
+                    return Ok(());
+                }
+                Some(_) => self.take_events(),
+            }
+        }
+        panic!("maintenance never comes to rest");
+    }
+
+    pub fn close(&mut self) -> Result<()> {
+        let store = self.store.take().unwrap();
+        ready(store.close())?;
+        self.flushed = self.answered;
+        Ok(())
+    }
+
+    /// A turn of one to three writes and perhaps a read.
+    fn turn(&mut self) -> Result<()> {
+        let durability = match self.answers {
+            Answers::Strict => Durability::Strict,
+            Answers::Relaxed => Durability::Relaxed,
+            Answers::Mixed if self.random.one_in(3) => Durability::Strict,
+            Answers::Mixed => Durability::Relaxed,
+        };
+        let writes = 1 + self.random.below(3);
+        let mut requests = Vec::new();
+        let mut planned = self.model.clone();
+        // Planned on a model of its own, so that the writes of a turn can build on one another.
+        for _ in 0..writes {
+            let op = self.choose(&planned);
+            let name = self.choose_request(&planned, &requests);
+            let _ = planned.apply(&op, self.host.now_ms(), None);
+            requests.push((op, name));
+        }
+        self.run_turn(&requests, durability)
+    }
+
+    /// Runs writes as one turn, comparing every answer with the model's.
+    pub fn run_turn(&mut self, requests: &[(Op, Option<String>)], durability: Durability) -> Result<()> {
+        let now = self.host.now_ms();
+        let mut seq = self.store().last_seq();
+        assert_eq!(seq, self.answered, "the store stands where it answered last");
+        let mut model = self.model.clone();
+        let mut pending = Vec::new();
+        let store = self.store.as_mut().unwrap();
+        store.options_mut().durability = durability;
+        let mut turn = store.turn()?;
+        let mut broken = false;
+        for (op, name) in requests {
+            let caller = Caller { user: None, request_id: name.as_deref() };
+            let remembered = name.as_ref().and_then(|name| model.requests.get(name).cloned());
+            let outcome = turn.write(op.name(), caller, |tx| op.run(tx));
+            match (outcome, remembered) {
+                (Err(error), _) if is_fault(&error) => {
+                    broken = true;
+                }
+                (Ok(Outcome::Repeated(answer)), Some((was, expected))) => {
+                    assert_eq!((op.name(), answer.get()), (was.as_str(), expected.as_str()));
+                }
+                (Err(error), Some((was, _))) => {
+                    assert_eq!(error.code(), Code::Conflict, "{error}");
+                    assert_ne!(op.name(), was);
+                }
+                (Ok(Outcome::Done(answer)), None) => {
+                    let expected = model.apply(op, now, Some(&answer));
+                    assert_eq!(Ok(&answer), expected.as_ref(), "{op:?}");
+                    if let Some(name) = name {
+                        let remembered = (op.name().to_owned(), serde_json::to_string(&answer).unwrap());
+                        model.requests.insert(name.clone(), remembered);
+                    }
+                    seq += 1;
+                    pending.push((seq, model.clone()));
+                }
+                (Err(error), None) => {
+                    let mut refused = model.clone();
+                    let expected = refused.apply(op, now, None);
+                    assert_eq!(Err(error.code()), expected, "{op:?}: {error}");
+                }
+                (outcome, remembered) => panic!("{op:?} gave {outcome:?}; remembered: {remembered:?}"),
+            }
+        }
+        if !broken && self.random.one_in(3) {
+            let found = turn.read(Caller::default(), read_all);
+            match found {
+                Ok(found) => {
+                    let expected = model.content();
+                    assert!(found == expected, "a read in a turn differs:\n{}", found.difference(&expected));
+                }
+                Err(error) if is_fault(&error) => {}
+                Err(error) => panic!("a read in a turn: {error}"),
+            }
+        }
+        // Before the answer is known: a machine that dies in here may keep any beginning of the turn.
+        self.states.extend(pending);
+        let finished = turn.finish();
+        self.take_events();
+        match finished {
+            Ok(()) => {
+                let last = self.store().last_seq();
+                assert!(last == seq || broken, "{last} lines, not {seq}");
+                self.settle_on(last);
+                self.answered = last;
+                if durability == Durability::Strict {
+                    self.flushed = last;
+                }
+                Ok(())
+            }
+            Err(error) => {
+                if error.code() != Code::Indeterminate && !self.disk.is_down() {
+                    self.settle_on(self.answered);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn choose_request(&mut self, model: &Model, turn: &[(Op, Option<String>)]) -> Option<String> {
+        match self.random.below(6) {
+            0 | 1 => Some(format!("r{}", self.random.next())),
+            2 => {
+                let known: Vec<_> = model.requests.keys().cloned().collect();
+                self.random.pick(&known)
+            }
+            3 => turn.iter().find_map(|(_, name)| name.clone()),
+            _ => None,
+        }
+    }
+
+    fn text(&mut self) -> String {
+        let longest = if self.random.one_in(12) { 20_000 } else { 300 };
+        let length = self.random.below(longest);
+        (0..length).map(|at| char::from(b'a' + u8::try_from((self.random.0 ^ (at * 7)) % 26).unwrap())).collect()
+    }
+
+    fn choose(&mut self, model: &Model) -> Op {
+        let users = model.users();
+        let conversations = model.conversations();
+        let messages = model.messages();
+        if users.is_empty() {
+            return Op::CreateUser { name: self.text() };
+        }
+        let stale = i64::from(self.random.one_in(6));
+        let user = self.random.pick(&users).unwrap();
+        let conversation = self.random.pick(&conversations);
+        let message = self.random.pick(&messages);
+        let text = self.text();
+        let label: String = if self.random.one_in(20) { "x".repeat(5000) } else { text.chars().take(30).collect() };
+        match (self.random.below(40), conversation, message) {
+            (0, ..) => Op::CreateUser { name: label },
+            (1, ..) => Op::UpdateUser { id: user.id, version: user.version + stale, name: label },
+            (2, ..) if users.len() > 1 => Op::DeleteUser { id: user.id },
+            (3..6, ..) | (_, None, _) => Op::CreateConversation {
+                user: if self.random.one_in(15) { UserId { user: 77 } } else { user.id },
+                title: label,
+                agents: (0..self.random.below(3)).map(|n| format!("agent-{n}")).collect(),
+            },
+            (6, Some(it), _) => Op::UpdateConversation {
+                id: it.id,
+                version: it.version + stale,
+                title: label,
+                status: if self.random.one_in(2) { ConversationStatus::Archived } else { ConversationStatus::Active },
+            },
+            (7, Some(it), _) => Op::SetDeleted { id: it.id, deleted: it.deleted_at.is_none() },
+            (8, Some(it), _) if conversations.len() > 2 => Op::DeleteConversation { id: it.id },
+            (9, Some(it), _) => Op::AddParticipant {
+                id: it.id,
+                participant: if self.random.one_in(8) { String::new() } else { format!("agent-{}", self.random.below(5)) },
+                name: self.random.one_in(2).then_some(label),
+            },
+            (10, Some(it), _) => Op::RemoveParticipant { id: it.id, participant: format!("agent-{}", self.random.below(3)) },
+            (11, ..) => Op::Nonsense,
+            (12..18, Some(it), _) => Op::Begin { id: it.id },
+            (18..28, _, Some((it, last))) if it.status == MessageStatus::Streaming => Op::Chunk {
+                id: it.id,
+                // The last chunk grows, or the next begins.
+                seq: if last == 0 || self.random.one_in(2) { last + 1 } else { last },
+                text,
+            },
+            (18..21, _, Some((it, _))) => Op::SetStatus { id: it.id, status: MessageStatus::Complete },
+            (21, _, Some((it, _))) => Op::Edit { id: it.id, text },
+            (22, _, Some((it, _))) => Op::Switch { id: it.id },
+            (23, _, Some((it, _))) => Op::UpdateMessage { id: it.id, version: it.version + stale, model: label },
+            (24, _, Some((it, _))) => Op::DeleteMessage { id: it.id },
+            (25..28, Some(it), Some((parent, _))) if parent.conversation_id == it.id => {
+                Op::Append { id: it.id, parent: Some(parent.id), parts: self.parts(text) }
+            }
+            (_, Some(it), _) => Op::Append { id: it.id, parent: None, parts: self.parts(text) },
+        }
+    }
+
+    fn parts(&mut self, text: String) -> Vec<Part> {
+        if !self.random.one_in(4) {
+            return vec![Part::Text { text }];
+        }
+        vec![
+            Part::Reasoning { text: "first \"this\", then that".into() },
+            Part::ToolCall { call_id: "c1".into(), name: "search".into(), input: Json(serde_json::json!({ "q": [1, 2.5, null] })) },
+            Part::Text { text },
+            Part::Data { data: Metadata::default() },
+        ]
+    }
+}
+
+/// Whether an error is the disk's, or the store's own while it cannot go on, rather than an answer.
+pub fn is_fault(error: &Error) -> bool {
+    matches!(error.code(), Code::Io | Code::QuotaExceeded | Code::Indeterminate | Code::Closed | Code::Corrupt)
+}

@@ -1,0 +1,64 @@
+//! The demo and the benchmarks: what runs on the finished package.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, ExitStatus};
+
+use anyhow::Result;
+
+use crate::package::{self, Profile};
+use crate::{browser, run, tools};
+
+pub const DEMO: &str = "www";
+
+/// Builds the demo and serves it, or with `--headless` runs its script, which gets the other arguments.
+pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
+    build()?;
+    if arguments.iter().any(|argument| argument == "--headless") {
+        let others = arguments
+            .iter()
+            .filter(|argument| *argument != "--headless");
+        let mut script = Command::new("node");
+        script.arg("www/headless.mjs").args(others);
+        return script_status(&mut script);
+    }
+    let mut server = tools::npm_tool("vite")?;
+    Ok(code(run::foreground(
+        server.args(["preview", DEMO]).args(arguments),
+    )?))
+}
+
+/// Builds the package and the demo around it.
+pub fn build() -> Result<()> {
+    package::build(Profile::Release)?;
+    run::step(tools::npm_tool("vite")?.args(["build", DEMO, "--logLevel", "warn"]))
+}
+
+/// Builds the package and runs the benchmarks with these arguments.
+pub fn bench(arguments: &[OsString]) -> Result<ExitCode> {
+    package::build(Profile::Release)?;
+    tools::npm_packages()?;
+    script_status(Command::new("node").arg("benches/run.mjs").args(arguments))
+}
+
+/// The folder with the real data that tests and scripts read: what `STRONGROOM_DATA` names, else `../shared/data`.
+pub fn data() -> Option<PathBuf> {
+    let named = env::var_os("STRONGROOM_DATA").map(PathBuf::from);
+    named.or_else(|| Path::new("../shared/data").canonicalize().ok())
+}
+
+fn script_status(script: &mut Command) -> Result<ExitCode> {
+    browser::apply(script)?;
+    if let Some(data) = data() {
+        script.env("STRONGROOM_DATA", data);
+    }
+    Ok(code(run::foreground(script)?))
+}
+
+fn code(status: ExitStatus) -> ExitCode {
+    status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from)
+}

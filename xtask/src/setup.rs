@@ -1,0 +1,76 @@
+//! Everything the other chores need, found or installed.
+
+use anyhow::{Result, bail};
+
+use crate::{browser, tools, wasm};
+
+/// Finds every tool and installs what is missing. One line for each; fails when one could not be had.
+pub fn all() -> Result<()> {
+    let results = [
+        report(
+            "wasm32 target and clang",
+            wasm::Toolchain::find().map(|toolchain| describe(&toolchain)),
+        ),
+        report(
+            "wasm-bindgen",
+            tools::wasm_bindgen().map(|path| path.display().to_string()),
+        ),
+        report(
+            "wasm-pack",
+            tools::cargo_tool("wasm-pack").map(|path| path.display().to_string()),
+        ),
+        report(
+            "cargo-nextest",
+            tools::cargo_tool("cargo-nextest").map(|path| path.display().to_string()),
+        ),
+        report(
+            "npm packages",
+            tools::npm_packages().map(|()| "node_modules".to_owned()),
+        ),
+        report(
+            "Chromium",
+            browser::chromium().map(|path| path.display().to_string()),
+        ),
+        report("Chromium's driver", Ok(driver())),
+    ];
+    let missing = results.iter().filter(|found| !**found).count();
+    if missing > 0 {
+        bail!(
+            "{missing} of {} could not be installed: see the lines marked `missing`",
+            results.len()
+        );
+    }
+    Ok(())
+}
+
+fn report(what: &str, found: Result<String>) -> bool {
+    match found {
+        Ok(detail) => {
+            println!("ok       {what}: {detail}");
+            true
+        }
+        Err(error) => {
+            println!("missing  {what}: {error:#}");
+            false
+        }
+    }
+}
+
+fn describe(toolchain: &wasm::Toolchain) -> String {
+    let variables = toolchain.variables();
+    let words: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| format!("{name}={}", value.display()))
+        .collect();
+    if words.is_empty() {
+        "as the environment has it".to_owned()
+    } else {
+        words.join(" ")
+    }
+}
+
+fn driver() -> String {
+    browser::driver().map_or("wasm-pack will fetch one".to_owned(), |path| {
+        path.display().to_string()
+    })
+}
