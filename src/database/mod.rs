@@ -178,8 +178,6 @@ impl Database {
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         if is_new {
             db.execute_batch(&format!("BEGIN; {BOOKKEEPING} COMMIT;"))?;
-            // From here on a power loss finds a whole file, however little of the log.
-            self.checkpoint()?;
         }
         self.vfs.settle()?;
         self.capture.install(&mut self.connection)?;

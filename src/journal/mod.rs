@@ -59,11 +59,6 @@ pub struct SegmentInfo {
 }
 
 impl SegmentInfo {
-    /// The file's name in the folder `journal`, as findings give it.
-    pub fn file_name(&self) -> String {
-        self.name().file_name()
-    }
-
     fn name(&self) -> Name {
         Name {
             first: self.first,
@@ -651,15 +646,9 @@ impl Journal {
             self.files.disk.remove(&name.path()).await?;
             opened.torn_bytes += scan.end;
         } else {
-            let moved_to = self.files.set_aside(name).await?;
-            let mut findings = scan.findings.clone();
-            if findings.is_empty() {
-                findings.push(Finding::new(name, 0, scan.end, Reason::BadHeader));
-            }
-            for finding in &mut findings {
-                finding.moved_to = Some(moved_to.clone());
-            }
-            opened.findings.append(&mut findings);
+            let mut finding = Finding::new(name, 0, scan.end, Reason::BadHeader);
+            finding.moved_to = Some(self.files.set_aside(name).await?);
+            opened.findings.push(finding);
         }
         self.segments.pop();
         Ok(())
@@ -692,12 +681,13 @@ impl Journal {
             }
         }
         let end = scanner.offset();
-        // Scraps at the end are a torn write. Whole lines are not, and a compressed segment was whole once.
-        let torn = |tail: &mut Finding| {
-            let whole = tail.reason == Reason::OutOfOrder || segment.sealed;
-            !whole && tail.bytes > 0 && tail.offset + tail.bytes == end
+        // The end is torn if nothing good follows; a compressed segment was whole once, so there it is damage.
+        let torn_bytes = match findings.last() {
+            Some(tail) if !segment.sealed && tail.bytes > 0 && tail.offset + tail.bytes == end => {
+                findings.pop().map_or(0, |tail| tail.bytes)
+            }
+            _ => 0,
         };
-        let torn_bytes = findings.pop_if(torn).map_or(0, |tail| tail.bytes);
         Ok(Scan {
             last_seq,
             end,

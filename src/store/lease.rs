@@ -16,19 +16,14 @@ use crate::journal::{Identity, Journal};
 
 const FILE: &str = "lease";
 
-/// Bytes of the lease file.
-const CONTENT_BYTES: usize = 160;
-
 /// The layout of the store's folder that this build reads and writes.
 const FORMAT: u32 = 1;
 
 /// A store that is ours until this is dropped.
 pub struct Lease {
-    file: Rc<dyn File>,
+    _file: Rc<dyn File>,
     /// Whose journal it is.
     pub identity: Identity,
-    /// Lines may have been acknowledged without a flush since the store was last closed.
-    relaxed: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -36,8 +31,6 @@ struct Content {
     format: u32,
     store: Uuid,
     writer: Uuid,
-    #[serde(default)]
-    relaxed: bool,
 }
 
 impl Lease {
@@ -57,7 +50,7 @@ impl Lease {
                 _ => error,
             })?;
         let known: Option<Content> = serde_json::from_slice(&disk::read_all(&*file)?).ok();
-        if let Some(content) = known {
+        let identity = if let Some(content) = known {
             if content.format > FORMAT {
                 return Err(Error::new(
                     Code::SchemaTooNew,
@@ -67,62 +60,35 @@ impl Lease {
                     ),
                 ));
             }
-            let identity = Identity {
+            Identity {
                 store: content.store,
                 writer: content.writer,
+            }
+        } else {
+            let store = match find_store(disk, host).await? {
+                Some(store) => store,
+                None => host.uuid(),
             };
-            return Ok(Self {
-                file,
-                identity,
-                relaxed: content.relaxed,
-            });
-        }
-        let store = match find_store(disk, host).await? {
-            Some(store) => store,
-            None => host.uuid(),
+            let content = Content {
+                format: FORMAT,
+                store,
+                writer: host.uuid(),
+            };
+            let json = serde_json::to_vec(&content).map_err(|error| {
+                Error::new(Code::Internal, "the lease cannot be written").caused_by(error)
+            })?;
+            file.truncate(0)?;
+            file.write_at(&json, 0)?;
+            file.flush()?;
+            Identity {
+                store,
+                writer: content.writer,
+            }
         };
-        let identity = Identity {
-            store,
-            writer: host.uuid(),
-        };
-        let mut lease = Self {
-            file,
+        Ok(Self {
+            _file: file,
             identity,
-            // What is not known is taken as the weaker of the two.
-            relaxed: true,
-        };
-        lease.write()?;
-        Ok(lease)
-    }
-
-    /// Whether the last lines of the journal may never have been flushed.
-    pub const fn is_relaxed(&self) -> bool {
-        self.relaxed
-    }
-
-    /// Writes down whether lines may be acknowledged without a flush from here on.
-    pub fn set_relaxed(&mut self, relaxed: bool) -> Result<()> {
-        if self.relaxed != relaxed {
-            self.relaxed = relaxed;
-            self.write().inspect_err(|_| self.relaxed = !relaxed)?;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self) -> Result<()> {
-        let content = Content {
-            format: FORMAT,
-            store: self.identity.store,
-            writer: self.identity.writer,
-            relaxed: self.relaxed,
-        };
-        let mut json = serde_json::to_vec(&content).map_err(|error| {
-            Error::new(Code::Internal, "the lease cannot be written").caused_by(error)
-        })?;
-        // One length whatever it says, so that one write in place replaces it.
-        json.resize(CONTENT_BYTES, b' ');
-        self.file.write_at(&json, 0)?;
-        self.file.flush()
+        })
     }
 }
 

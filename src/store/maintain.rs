@@ -199,7 +199,7 @@ impl Store {
         let mut recovery = recover::Recoverer::new(
             &self.disk,
             &self.host,
-            &self.lease,
+            self.lease.identity,
             self.journal_limits().segment_bytes,
         );
         let loaded = recovery.load(distrust.then_some(&cause)).await?;

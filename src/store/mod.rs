@@ -26,8 +26,8 @@ use crate::journal::{self, Journal};
 use audit::Audit;
 use lease::Lease;
 
-pub use event::{Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
 pub use migration::MigrationProgress;
+pub use event::{Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
 pub use transaction::{Tx, View};
 pub use turn::{Caller, Outcome, Turn};
 
@@ -148,7 +148,7 @@ impl Store {
         let lease = Lease::take(&disk, &host).await?;
         snapshot::tidy(&*disk).await?;
         let mut recovery =
-            recover::Recoverer::new(&disk, &host, &lease, options.segment_bytes);
+            recover::Recoverer::new(&disk, &host, lease.identity, options.segment_bytes);
         let loaded = recovery.load(None).await?;
         let report = recovery.report();
         let now = host.now_ms();
@@ -266,7 +266,6 @@ impl Store {
             return Err(error.clone());
         }
         self.checkpoint()?;
-        self.lease.set_relaxed(false)?;
         self.condition = Condition::Closed;
         Ok(())
     }

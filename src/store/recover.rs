@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use super::audit::{Audit, Touch};
 use super::event::{Recovery, RecoveryCause};
-use super::lease::Lease;
 use super::snapshot;
 use crate::database::apply::Applier;
 use crate::database::migrate::{self, Step};
@@ -13,7 +12,7 @@ use crate::database::{self, Database, Position};
 use crate::disk::{Disk, OpenMode};
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
-use crate::journal::{Identity, Item, Journal, Limits, Record, SegmentInfo};
+use crate::journal::{Identity, Item, Journal, Limits, Record};
 
 /// Lines applied per commit while replaying.
 const REPLAY_BATCH: u64 = 4096;
@@ -40,8 +39,6 @@ pub struct Recoverer<'a> {
     host: &'a Rc<dyn Host>,
     identity: Identity,
     limits: Limits,
-    /// Lines may have been acknowledged without a flush, so a gap at the end may be power loss.
-    relaxed: bool,
     report: Recovery,
     snapshot_wanted: bool,
 }
@@ -74,14 +71,13 @@ impl<'a> Recoverer<'a> {
     pub fn new(
         disk: &'a Rc<dyn Disk>,
         host: &'a Rc<dyn Host>,
-        lease: &Lease,
+        identity: Identity,
         segment_bytes: u64,
     ) -> Self {
         Self {
             disk,
             host,
-            identity: lease.identity,
-            relaxed: lease.is_relaxed(),
+            identity,
             limits: Limits { segment_bytes },
             report: nothing(host.now_ms()),
             snapshot_wanted: false,
@@ -120,14 +116,7 @@ impl<'a> Recoverer<'a> {
             self.report.because(RecoveryCause::JournalBehind);
             journal.restart(position, self.host.now_ms()).await?;
         } else if position < journal.last_seq() || !self.report.causes.is_empty() {
-            let ordered = self.relaxed
-                && !self
-                    .report
-                    .causes
-                    .contains(&RecoveryCause::DatabaseDamaged);
-            if !self.replay(&journal, &mut database, position, ordered).await? {
-                journal.restart(journal.last_seq(), self.host.now_ms()).await?;
-            }
+            self.replay(&journal, &mut database, position).await?;
         }
         if !journal.is_active() {
             match journal.rotate(self.host.now_ms()).await {
@@ -246,24 +235,17 @@ impl<'a> Recoverer<'a> {
         Ok(database)
     }
 
-    /// Applies the journal's lines after `position`; false when it stopped at a gap.
-    ///
-    /// `ordered` stops at the first line of the newest segment that is not good: what lies behind it are the last moments of
-    /// a relaxed store that lost power, of which some lines reached the disk and earlier ones did not. Applying those would
-    /// break their order. Older segments were flushed when they were closed.
+    /// Applies the journal's lines after `position`.
     async fn replay(
         &mut self,
         journal: &Journal,
         database: &mut Database,
         position: u64,
-        ordered: bool,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         database.capture().set_enabled(false);
         database.run("PRAGMA foreign_keys = 0")?;
         let mut audit = Audit::default();
         let mut reached = position;
-        let mut complete = true;
-        let newest = journal.segments().last().map(SegmentInfo::file_name);
         let mut schema = migrate::verified_version(database.connection())?;
         database.begin()?;
         {
@@ -272,17 +254,7 @@ impl<'a> Recoverer<'a> {
             while let Some(item) = replay.next().await? {
                 let record = match item {
                     Item::Damage(finding) => {
-                        let at_the_end = newest.as_ref() == Some(&finding.segment);
                         self.damage(finding.to_string());
-                        if ordered && at_the_end {
-                            complete = false;
-                            self.damage(format!(
-                                "lines {} to {} had not been flushed when the power went, and were dropped",
-                                reached + 1,
-                                journal.last_seq()
-                            ));
-                            break;
-                        }
                         continue;
                     }
                     Item::Restart { base } => {
@@ -341,7 +313,7 @@ impl<'a> Recoverer<'a> {
         } else {
             self.snapshot_wanted = true;
         }
-        Ok(complete)
+        Ok(())
     }
 
     /// Runs a migration between two batches.

@@ -235,23 +235,17 @@ impl<'s> Turn<'s> {
                 "there was no room to begin a journal segment",
             ));
         }
-        let relaxed = store.options.durability == Durability::Relaxed;
-        if relaxed {
-            store.lease.set_relaxed(true)?;
-        }
         let started = store.host.monotonic_us();
         store.journal.append(&self.lines, self.last_seq)?;
         store.log(LogKind::Append, None, bytes, count, started);
-        store.unflushed = true;
-        if relaxed {
-            return Ok(());
+        if store.options.durability == Durability::Strict {
+            let started = store.host.monotonic_us();
+            store.journal.flush()?;
+            store.log(LogKind::Flush, None, bytes, count, started);
+        } else {
+            store.unflushed = true;
         }
-        let started = store.host.monotonic_us();
-        store.journal.flush()?;
-        store.unflushed = false;
-        store.log(LogKind::Flush, None, bytes, count, started);
-        // Until it is known that every line is flushed, the lease goes on saying that some may not be.
-        store.lease.set_relaxed(false).or(Ok(()))
+        Ok(())
     }
 
     /// Opens the batch's transaction and the turn's savepoint, once.

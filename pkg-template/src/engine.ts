@@ -1,0 +1,16 @@
+/** Brings up the wasm engine where this is imported: in the worker, or in the page for a store in memory. */
+
+import { wireError } from './protocol.js';
+import type { OpenOptions, WasmSource } from './protocol.js';
+import init, { Engine } from './strongroom.js';
+
+/** Loads the wasm, once for each place that imports this, and opens a store. */
+export async function openEngine(options: OpenOptions, wasm: WasmSource | undefined): Promise<Engine> {
+  try {
+    await init(wasm === undefined ? undefined : { module_or_path: wasm });
+  } catch (error) {
+    const isRefused = error instanceof WebAssembly.CompileError;
+    throw wireError(isRefused ? 'unsupported' : 'io', 'the wasm of strongroom could not be loaded', error);
+  }
+  return Engine.open(options);
+}
