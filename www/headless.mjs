@@ -54,7 +54,6 @@ async function run(files) {
       done.push(await page.evaluate((task) => globalThis.keepStream(task), { name, recording, killAt }));
       if (!options.json && process.stderr.isTTY) process.stderr.write(`\r${done.length} of ${files.length}\r`);
     }
-    await page.evaluate(() => globalThis.finish());
     return done;
   } finally {
     await context.close();

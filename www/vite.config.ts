@@ -23,7 +23,7 @@ const appShell: Plugin = {
   apply: 'build',
   enforce: 'post',
   generateBundle(_options, bundle) {
-    const built = Object.keys(bundle).filter((file) => !/^sw\.js$|^headless|\.map$/.test(file));
+    const built = Object.keys(bundle).filter((file) => !/^sw\.js$|\bheadless|\.map$/.test(file));
     const kept = readdirSync(`${here}public`, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => `${entry.parentPath}/${entry.name}`.slice(`${here}public/`.length));
@@ -34,9 +34,7 @@ const appShell: Plugin = {
     if (worker?.type !== 'chunk') throw new Error('the service worker was not built');
     worker.code = worker.code
       .replace('__VERSION__', version.digest('hex').slice(0, 16))
-      .replace('"__FILES__"', JSON.stringify(files))
-      .replace("'__FILES__'", JSON.stringify(files))
-      .replace('`__FILES__`', JSON.stringify(files));
+      .replace(/(["'`])__FILES__\1/, () => JSON.stringify(files));
   },
 };
 

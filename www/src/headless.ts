@@ -10,6 +10,10 @@ const STORE = 'headless';
 /** Milliseconds within which a message must be put together again. */
 const REBUILD_LIMIT_MS = 50;
 
+/** Milliseconds that a stream takes at least, unless it has very few deltas. */
+const STREAM_MS = 1000;
+const MAX_PACE_MS = 600;
+
 /** What to do. */
 export interface Task {
   name: string;
@@ -53,12 +57,18 @@ interface Source {
   usage: unknown;
 }
 
-let opened: Promise<Keeper> | undefined;
-
 async function keepStream(task: Task): Promise<Report> {
+  const keeper = await openKeeper(STORE);
+  try {
+    return await keepIn(keeper, task);
+  } finally {
+    await keeper.store.close();
+  }
+}
+
+async function keepIn({ store, killWorker }: Keeper, task: Task): Promise<Report> {
   const source = read(task.recording);
   if (source.items.length === 0) throw new Error(`${task.name}: no known format`);
-  const { store, killWorker } = await (opened ??= openKeeper(STORE));
   const { items: users } = await store.users.list({ limit: 1 });
   const user = users[0] ?? (await store.users.create({ name: 'Recorder' }));
   const conversation = await store.conversations.create({ userId: user.id, title: task.name });
@@ -69,7 +79,8 @@ async function keepStream(task: Task): Promise<Report> {
   const writer = await store.messages.stream(conversation.id, { role: 'assistant' });
   const killAt = Math.max(1, Math.floor(source.items.length * task.killAt));
   const written = source.items.slice(0, killAt);
-  await write(writer, written);
+  const paceMs = Math.min(MAX_PACE_MS, STREAM_MS / source.items.length);
+  await write(writer, written, paceMs);
   const { acknowledged } = writer;
   const killedAt = performance.now();
   killWorker();
@@ -80,7 +91,7 @@ async function keepStream(task: Task): Promise<Report> {
   const rebuildMs = performance.now() - restartedAt;
 
   const continued = await store.messages.continue(writer.id);
-  await write(continued, split(source.items, kept(rebuilt.parts)).after);
+  await write(continued, split(source.items, kept(rebuilt.parts)).after, 0);
   await continued.close({ usage: source.usage });
   unlisten();
   const whole = await store.messages.get(writer.id);
@@ -117,12 +128,6 @@ async function keepStream(task: Task): Promise<Report> {
   };
 }
 
-/** Closes the store. */
-async function finish(): Promise<void> {
-  await (await opened)?.store.close();
-  opened = undefined;
-}
-
 function read(recording: string): Source {
   const reader = new StreamReader();
   const source: Source = { items: [], deltas: 0, unknownEvents: 0, usage: undefined };
@@ -139,18 +144,13 @@ function read(recording: string): Source {
   return source;
 }
 
-/** Writes items, letting the page hear the worker's answers after each as it would between the packets of a network. */
-async function write(writer: MessageWriter, items: Item[]): Promise<void> {
-  const channel = new MessageChannel();
+/** Writes items at a pace that lets the worker answer in between, as it can when they come over a network. */
+async function write(writer: MessageWriter, items: Item[], paceMs: number): Promise<void> {
   for (const item of items) {
     if (item.type === 'part') await writer.part(item.part);
     else await writer.write({ text: item.text, kind: item.type });
-    await new Promise<void>((resolve) => {
-      channel.port1.onmessage = () => resolve();
-      channel.port2.postMessage(undefined);
-    });
+    await new Promise((resolve) => setTimeout(resolve, paceMs));
   }
-  channel.port1.close();
 }
 
 function isBeginning(message: Message, items: Item[]): boolean {
@@ -177,5 +177,5 @@ function quantile(values: number[], share: number): number {
   return ordered[Math.min(ordered.length - 1, Math.floor(ordered.length * share))] ?? 0;
 }
 
-Object.assign(globalThis, { keepStream, finish });
+Object.assign(globalThis, { keepStream });
 document.documentElement.dataset.ready = '';

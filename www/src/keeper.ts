@@ -19,5 +19,12 @@ export async function openKeeper(name: string, storage: 'opfs' | 'memory' = 'opf
     storage,
     worker: () => (worker = new Worker(scriptUrl(workerUrl), { type: 'module', name: 'strongroom' })),
   });
-  return { store, killWorker: () => worker?.terminate() };
+  return {
+    store,
+    killWorker() {
+      worker?.terminate();
+      // A worker that is ended from outside says nothing; one that fails says this.
+      worker?.dispatchEvent(new ErrorEvent('error', { message: 'it was killed', cancelable: true }));
+    },
+  };
 }

@@ -60,7 +60,7 @@ function blocksOf(text: string): Block[] {
     const kind = kindOf(line);
     if (kind === undefined) {
       open = undefined;
-    } else if (open && open.kind === kind && kind !== 'heading' && kind !== 'code') {
+    } else if (open && open.kind === kind && kind !== 'heading') {
       open.lines.push(here);
       open.end = end;
     } else {
