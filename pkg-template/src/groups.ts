@@ -293,7 +293,11 @@ export class Messages {
    * const answer = await store.messages.stream(conversation.id, { role: 'assistant', agentId: 'planner' });
    * await response.body.pipeThrough(new TextDecoderStream()).pipeTo(answer.writable);
    */
-  async stream(conversationId: string, { agentId, settings, ...message }: NewStream, options?: CallOptions): Promise<MessageWriter> {
+  async stream(
+    conversationId: string,
+    { agentId, settings, ...message }: NewStream,
+    options?: CallOptions,
+  ): Promise<MessageWriter> {
     if (agentId !== undefined && message.author !== undefined) {
       throw new StrongroomError('invalid_argument', 'agentId is another name for author: give one of them');
     }

@@ -210,7 +210,7 @@ export class Store {
       closed: (error) => this.#stop(closedError(), { state: 'closed' }, error),
       event: (event) => this.#hear(event),
     });
-    host.onFailure((reason) => failed('unsupported', `the worker failed: ${reason}`));
+    host.onFailure((reason) => failed('unsupported', reason));
     this.#running = { host, connection };
     connection.open(this.#open, wasmSource(this.#options.wasm));
     if (this.#listenersTo('log').size > 0) connection.listen(true);
