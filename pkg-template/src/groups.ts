@@ -340,15 +340,18 @@ export class Messages {
 /** What concerns all streams. */
 export class Streams {
   readonly #caller: Caller;
+  readonly #configured: (settings: StreamSettings) => void;
 
   /** @internal */
-  constructor(caller: Caller) {
+  constructor(caller: Caller, configured: (settings: StreamSettings) => void) {
     this.#caller = caller;
+    this.#configured = configured;
   }
 
   /** Changes when bundles and chunks close, for streams that are open and those to come. Rejects with `invalid_argument`. */
-  configure(settings: StreamSettings, options?: CallOptions): Promise<void> {
-    return this.#caller.call('streams.configure', { settings }, options);
+  async configure(settings: StreamSettings, options?: CallOptions): Promise<void> {
+    await this.#caller.call('streams.configure', { settings }, options);
+    this.#configured({ ...settings });
   }
 }
 

@@ -209,6 +209,7 @@ export class MessageWriter {
   #checkOpen(): void {
     if (this.#failure) throw this.#failure;
     if (this.#end) throw new StrongroomError('closed', 'the message has ended', { cause: this.#abortReason });
+    if (this.#connection.isClosing) throw new StrongroomError('closed', 'the store is closed');
   }
 
   #checkNothingHeld(): void {

@@ -13,7 +13,7 @@ const TYPES: Record<string, string> = { '.js': 'text/javascript', '.wasm': 'appl
 /** A worker that serves the store and fails when it is told to. */
 const FRAGILE = `
   import '/worker.js';
-  new BroadcastChannel('fail').onmessage = () => { throw new Error('told to fail'); };`;
+  new BroadcastChannel('fail').onmessage = async () => { throw new Error('told to fail'); };`;
 
 declare global {
   interface Window {
@@ -89,6 +89,36 @@ test('what was acknowledged is read back after a reload', async () => {
   expect(found.message.text).toMatch(/^kept 😀( and lost)?$/);
   expect(found.ended.text).toBe(`${found.message.text}, continued`);
   expect(found.interrupted).toEqual(['us01-co01-ms01']);
+});
+
+test('closing the store keeps every delta that was accepted', async () => {
+  const page = await openPage();
+  const seen = await page.evaluate(async () => {
+    let store = await window.openStore('app');
+    const user = await store.users.create({ name: 'Ada' });
+    const conversation = await store.conversations.create({ userId: user.id });
+    const writer = await store.messages.stream(conversation.id, { role: 'assistant' });
+    await writer.write('one ');
+    await new Promise((resolve) => queueMicrotask(() => queueMicrotask(() => resolve(undefined))));
+    await writer.write({ text: 'thought', kind: 'reasoning' });
+    await writer.write('two');
+    const closing = store.close();
+    const late = await writer.write('late').catch((error: Strongroom.StrongroomError) => error.code);
+    await closing;
+    store = await window.openStore('app');
+    const { parts, status } = await store.messages.get(writer.id);
+    await store.close();
+    return { parts, status, late };
+  });
+  expect(seen).toEqual({
+    parts: [
+      { type: 'text', text: 'one ' },
+      { type: 'reasoning', text: 'thought' },
+      { type: 'text', text: 'two' },
+    ],
+    status: 'interrupted',
+    late: 'closed',
+  });
 });
 
 test('a second tab is told that the store is locked, and opens it once the first has closed', async () => {
