@@ -59,9 +59,7 @@ export class Chat {
   ): Promise<Chat> {
     const { items } = await store.users.list({ limit: 1 });
     const user = items[0] ?? (await store.users.create({ name: 'You' }));
-    const chat = new Chat(store, user, changed, failed);
-    await chat.listConversations();
-    return chat;
+    return new Chat(store, user, changed, failed);
   }
 
   get hasMoreConversations(): boolean {

@@ -24,6 +24,7 @@ async function start(storage: 'opfs' | 'memory'): Promise<void> {
     const keeper = await openKeeper(STORE, storage);
     await run(keeper, storage);
   } catch (error) {
+    console.error(error);
     setState('Not open');
     showTrouble(error, () => void start(storage));
   }
@@ -112,6 +113,7 @@ async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): P
 
   main.replaceChildren(notices, thread, composer.element);
   setState(storage === 'memory' ? 'Nothing is kept' : 'Ready');
+  await chat.listConversations();
   await chat.open(chat.conversations[0]?.id);
   composer.focus();
 }
