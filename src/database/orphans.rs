@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use super::schema::TABLES;
 use crate::error::{Error, Result};
 
-/// Deletes every row whose parent is missing, until none is left, and gives each as a line of JSON.
+/// Deletes every row whose parent is missing, until none is left, and gives each as a line of JSON. Active paths that lost
+/// their end get another.
 /// Foreign keys must be off.
 pub fn take(connection: &Connection) -> Result<Vec<String>> {
     let mut taken = Vec::new();
@@ -23,9 +24,27 @@ pub fn take(connection: &Connection) -> Result<Vec<String>> {
             }
         }
         if taken.len() == before {
-            return Ok(taken);
+            break;
         }
     }
+    end_paths(connection)?;
+    Ok(taken)
+}
+
+/// Ends every active path whose last message is missing at the newest message there is.
+fn end_paths(connection: &Connection) -> Result<()> {
+    let exists = "SELECT 1 FROM pragma_table_info('conversation')";
+    if connection.prepare(exists)?.exists([])? {
+        connection.execute(
+            "UPDATE conversation AS c SET leaf =
+               (SELECT max(m.message) FROM message AS m WHERE m.user = c.user AND m.conversation = c.conversation)
+             WHERE leaf IS NOT NULL AND NOT EXISTS
+               (SELECT 1 FROM message AS m
+                WHERE m.user = c.user AND m.conversation = c.conversation AND m.message = c.leaf)",
+            [],
+        )?;
+    }
+    Ok(())
 }
 
 /// For each foreign key of a table, the condition under which a row named `child` lacks its parent.

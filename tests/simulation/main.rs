@@ -14,6 +14,8 @@ use strongroom::Code;
 use strongroom::disk::ready;
 use strongroom::disk::sim::{Fault, SimDisk};
 
+use strongroom::store::RecoveryCause;
+
 use operations::{Answers, Driver, MIGRATION_LINES, Random, is_fault};
 
 /// The seeds of a run: one that was asked for, or `usual` many, or many more.
@@ -78,7 +80,10 @@ fn check_survivor(driver: &mut Driver, end: End) {
         assert!(seq < MIGRATION_LINES, "the schema is behind the journal");
     }
     for recovery in std::mem::take(&mut driver.recoveries) {
-        assert!(recovery.damage.is_empty(), "a crash is not damage: {recovery:?}");
+        // Only where an answer did not wait for a flush can the database be ahead.
+        let may_lose = end == End::PowerLoss && driver.answers != Answers::Strict;
+        let ahead = recovery.causes.contains(&RecoveryCause::JournalBehind);
+        assert!(recovery.damage.is_empty() || (may_lose && ahead), "a crash is not damage: {recovery:?}");
     }
     driver.store = None;
     driver.open().unwrap();
@@ -183,7 +188,8 @@ fn check_healed(driver: &mut Driver) {
     driver.compare();
     driver.check_integrity();
     for recovery in std::mem::take(&mut driver.recoveries) {
-        assert!(recovery.damage.is_empty(), "a failing disk is not damage: {recovery:?}");
+        let damaged = recovery.causes.contains(&RecoveryCause::DatabaseDamaged);
+        assert!(recovery.damage.is_empty() || damaged, "a failing disk is not damage: {recovery:?}");
     }
 }
 
@@ -253,9 +259,9 @@ fn a_full_disk_refuses_writes_with_its_code_stays_readable_and_goes_on_when_ther
                         Err(error) => {
                             assert_eq!(error.code(), Code::QuotaExceeded, "{error}");
                             count.set(count.get() + 1);
-                            driver.learn_where_it_stands();
                         }
                     }
+                    driver.learn_where_it_stands();
                     if driver.store.is_none() {
                         // It opens on a full disk, too.
                         driver.open().unwrap();
@@ -561,12 +567,9 @@ fn damage_met_while_running_is_mended_without_opening_again() {
                 };
                 assert!(found == expected, "the content differs:\n{}", found.difference(&expected));
                 met_here.set(met_here.get() + u64::from(corrupt > 0));
-                run(&mut driver, 10);
-                if driver.store.is_none() {
-                    driver.open().unwrap();
-                }
-                driver.rest().unwrap();
-                driver.compare();
+                // What no read has met yet may be met later.
+                run_failing(&mut driver, 10);
+                check_healed(&mut driver);
             });
             cases(seed, [(format!("turn {turn}"), one)]);
         }
