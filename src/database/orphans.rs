@@ -7,6 +7,10 @@ use serde_json::{Map, Value};
 use super::schema::TABLES;
 use crate::error::{Error, Result};
 
+/// A chunk refers to its message alone, which spares an index, but without its part it is no text.
+const CHUNK_WITHOUT_PART: &str = "NOT EXISTS (SELECT 1 FROM part AS p WHERE p.user = child.user
+   AND p.conversation = child.conversation AND p.message = child.message AND p.part = child.part)";
+
 /// Deletes every row whose parent is missing, until none is left, and gives each as a line of JSON. Active paths that lost
 /// their end get another.
 /// Foreign keys must be off.
@@ -15,7 +19,11 @@ pub fn take(connection: &Connection) -> Result<Vec<String>> {
     loop {
         let before = taken.len();
         for table in TABLES {
-            for missing in missing_parents(connection, table.name)? {
+            let mut conditions = missing_parents(connection, table.name)?;
+            if table.name == "chunk" && !conditions.is_empty() {
+                conditions.push(CHUNK_WITHOUT_PART.to_owned());
+            }
+            for missing in conditions {
                 collect(connection, table.name, &missing, &mut taken)?;
                 connection.execute(
                     &format!("DELETE FROM \"{}\" AS child WHERE {missing}", table.name),

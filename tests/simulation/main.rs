@@ -1,7 +1,7 @@
 //! The whole store, SQLite included, on a disk that fails and crashes: what was acknowledged is there, the order holds,
 //! and nothing is half done. Content is compared, record by record, with a model of plain maps.
 //!
-//! `STRONGROOM_SEED=<n>` replays one seed; `STRONGROOM_LONG=1` runs many more.
+//! `STRONGROOM_SEED=<n>` replays one seed, with `STRONGROOM_CASE=<text>` one case of it; `STRONGROOM_LONG=1` runs many more.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::too_many_lines)]
 
@@ -29,10 +29,11 @@ fn seeds(first: u64, usual: u64) -> Vec<u64> {
 
 /// Runs every case of a seed and says which failed, and how to repeat them.
 fn cases<'a>(seed: u64, all: impl IntoIterator<Item = (String, Box<dyn Fn() + 'a>)>) {
+    let wanted = std::env::var("STRONGROOM_CASE").unwrap_or_default();
     let mut failed = 0;
-    for (what, run) in all {
+    for (what, run) in all.into_iter().filter(|(what, _)| what.contains(&wanted)) {
         if catch_unwind(AssertUnwindSafe(run)).is_err() {
-            eprintln!("^ seed {seed}, {what}; repeat with STRONGROOM_SEED={seed}");
+            eprintln!("^ seed {seed}, {what}; repeat with STRONGROOM_SEED={seed} STRONGROOM_CASE='{what}'");
             failed += 1;
         }
     }
