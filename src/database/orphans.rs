@@ -7,14 +7,23 @@ use serde_json::{Map, Value};
 use super::schema::TABLES;
 use crate::error::{Error, Result};
 
-/// Deletes every row whose parent is missing, until none is left, and gives each as a line of JSON.
+/// A chunk refers to its message alone, which spares an index, but without its part it is no text.
+const CHUNK_WITHOUT_PART: &str = "NOT EXISTS (SELECT 1 FROM part AS p WHERE p.user = child.user
+   AND p.conversation = child.conversation AND p.message = child.message AND p.part = child.part)";
+
+/// Deletes every row whose parent is missing, until none is left, and gives each as a line of JSON. Active paths that lost
+/// their end get another.
 /// Foreign keys must be off.
 pub fn take(connection: &Connection) -> Result<Vec<String>> {
     let mut taken = Vec::new();
     loop {
         let before = taken.len();
         for table in TABLES {
-            for missing in missing_parents(connection, table.name)? {
+            let mut conditions = missing_parents(connection, table.name)?;
+            if table.name == "chunk" && !conditions.is_empty() {
+                conditions.push(CHUNK_WITHOUT_PART.to_owned());
+            }
+            for missing in conditions {
                 collect(connection, table.name, &missing, &mut taken)?;
                 connection.execute(
                     &format!("DELETE FROM \"{}\" AS child WHERE {missing}", table.name),
@@ -23,9 +32,27 @@ pub fn take(connection: &Connection) -> Result<Vec<String>> {
             }
         }
         if taken.len() == before {
-            return Ok(taken);
+            break;
         }
     }
+    end_paths(connection)?;
+    Ok(taken)
+}
+
+/// Ends every active path whose last message is missing at the newest message there is.
+fn end_paths(connection: &Connection) -> Result<()> {
+    let exists = "SELECT 1 FROM pragma_table_info('conversation')";
+    if connection.prepare(exists)?.exists([])? {
+        connection.execute(
+            "UPDATE conversation AS c SET leaf =
+               (SELECT max(m.message) FROM message AS m WHERE m.user = c.user AND m.conversation = c.conversation)
+             WHERE leaf IS NOT NULL AND NOT EXISTS
+               (SELECT 1 FROM message AS m
+                WHERE m.user = c.user AND m.conversation = c.conversation AND m.message = c.leaf)",
+            [],
+        )?;
+    }
+    Ok(())
 }
 
 /// The columns of a foreign key, each with the parent's column it refers to.
