@@ -44,6 +44,7 @@ fn line(seq: u64, rows: &str) -> Vec<u8> {
         op: "messages.append",
         by: Some("us01"),
         req: None,
+        flushed: true,
         rows: rows.as_bytes(),
     };
     let mut out = Vec::new();
@@ -168,11 +169,12 @@ mod records {
             op: "messages.append",
             by: Some("us01"),
             req: Some("r-1"),
+            flushed: true,
             rows: br#"{"t":"chunk"}"#,
         };
         let mut out = Vec::new();
         record.encode_into(&mut out).unwrap();
-        let body = r#"{"seq":1042,"v":3,"at":"2026-11-22T10:15:00.123Z","op":"messages.append","by":"us01","req":"r-1","rows":[{"t":"chunk"}]"#;
+        let body = r#"{"seq":1042,"v":3,"at":"2026-11-22T10:15:00.123Z","op":"messages.append","by":"us01","req":"r-1","flushed":true,"rows":[{"t":"chunk"}]"#;
         let crc = crc32fast::hash(body.as_bytes());
         let expected = format!("{body},\"crc\":\"{crc:08x}\"}}\n");
         assert_eq!(String::from_utf8(out).unwrap(), expected);
@@ -187,10 +189,12 @@ mod records {
             op in "[^\"\\\\\\x00-\\x1f]{0,20}",
             by in proptest::option::of("[^\"\\\\\\x00-\\x1f]{0,20}"),
             req in proptest::option::of("[^\"\\\\\\x00-\\x1f]{0,20}"),
+            flushed: bool,
             rows in "[^\n]{0,400}",
         ) {
             let record = Record {
-                seq, v, at_ms, op: &op, by: by.as_deref(), req: req.as_deref(), rows: rows.as_bytes(),
+                seq, v, at_ms, op: &op, by: by.as_deref(), req: req.as_deref(), flushed,
+                rows: rows.as_bytes(),
             };
             let mut line = b"before".to_vec();
             record.encode_into(&mut line).unwrap();
@@ -221,7 +225,7 @@ mod records {
             number,
             time,
             "[a-z\"\\\\é]{0,3}",
-            "(,\"by\":\"[a-z\\t]{0,2}\")?(,\"req\":\"x\")?(,\"by\":\"y\")?",
+            "(,\"by\":\"[a-z\\t]{0,2}\")?(,\"req\":\"x\")?(,\"by\":\"y\")?(,\"flushed\":(true|false))?",
             "[\\[\\]]{0,2}",
         )
             .prop_map(|(seq, v, at, op, who, rows)| {
@@ -238,6 +242,7 @@ mod records {
             op: "op",
             by: None,
             req: None,
+            flushed: false,
             rows: b"",
         };
         let bad = [

@@ -117,6 +117,8 @@ impl Database {
         disk.remove(WAL_FILE).await?;
         disk.open(NEW_FILE, OpenMode::Existing).await?.flush()?;
         disk.rename(NEW_FILE, FILE).await?;
+        // The name must be kept before a log begins beside it.
+        disk.open(FILE, OpenMode::Existing).await?.flush()?;
         let adopted = Self::find(disk, host).await?;
         adopted.ok_or_else(|| Error::corrupt("the new database is empty"))
     }

@@ -70,8 +70,10 @@ impl SegmentInfo {
 /// What [`Journal::open`] found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Opened {
-    /// Bytes at the end of the newest segment, never acknowledged, that were dropped.
+    /// Bytes at the end of the newest segment, confirmed by no flush, that were dropped: a damaged line and what follows it.
     pub torn_bytes: u64,
+    /// Copies of those among them that held good lines, in `quarantine/`.
+    pub set_aside: Vec<String>,
     /// What did not check. Only the newest segment was read whole; [`Journal::verify`] reads all.
     pub findings: Vec<Finding>,
 }
@@ -95,6 +97,8 @@ pub struct Journal {
     tip: Option<Digest>,
     last_seq: u64,
     sealing: Option<Sealing>,
+    /// Lines were appended since the last flush.
+    unflushed: bool,
     broken: bool,
 }
 
@@ -118,6 +122,7 @@ impl Journal {
             tip: None,
             last_seq: 0,
             sealing: None,
+            unflushed: false,
             broken: false,
         };
         let mut opened = Opened::default();
@@ -190,13 +195,17 @@ impl Journal {
             // Flushed too, or a power loss could bring back what the caller was told had failed.
             let cut = active.file.truncate(active.end);
             return Err(match cut.and_then(|()| active.file.flush()) {
-                Ok(()) => error,
+                Ok(()) => {
+                    self.unflushed = false;
+                    error
+                }
                 Err(cut) => {
                     self.broken = true;
                     error.caused_by(format!("and cutting the journal back failed: {cut}"))
                 }
             });
         }
+        self.unflushed = true;
         active.hasher.update(lines);
         active.end += lines.len() as u64;
         if let Some(newest) = self.segments.last_mut() {
@@ -211,8 +220,14 @@ impl Journal {
         self.check_sound()?;
         if let Some(active) = &self.active {
             active.file.flush().inspect_err(|_| self.broken = true)?;
+            self.unflushed = false;
         }
         Ok(())
+    }
+
+    /// Whether every line survives power loss: what the next line's [`Record::flushed`] says.
+    pub const fn is_flushed(&self) -> bool {
+        !self.unflushed
     }
 
     /// Whether there is a segment to append to; if not, [`Journal::rotate`] begins one.
@@ -588,11 +603,19 @@ impl Journal {
                 self.segments.pop();
                 continue;
             }
-            if scan.torn_bytes > 0 {
-                let path = newest.name().path();
-                let file = self.files.open(&path, OpenMode::Existing).await?;
-                file.truncate(scan.end - scan.torn_bytes)?;
-                opened.torn_bytes += scan.torn_bytes;
+            if let Some(torn) = &scan.torn {
+                let name = newest.name();
+                if torn.good_lines {
+                    match self.files.set_end_aside(name, torn.offset).await {
+                        Ok(copy) => opened.set_aside.push(copy),
+                        // A full disk must not keep the journal from being opened.
+                        Err(error) if error.code() == Code::QuotaExceeded => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                let file = self.files.open(&name.path(), OpenMode::Existing).await?;
+                file.truncate(torn.offset)?;
+                opened.torn_bytes += scan.end - torn.offset;
                 continue;
             }
             return self.settle_end(&newest, scan, opened).await;
@@ -672,26 +695,45 @@ impl Journal {
         let mut scanner = Scanner::new(name, source, u64::MAX, name.first);
         let mut last_seq = None;
         let mut findings = Vec::new();
+        // The first damage with no flushed line after it, and the last good line before that.
+        let mut torn: Option<Torn> = None;
         loop {
             match scanner.next()? {
                 Event::Header(_) => {}
-                Event::Line { seq } => last_seq = Some(seq),
-                Event::Damage(finding) => findings.push(finding),
+                Event::Line { seq, flushed } => {
+                    last_seq = Some(seq);
+                    // A header is flushed before any line follows it.
+                    if flushed || torn.as_ref().is_some_and(|torn| torn.offset == 0) {
+                        torn = None;
+                    } else if let Some(torn) = &mut torn {
+                        torn.good_lines = true;
+                    }
+                }
+                Event::Damage(finding) => {
+                    if torn.is_none() && finding.bytes > 0 {
+                        torn = Some(Torn {
+                            offset: finding.offset,
+                            last_seq,
+                            findings: findings.len(),
+                            good_lines: false,
+                        });
+                    }
+                    findings.push(finding);
+                }
                 Event::End => break,
             }
         }
         let end = scanner.offset();
-        // The end is torn if nothing good follows; a compressed segment was whole once, so there it is damage.
-        let torn_bytes = match findings.last() {
-            Some(tail) if !segment.sealed && tail.bytes > 0 && tail.offset + tail.bytes == end => {
-                findings.pop().map_or(0, |tail| tail.bytes)
-            }
-            _ => 0,
-        };
+        // A compressed segment was whole once, so there it is damage.
+        let torn = torn.filter(|_| !segment.sealed);
+        if let Some(torn) = &torn {
+            last_seq = torn.last_seq;
+            findings.truncate(torn.findings);
+        }
         Ok(Scan {
             last_seq,
             end,
-            torn_bytes,
+            torn,
             hasher: scanner.hasher().clone(),
             findings,
         })
@@ -720,12 +762,23 @@ struct Scan {
     last_seq: Option<u64>,
     /// Length in bytes, before compression.
     end: u64,
-    /// Of these, what at the end is no good.
-    torn_bytes: u64,
+    /// The end that is no good, if there is one.
+    torn: Option<Torn>,
     /// Of all bytes.
     hasher: blake3::Hasher,
     /// What did not check, the torn end left out.
     findings: Vec<Finding>,
+}
+
+/// The end of a segment, from the first damage that no flushed line follows: power was lost before a flush confirmed it.
+struct Torn {
+    offset: u64,
+    /// The last good line before it.
+    last_seq: Option<u64>,
+    /// How many findings there were before it.
+    findings: usize,
+    /// Whether good lines follow the damage. They cannot count, because what they build on is missing.
+    good_lines: bool,
 }
 
 /// Reads a segment's header, if it is good, and the length the segment claims to have, in uncompressed bytes.

@@ -14,6 +14,9 @@ pub const MAX_SEQ: u64 = (1 << 53) - 1;
 /// Length of `,"crc":"9f3a1c22"}` and its newline.
 const TAIL_BYTES: usize = 19;
 
+/// How a line says that all lines before it were flushed.
+const FLUSHED: &[u8] = b",\"flushed\":true";
+
 /// Length of `2026-11-22T10:15:00.123Z`.
 const TIME_BYTES: usize = 24;
 
@@ -35,6 +38,8 @@ pub struct Record<'a> {
     pub by: Option<&'a str>,
     /// The caller's request identifier, if it gave one.
     pub req: Option<&'a str>,
+    /// Whether every line before it had been flushed when it was written.
+    pub flushed: bool,
     /// The inside of a JSON array, never interpreted here. It holds no line feed.
     pub rows: &'a [u8],
 }
@@ -70,7 +75,11 @@ impl<'a> Record<'a> {
         if let Some(req) = self.req {
             write_text("\",\"req\":\"", req, out)?;
         }
-        out.extend_from_slice(b"\",\"rows\":[");
+        out.push(b'"');
+        if self.flushed {
+            out.extend_from_slice(FLUSHED);
+        }
+        out.extend_from_slice(b",\"rows\":[");
         out.extend_from_slice(self.rows);
         out.push(b']');
         Ok(())
@@ -100,6 +109,7 @@ impl<'a> Record<'a> {
         let op = scan.text()?;
         let by = scan.optional_text(b",\"by\":\"")?;
         let req = scan.optional_text(b",\"req\":\"")?;
+        let flushed = scan.skips(FLUSHED);
         scan.expect(b",\"rows\":[")?;
         let rows = scan.0.strip_suffix(b"]").ok_or_else(malformed)?;
         if seq == 0 || seq > MAX_SEQ {
@@ -112,6 +122,7 @@ impl<'a> Record<'a> {
             op,
             by,
             req,
+            flushed,
             rows,
         })
     }
@@ -218,6 +229,13 @@ impl<'a> Scan<'a> {
     fn expect(&mut self, literal: &[u8]) -> Result<()> {
         self.0 = self.0.strip_prefix(literal).ok_or_else(malformed)?;
         Ok(())
+    }
+
+    /// Passes over `literal` if it stands here.
+    fn skips(&mut self, literal: &[u8]) -> bool {
+        let rest = self.0.strip_prefix(literal);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8]> {

@@ -120,7 +120,7 @@ impl Replay {
             return self.begin_segment().await;
         };
         Ok(match scanner.next()? {
-            Event::Line { seq } if seq > self.after => Step::Line,
+            Event::Line { seq, .. } if seq > self.after => Step::Line,
             Event::Line { .. } => Step::Passed,
             Event::Damage(finding) => Step::Tell(Waiting::Damage(finding)),
             Event::Header(header) => {

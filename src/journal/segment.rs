@@ -304,17 +304,40 @@ impl Files {
 
     /// Moves a segment out of the way, to a name that is free.
     pub async fn set_aside(&self, name: Name) -> Result<String> {
-        let taken = self.disk.list(QUARANTINE).await?;
-        let mut number = 1;
-        let free = loop {
-            let candidate = format!("journal-{number}-{}", name.file_name());
-            if !taken.contains(&candidate) {
-                break format!("{QUARANTINE}/{candidate}");
-            }
-            number += 1;
-        };
+        let free = self.free_name(name).await?;
         self.disk.rename(&name.path(), &free).await?;
         Ok(free)
+    }
+
+    /// Copies what lies in a plain segment from `offset` on out of the way, to a name that is free.
+    pub async fn set_end_aside(&self, name: Name, offset: u64) -> Result<String> {
+        let source = self.open(&name.path(), OpenMode::Existing).await?;
+        let free = self.free_name(name).await?;
+        let target = self.disk.open(&free, OpenMode::CreateNew).await?;
+        let mut block = vec![0; BLOCK_BYTES];
+        let mut copied = 0;
+        loop {
+            let count = source.read_at(&mut block, offset + copied)?;
+            if count == 0 {
+                break;
+            }
+            target.write_at(block.get(..count).unwrap_or_default(), copied)?;
+            copied += count as u64;
+        }
+        target.flush()?;
+        Ok(free)
+    }
+
+    async fn free_name(&self, name: Name) -> Result<String> {
+        let taken = self.disk.list(QUARANTINE).await?;
+        let mut number = 1;
+        loop {
+            let candidate = format!("journal-{number}-{}", name.file_name());
+            if !taken.contains(&candidate) {
+                return Ok(format!("{QUARANTINE}/{candidate}"));
+            }
+            number += 1;
+        }
     }
 }
 
@@ -503,7 +526,8 @@ pub(super) enum Event {
     /// The header, which is good.
     Header(Header),
     /// A good line with the next sequence number, to be had from [`Scanner::line`].
-    Line { seq: u64 },
+    /// `flushed` says that every line before it was, when it was written.
+    Line { seq: u64, flushed: bool },
     /// Bytes that were passed over, or a place where something is missing.
     Damage(Finding),
     /// Nothing follows.
@@ -582,9 +606,8 @@ impl Scanner {
                     (length, Reason::BadHeader)
                 }
                 Piece::Line(length) => match Record::decode(self.lines.front(length)) {
-                    Ok(record) if record.seq >= self.expected => {
-                        let seq = record.seq;
-                        return Ok(self.record(length, seq));
+                    Ok(Record { seq, flushed, .. }) if seq >= self.expected => {
+                        return Ok(self.record(length, seq, flushed));
                     }
                     Ok(_) => (length, Reason::OutOfOrder),
                     Err(_) => (length, Reason::BadLine),
@@ -603,7 +626,7 @@ impl Scanner {
     }
 
     /// A good record: what lay before it, and what is missing before it, is reported first; then it is met again.
-    fn record(&mut self, length: usize, seq: u64) -> Event {
+    fn record(&mut self, length: usize, seq: u64, flushed: bool) -> Event {
         if let Some(finding) = self.end_run() {
             return Event::Damage(finding);
         }
@@ -617,7 +640,7 @@ impl Scanner {
         }
         self.expected = seq + 1;
         self.current = length;
-        Event::Line { seq }
+        Event::Line { seq, flushed }
     }
 
     /// Passes over what is no good. Whole records out of order, and what is no record, are findings of their own: then the

@@ -50,7 +50,6 @@ impl Store {
         let now = self.host.now_ms();
         if self.journal.needs_rotation() {
             self.journal.rotate(now).await?;
-            self.unflushed = false;
             return Ok(Some(0));
         }
         let batch_due = self.batch_due(now);
@@ -208,8 +207,6 @@ impl Store {
         self.database = Some(loaded.database);
         self.schema = loaded.schema;
         self.unsettled = false;
-        // Opening the journal flushes it.
-        self.unflushed = false;
         self.snapshot_seq = loaded.snapshot_seq;
         self.snapshot_wanted |= loaded.snapshot_wanted;
         self.condition = Condition::Sound;

@@ -77,6 +77,7 @@ impl Store {
             op: recover::MIGRATE_OP,
             by: None,
             req: None,
+            flushed: self.journal.is_flushed(),
             rows: &rows,
         };
         record.encode_into(&mut line)?;

@@ -26,8 +26,8 @@ use crate::journal::{self, Journal};
 use audit::Audit;
 use lease::Lease;
 
-pub use migration::MigrationProgress;
 pub use event::{Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
+pub use migration::MigrationProgress;
 pub use transaction::{Tx, View};
 pub use turn::{Caller, Outcome, Turn};
 
@@ -107,8 +107,6 @@ pub struct Store {
     batch_since: Option<i64>,
     batch_writes: u32,
     audit: Audit,
-    /// Lines are in the journal that were not flushed.
-    unflushed: bool,
     /// The last commit has not reached the disk, which was full.
     unsettled: bool,
     snapshot: Option<snapshot::Job>,
@@ -165,7 +163,6 @@ impl Store {
             batch_since: None,
             batch_writes: 0,
             audit: Audit::default(),
-            unflushed: false,
             unsettled: false,
             snapshot: None,
             snapshot_at: now,
@@ -344,14 +341,12 @@ impl Store {
 
     /// Flushes what relaxed turns appended.
     fn flush(&mut self) -> Result<()> {
-        if self.unflushed {
-            if let Err(error) = self.journal.flush() {
-                self.condition = Condition::Damaged(error.clone());
-                return Err(error);
-            }
-            self.unflushed = false;
+        if self.journal.is_flushed() {
+            return Ok(());
         }
-        Ok(())
+        self.journal
+            .flush()
+            .inspect_err(|error| self.condition = Condition::Damaged(error.clone()))
     }
 
     /// Moves the write-ahead log into the database; the journal first, so that the database is never ahead of it.

@@ -98,6 +98,10 @@ impl<'a> Recoverer<'a> {
         let (mut journal, opened) =
             Journal::open(self.disk.clone(), self.identity, self.limits).await?;
         self.report.torn_bytes = opened.torn_bytes;
+        if opened.torn_bytes > 0 {
+            self.report.because(RecoveryCause::Unclosed);
+        }
+        self.report.quarantined.extend(opened.set_aside);
         for finding in &opened.findings {
             self.damage(finding.to_string());
         }
@@ -175,12 +179,12 @@ impl<'a> Recoverer<'a> {
             self.quarantine(file).await?;
         }
         let (database, position) = self.newest_snapshot().await?;
-        if self.report.causes.is_empty()
-            && (last_seq > 0 || position > 0 || !self.report.quarantined.is_empty())
-        {
+        let damaged = self.report.causes.contains(&RecoveryCause::DatabaseDamaged);
+        let was_there = last_seq > 0 || position > 0 || !self.report.quarantined.is_empty();
+        if !damaged && was_there {
             self.report.because(RecoveryCause::DatabaseMissing);
         }
-        if !self.report.causes.is_empty() && last_seq <= position {
+        if was_there && last_seq <= position {
             self.report.damage.push(format!(
                 "the journal does not go on after line {position}: what was written later, if anything was, is lost"
             ));
@@ -268,7 +272,9 @@ impl<'a> Recoverer<'a> {
                     }
                     Item::Line { record, .. } => record,
                 };
-                let migration = (record.op == MIGRATE_OP).then(|| read_step(&record)).transpose()?;
+                let migration = (record.op == MIGRATE_OP)
+                    .then(|| read_step(&record))
+                    .transpose()?;
                 // Where lines are lost, their migrations are lost as well.
                 let target = migration.as_ref().map_or(record.v, Step::result);
                 if target != schema {
@@ -308,7 +314,8 @@ impl<'a> Recoverer<'a> {
         audit.write(database, schema)?;
         self.commit(database, reached.max(journal.last_seq()))?;
         database.run("PRAGMA foreign_keys = 1")?;
-        if self.report.causes.is_empty() {
+        let unclosed = |cause: &RecoveryCause| *cause == RecoveryCause::Unclosed;
+        if self.report.causes.iter().all(unclosed) {
             self.report.because(RecoveryCause::Unclosed);
         } else {
             self.snapshot_wanted = true;
@@ -357,6 +364,14 @@ impl<'a> Recoverer<'a> {
 
     /// Moves a file to `quarantine/`, if it is there.
     async fn quarantine(&mut self, path: &str) -> Result<()> {
+        match self.disk.open(path, OpenMode::Existing).await {
+            Err(error) if error.code() == Code::NotFound => return Ok(()),
+            Ok(file) if file.size()? == 0 => {
+                drop(file);
+                return self.disk.remove(path).await.map(|_| ());
+            }
+            opened => drop(opened?),
+        }
         let name = path.replace('/', "-");
         let taken = self.disk.list("quarantine").await?;
         let numbered = (2..).map(|number| format!("{}-{number}-{name}", self.report.at));
@@ -365,11 +380,8 @@ impl<'a> Recoverer<'a> {
             return Ok(());
         };
         let aside = format!("quarantine/{free}");
-        match self.disk.rename(path, &aside).await {
-            Ok(()) => self.report.quarantined.push(aside),
-            Err(error) if error.code() == Code::NotFound => {}
-            Err(error) => return Err(error),
-        }
+        self.disk.rename(path, &aside).await?;
+        self.report.quarantined.push(aside);
         Ok(())
     }
 

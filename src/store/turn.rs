@@ -166,6 +166,7 @@ impl<'s> Turn<'s> {
                 op,
                 by: by.as_deref(),
                 req: caller.request_id,
+                flushed: lines.is_empty() && store.journal.is_flushed(),
                 rows,
             };
             record.encode_into(lines)?;
@@ -242,8 +243,6 @@ impl<'s> Turn<'s> {
             let started = store.host.monotonic_us();
             store.journal.flush()?;
             store.log(LogKind::Flush, None, bytes, count, started);
-        } else {
-            store.unflushed = true;
         }
         Ok(())
     }
