@@ -140,6 +140,9 @@ test('arguments that cannot be stored are refused before anything is sent', asyn
   cycle['self'] = cycle;
   let deep: Record<string, unknown> = {};
   for (let depth = 0; depth < 64; depth += 1) deep = { deep };
+  const twice: Record<string, unknown> = {};
+  Object.assign(twice, { left: twice, right: twice });
+  await expect(store.users.create({ name: 'x', metadata: twice })).rejects.toThrow('a cycle cannot be stored');
   const bad: [string, unknown][] = [
     ['invalid_text', { text: 'half \ud83d' }],
     ['invalid_text', { ['key \ud83d']: 1 }],
@@ -252,6 +255,11 @@ test('what is piped into a writer is kept, and a pipe that breaks leaves the mes
   };
   await expect(ReadableStream.from(source()).pipeTo(broken.writable)).rejects.toThrow('the network went away');
   expect(await store.messages.get(broken.id)).toMatchObject({ text: 'half', status: 'interrupted' });
+
+  const torn = await store.messages.stream(conversation.id, { role: 'assistant' });
+  const halves = ReadableStream.from(['whole', '\ude00']);
+  await expect(halves.pipeTo(torn.writable)).rejects.toMatchObject({ code: 'invalid_text' });
+  expect(await store.messages.get(torn.id)).toMatchObject({ text: 'whole', status: 'interrupted' });
 
   const again = await store.messages.continue(broken.id);
   expect(again.acknowledged).toBe(4);
