@@ -273,6 +273,53 @@ fn a_bundle_that_cannot_be_kept_is_not_taken() {
 }
 
 #[test]
+fn a_delta_of_a_turn_that_is_not_kept_is_not_taken_either() {
+    let disk = SimDisk::new(3);
+    let mut session = Session::open(Rc::new(disk.clone()));
+    let conversation = session.conversation();
+    let (first, message) = session.begin(&conversation);
+    let (second, _) = session.begin(&conversation);
+    let request = |stream, delta: &str, tokens| Request::<JsonCodec> {
+        method: "streams.write".into(),
+        input: json!({ "stream": stream, "deltas": [delta], "tokens": [tokens] }),
+        user: None,
+        request_id: None,
+    };
+    disk.fail_at(disk.operations().changes, Fault::Once, Code::QuotaExceeded);
+    // The first gathers only; the second closes a bundle, which cannot be kept.
+    let answers = session
+        .engine
+        .turn(vec![request(first, "once", 1), request(second, "x", 20)]);
+    assert!(
+        answers
+            .iter()
+            .all(|answer| matches!(answer, Answer::Failed(_)))
+    );
+    session.write(first, &["once"]);
+    session.call("streams.flush", json!({ "stream": first }));
+    assert_eq!(session.text(&message), "once");
+}
+
+#[test]
+fn a_continued_message_longer_than_is_shown_counts_all_it_holds() {
+    let (disk, mut session) = memory();
+    let conversation = session.conversation();
+    let (stream, message) = session.begin(&conversation);
+    let text = "zażółć ".repeat(200_000);
+    session.call(
+        "streams.write",
+        json!({ "stream": stream, "deltas": [text] }),
+    );
+    session.call("streams.flush", json!({ "stream": stream }));
+    drop(session);
+    let mut session = Session::open(Rc::new(disk));
+    let opened = session.call("messages.continue", json!({ "id": message }));
+    assert_eq!(opened["message"]["truncated"], true);
+    let progress = session.call("streams.flush", json!({ "stream": opened["stream"] }));
+    assert_eq!(progress["acknowledged"].as_u64().unwrap(), 1_400_000);
+}
+
+#[test]
 fn deleting_a_conversation_ends_its_streams() {
     let (_, mut session) = memory();
     let conversation = session.conversation();

@@ -36,9 +36,6 @@ import type {
 } from './types.js';
 import { MessageWriter } from './writer.js';
 
-/** How often a change that only says "archive" is tried again when the conversation moves on under it. */
-const ARCHIVE_ATTEMPTS = 8;
-
 /** @internal Where calls go, and on whose behalf. */
 export class Caller {
   readonly #connection: () => Connection;
@@ -140,12 +137,12 @@ export class Conversations {
 
   /** Puts a conversation away, whatever its version. */
   archive(id: string, options?: WriteOptions): Promise<Conversation> {
-    return this.#setStatus(id, 'archived', options);
+    return this.#caller.method('conversations.archive', { id }, options);
   }
 
   /** Takes a conversation back into use, whatever its version. */
   unarchive(id: string, options?: WriteOptions): Promise<Conversation> {
-    return this.#setStatus(id, 'active', options);
+    return this.#caller.method('conversations.unarchive', { id }, options);
   }
 
   /** Deletes a conversation so that it can be restored: it is left out of lists. */
@@ -176,18 +173,6 @@ export class Conversations {
   /** Removes a participant; what it wrote stays. Resolves to all who still take part. */
   removeParticipant(id: string, participantId: string, options?: WriteOptions): Promise<Participant[]> {
     return this.#caller.method('conversations.removeParticipant', { conversationId: id, id: participantId }, options);
-  }
-
-  async #setStatus(id: string, status: Conversation['status'], options?: WriteOptions): Promise<Conversation> {
-    for (let attempt = 1; ; attempt += 1) {
-      const { version } = await this.get(id, { signal: options?.signal, timeout: options?.timeout });
-      try {
-        return await this.update({ id, version, status }, options);
-      } catch (error) {
-        const hasMovedOn = error instanceof StrongroomError && error.code === 'conflict';
-        if (!hasMovedOn || attempt >= ARCHIVE_ATTEMPTS) throw error;
-      }
-    }
   }
 }
 

@@ -1183,6 +1183,8 @@ export interface Methods {
   'conversations.get': { args: ConversationRef; result: Conversation };
   'conversations.list': { args: ConversationList; result: Page<Conversation> };
   'conversations.update': { args: ConversationUpdate; result: Conversation };
+  'conversations.archive': { args: ConversationRef; result: Conversation };
+  'conversations.unarchive': { args: ConversationRef; result: Conversation };
   'conversations.remove': { args: ConversationRef; result: Conversation };
   'conversations.restore': { args: ConversationRef; result: Conversation };
   'conversations.delete': { args: ConversationRef; result: void };

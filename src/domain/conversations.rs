@@ -364,6 +364,24 @@ pub fn update(tx: &Tx<'_>, change: &ConversationUpdate) -> Result<Conversation> 
     get(tx, change.id)
 }
 
+/// Puts a conversation away, or takes it up again; doing so twice is doing so once.
+pub fn set_status(
+    tx: &Tx<'_>,
+    id: ConversationId,
+    status: ConversationStatus,
+) -> Result<Conversation> {
+    let current = get(tx, id)?;
+    if current.status == status {
+        return Ok(current);
+    }
+    tx.execute(
+        "UPDATE conversation SET status = ?3, version = version + 1, updated_at = ?4
+         WHERE user = ?1 AND conversation = ?2",
+        (id.user, id.conversation, status.as_str(), tx.now_ms()),
+    )?;
+    get(tx, id)
+}
+
 /// Marks a conversation as deleted: out of every list, and restorable. Deleting twice is deleting once.
 pub fn soft_delete(tx: &Tx<'_>, id: ConversationId) -> Result<Conversation> {
     set_deleted(tx, id, Some(tx.now_ms()))

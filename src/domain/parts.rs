@@ -280,16 +280,33 @@ pub fn content(view: &View<'_>, id: MessageId) -> Result<Content> {
     Ok(content)
 }
 
-/// The number of a message's last chunk (0 if it has none), and of the part that would come next.
-pub fn ends(view: &View<'_>, id: MessageId) -> Result<(i64, i64)> {
+/// Where a message ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// The number of its last chunk; 0 if it has none.
+    pub chunk: i64,
+    /// The number that its next part will have.
+    pub next_part: i64,
+    /// The length of all its chunks, as JavaScript counts it.
+    pub utf16: u64,
+}
+
+/// Where a message ends, to continue it there.
+pub fn ends(view: &View<'_>, id: MessageId) -> Result<Ends> {
     let key = (id.user, id.conversation, id.message);
-    let chunk = view
-        .prepare("SELECT coalesce(max(seq), 0) FROM chunk WHERE user = ?1 AND conversation = ?2 AND message = ?3")?
-        .query_row(key, |row| row.get(0))?;
-    let part = view
+    let mut ends = Ends::default();
+    let mut chunks = view.prepare(
+        "SELECT seq, text FROM chunk WHERE user = ?1 AND conversation = ?2 AND message = ?3 ORDER BY seq",
+    )?;
+    let mut rows = chunks.query(key)?;
+    while let Some(row) = rows.next()? {
+        ends.chunk = row.get(0)?;
+        ends.utf16 += tokens::utf16(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
+    }
+    ends.next_part = view
         .prepare("SELECT coalesce(max(part) + 1, 0) FROM part WHERE user = ?1 AND conversation = ?2 AND message = ?3")?
         .query_row(key, |row| row.get(0))?;
-    Ok((chunk, part))
+    Ok(ends)
 }
 
 /// Reads up to `limit` of a message's chunks after `after`, in order.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::Codec;
 use crate::domain::conversations::{
-    self, AddParticipant, Conversation, ConversationList, ConversationRef, ConversationUpdate,
-    NewConversation, Participant, ParticipantRef,
+    self, AddParticipant, Conversation, ConversationList, ConversationRef, ConversationStatus,
+    ConversationUpdate, NewConversation, Participant, ParticipantRef,
 };
 use crate::domain::messages::{
     self, Append, ChunkList, Message, MessageEdit, MessageList, MessageRef, MessageUpdate, Siblings,
@@ -57,6 +57,10 @@ methods! {
     "conversations.get": read(ConversationRef) -> Conversation = |view, args| conversations::get(view, args.id);
     "conversations.list": read(ConversationList) -> Page<Conversation> = |view, args| conversations::list(view, &args);
     "conversations.update": write(ConversationUpdate) -> Conversation = |tx, args| conversations::update(tx, &args);
+    "conversations.archive": write(ConversationRef) -> Conversation =
+        |tx, args| conversations::set_status(tx, args.id, ConversationStatus::Archived);
+    "conversations.unarchive": write(ConversationRef) -> Conversation =
+        |tx, args| conversations::set_status(tx, args.id, ConversationStatus::Active);
     "conversations.remove": write(ConversationRef) -> Conversation = |tx, args| conversations::soft_delete(tx, args.id);
     "conversations.restore": write(ConversationRef) -> Conversation = |tx, args| conversations::restore(tx, args.id);
     "conversations.delete": write(ConversationRef) -> Nothing = |tx, args| conversations::delete(tx, args.id).map(|()| Nothing);

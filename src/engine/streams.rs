@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::metrics::{Latency, LatencySummary};
 use crate::domain::Json;
 use crate::domain::messages::{self, Message, MessageStatus, NewMessage};
-use crate::domain::parts::{self, Part, TextKind};
+use crate::domain::parts::{self, Ends, Part, TextKind};
 use crate::error::{Code, Error, Result};
 use crate::id::{ChunkId, ConversationId, MessageId, UserId};
 use crate::store::{Caller, LogEvent, LogKind, Turn, Tx};
-use crate::stream::{Bundler, ChunkState, Closed, StreamSettings};
+use crate::stream::{Bundler, ChunkState, Closed, StreamSettings, tokens};
 
 /// Begins a streamed message.
 #[derive(Debug, Clone, Deserialize)]
@@ -307,7 +307,7 @@ impl Stream {
             growth.rows.push(Row::TextPart(text.number, text.kind));
         }
         for bundle in closed.bundles {
-            self.kept += utf16(&bundle.content.text);
+            self.kept += tokens::utf16(&bundle.content.text);
             self.bundles += 1;
             growth.since_ms.push(bundle.since_ms);
             growth.news.push(News::Bundle {
@@ -409,7 +409,7 @@ impl Streams {
                 messages::begin(tx, args.conversation_id, &args.message)
             })?
             .value()?;
-        Ok(self.open(message, caller, settings, (0, 0)))
+        Ok(self.open(message, caller, settings, Ends::default()))
     }
 
     /// Takes up a message that was interrupted.
@@ -449,24 +449,20 @@ impl Streams {
         message: Message,
         caller: Caller<'_>,
         settings: StreamSettings,
-        (last_chunk, next_part): (i64, i64),
+        ends: Ends,
     ) -> StreamOpened {
         self.last_number += 1;
         let number = self.last_number;
         self.before.insert(number, None);
-        let texts = message.parts.iter().map(|part| match part {
-            Part::Text { text } | Part::Reasoning { text } => utf16(text),
-            _ => 0,
-        });
         let stream = Stream {
             message: message.id,
             owner: caller.user,
-            bundler: Bundler::new(settings, last_chunk + 1),
+            bundler: Bundler::new(settings, ends.chunk + 1),
             text: None,
-            next_part,
-            kept: texts.sum(),
+            next_part: ends.next_part,
+            kept: ends.utf16,
             bundles: 0,
-            chunks: u64::try_from(last_chunk).unwrap_or(0),
+            chunks: u64::try_from(ends.chunk).unwrap_or(0),
         };
         self.open.insert(number, stream);
         StreamOpened {
@@ -774,9 +770,7 @@ impl Streams {
         self.since_ms.append(&mut growth.since_ms);
         let progress = stream.progress();
         let before = self.open.insert(number, stream);
-        if !growth.rows.is_empty() {
-            self.before.entry(number).or_insert(before);
-        }
+        self.before.entry(number).or_insert(before);
         Ok(progress)
     }
 
@@ -827,9 +821,4 @@ impl Streams {
             });
         }
     }
-}
-
-/// The length of a text as JavaScript counts it.
-fn utf16(text: &str) -> u64 {
-    text.chars().map(|c| c.len_utf16() as u64).sum()
 }

@@ -1,4 +1,4 @@
-//! How many tokens a text stands for when nobody says, and how a text is cut.
+//! Measures of a text: its tokens when nobody says, its length in JavaScript, and where it is cut.
 
 /// Bytes of UTF-8 that count as one token.
 const BYTES_PER_TOKEN: usize = 4;
@@ -18,4 +18,10 @@ pub fn cut(text: &str, bytes: usize) -> impl Iterator<Item = &str> {
         rest = after;
         Some(piece)
     })
+}
+
+/// The length of a text as JavaScript counts it.
+#[must_use]
+pub fn utf16(text: &str) -> u64 {
+    text.chars().map(|c| c.len_utf16() as u64).sum()
 }

@@ -126,6 +126,7 @@ fn assemble(bound: &Path) -> Result<()> {
     if Path::new(TEMPLATE).join("tsconfig.json").exists() {
         run::step(tools::npm_tool("tsc")?.args(["--project", TEMPLATE, "--outDir", PACKAGE]))?;
     }
+    minify(package)?;
     for entry in fs::read_dir(TEMPLATE).with_context(|| format!("cannot read {TEMPLATE}"))? {
         let file = entry?;
         let name = file.file_name().to_string_lossy().into_owned();
@@ -137,6 +138,25 @@ fn assemble(bound: &Path) -> Result<()> {
         fs::copy(&licence, package.join(&licence))?;
     }
     manifest()
+}
+
+/// Minifies each script where it lies; declarations keep their comments.
+fn minify(package: &Path) -> Result<()> {
+    let scripts = files(package)?;
+    let scripts = scripts
+        .iter()
+        .filter(|file| file.extension().is_some_and(|it| it == "js"));
+    run::step(
+        tools::npm_tool("esbuild")?
+            .args([
+                "--minify",
+                "--format=esm",
+                "--target=es2022",
+                "--log-level=warning",
+            ])
+            .args(["--allow-overwrite", "--outdir=pkg"])
+            .args(scripts),
+    )
 }
 
 /// Writes `package.json` with the crate's version.
