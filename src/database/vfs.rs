@@ -484,9 +484,7 @@ impl VfsFile for Handle {
     fn sync(&mut self, options: SyncOptions) -> VfsResult<()> {
         match self {
             Self::Scratch(file) => file.sync(options),
-            Self::Attached(file) => {
-                file.report(file.slot.sync(), VfsErrorCode::IoSync)
-            }
+            Self::Attached(file) => file.report(file.slot.sync(), VfsErrorCode::IoSync),
         }
     }
 

@@ -26,8 +26,8 @@ use crate::journal::{self, Journal};
 use audit::Audit;
 use lease::Lease;
 
-pub use migration::MigrationProgress;
 pub use event::{Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
+pub use migration::MigrationProgress;
 pub use transaction::{Tx, View};
 pub use turn::{Caller, Outcome, Turn};
 

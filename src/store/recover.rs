@@ -187,10 +187,7 @@ impl<'a> Recoverer<'a> {
             self.quarantine(file).await?;
         }
         let (database, position) = self.newest_snapshot().await?;
-        let damaged = self
-            .report
-            .causes
-            .contains(&RecoveryCause::DatabaseDamaged);
+        let damaged = self.report.causes.contains(&RecoveryCause::DatabaseDamaged);
         let was_there = last_seq > 0 || position > 0 || !self.report.quarantined.is_empty();
         if !damaged && was_there {
             self.report.because(RecoveryCause::DatabaseMissing);
@@ -281,7 +278,9 @@ impl<'a> Recoverer<'a> {
                     }
                     Item::Line { record, .. } => record,
                 };
-                let migration = (record.op == MIGRATE_OP).then(|| read_step(&record)).transpose()?;
+                let migration = (record.op == MIGRATE_OP)
+                    .then(|| read_step(&record))
+                    .transpose()?;
                 // Where lines are lost, their migrations are lost as well.
                 let target = migration.as_ref().map_or(record.v, Step::result);
                 if target != schema {
