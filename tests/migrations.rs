@@ -5,9 +5,9 @@
 use std::rc::Rc;
 
 use strongroom::Code;
+use strongroom::database::Database;
 use strongroom::database::migrate::{LATEST, MIGRATIONS};
 use strongroom::database::schema::TABLES;
-use strongroom::database::Database;
 use strongroom::disk::sim::{Fault, SimDisk};
 use strongroom::disk::{Disk, ready};
 use strongroom::domain::conversations::{self, NewConversation};
@@ -21,35 +21,62 @@ fn host() -> Rc<dyn Host> {
 }
 
 fn open(disk: &SimDisk) -> strongroom::Result<Store> {
-    ready(Store::open(Rc::new(disk.clone()), host(), Options::default()))
+    ready(Store::open(
+        Rc::new(disk.clone()),
+        host(),
+        Options::default(),
+    ))
 }
 
 fn open_as_it_is(disk: &SimDisk) -> Store {
-    ready(Store::open_as_it_is(Rc::new(disk.clone()), host(), Options::default())).unwrap()
+    ready(Store::open_as_it_is(
+        Rc::new(disk.clone()),
+        host(),
+        Options::default(),
+    ))
+    .unwrap()
 }
 
 /// Two users with conversations and messages.
 fn fill(store: &mut Store) {
     for name in ["Ada", "Grace"] {
-        let write = store.write("fill", Caller { user: None, request_id: Some(name) }, |tx| {
-            let user = users::create(tx, &NewUser { name: name.into(), metadata: None })?;
-            let new = NewConversation { user_id: Some(user.id), title: None, metadata: None, participants: None };
-            let conversation = conversations::create(tx, &new)?;
-            for text in ["one", "two"] {
-                let message = NewMessage {
-                    role: Role::User,
-                    text: Some(text.repeat(9000)),
-                    parts: None,
-                    parent_id: None,
-                    author: None,
-                    model: None,
-                    usage: None,
+        let write = store.write(
+            "fill",
+            Caller {
+                user: None,
+                request_id: Some(name),
+            },
+            |tx| {
+                let user = users::create(
+                    tx,
+                    &NewUser {
+                        name: name.into(),
+                        metadata: None,
+                    },
+                )?;
+                let new = NewConversation {
+                    user_id: Some(user.id),
+                    title: None,
                     metadata: None,
+                    participants: None,
                 };
-                messages::append(tx, conversation.id, &message)?;
-            }
-            Ok(())
-        });
+                let conversation = conversations::create(tx, &new)?;
+                for text in ["one", "two"] {
+                    let message = NewMessage {
+                        role: Role::User,
+                        text: Some(text.repeat(9000)),
+                        parts: None,
+                        parent_id: None,
+                        author: None,
+                        model: None,
+                        usage: None,
+                        metadata: None,
+                    };
+                    messages::append(tx, conversation.id, &message)?;
+                }
+                Ok(())
+            },
+        );
         write.unwrap();
     }
 }
@@ -60,14 +87,19 @@ fn dump(store: &mut Store) -> Vec<String> {
         let mut rows = Vec::new();
         for table in TABLES {
             let columns: Vec<String> = {
-                let mut info = view.prepare("SELECT name FROM pragma_table_info(?1) ORDER BY cid")?;
+                let mut info =
+                    view.prepare("SELECT name FROM pragma_table_info(?1) ORDER BY cid")?;
                 let names = info.query_map([table.name], |row| row.get(0))?;
                 names.collect::<rusqlite::Result<_>>()?
             };
             if columns.is_empty() {
                 continue;
             }
-            let sql = format!("SELECT json_array({}) FROM {} ORDER BY 1", columns.join(", "), table.name);
+            let sql = format!(
+                "SELECT json_array({}) FROM {} ORDER BY 1",
+                columns.join(", "),
+                table.name
+            );
             let mut statement = view.prepare(&sql)?;
             let found = statement.query_map([], |row| row.get::<_, String>(0))?;
             for row in found {
@@ -99,7 +131,9 @@ fn schema(store: &mut Store) -> Vec<String> {
 
 fn causes(store: &mut Store) -> String {
     let events = store.take_events();
-    let told = events.into_iter().filter(|event| matches!(event, Event::Recovery(_)));
+    let told = events
+        .into_iter()
+        .filter(|event| matches!(event, Event::Recovery(_)));
     format!("{:?}", told.collect::<Vec<_>>())
 }
 
@@ -144,7 +178,13 @@ fn a_rebuild_from_the_journal_crosses_migrations_in_both_directions() {
         if down_to > 0 {
             store
                 .write("late", Caller::default(), |tx| {
-                    users::create(tx, &NewUser { name: format!("at {down_to}"), metadata: None })
+                    users::create(
+                        tx,
+                        &NewUser {
+                            name: format!("at {down_to}"),
+                            metadata: None,
+                        },
+                    )
                 })
                 .unwrap();
         }
@@ -176,13 +216,21 @@ fn a_rebuild_from_the_journal_crosses_migrations_in_both_directions() {
 fn each_step_is_one_line_and_a_snapshot_comes_before() {
     let disk = SimDisk::new(1);
     let mut store = open(&disk).unwrap();
-    assert_eq!(store.last_seq(), u64::from(LATEST), "one line for each step up");
+    assert_eq!(
+        store.last_seq(),
+        u64::from(LATEST),
+        "one line for each step up"
+    );
     fill(&mut store);
     let before = store.last_seq();
     migrate(&mut store, 1);
     assert_eq!(store.last_seq(), before + u64::from(LATEST) - 1);
     let snapshot = format!("snapshots/{before:012}.sqlite3.gz");
-    assert!(disk.files().iter().any(|(path, _)| *path == snapshot), "{:?}", disk.files());
+    assert!(
+        disk.files().iter().any(|(path, _)| *path == snapshot),
+        "{:?}",
+        disk.files()
+    );
 }
 
 #[test]
@@ -237,9 +285,15 @@ fn tamper(disk: &SimDisk, sql: &str) {
 
 #[test]
 fn a_newer_schema_and_a_changed_migration_are_left_untouched() {
-    let newer = format!("INSERT INTO schema_migration VALUES ({}, 'later', 'x', 0)", LATEST + 1);
+    let newer = format!(
+        "INSERT INTO schema_migration VALUES ({}, 'later', 'x', 0)",
+        LATEST + 1
+    );
     let changed = "UPDATE schema_migration SET checksum = 'other' WHERE version = 1";
-    for (sql, code) in [(newer.as_str(), Code::SchemaTooNew), (changed, Code::Unsupported)] {
+    for (sql, code) in [
+        (newer.as_str(), Code::SchemaTooNew),
+        (changed, Code::Unsupported),
+    ] {
         let disk = SimDisk::new(1);
         let mut store = open(&disk).unwrap();
         fill(&mut store);
@@ -247,7 +301,9 @@ fn a_newer_schema_and_a_changed_migration_are_left_untouched() {
         tamper(&disk, sql);
         let everything = |disk: &SimDisk| -> Vec<_> {
             let files = disk.files().into_iter();
-            files.map(|(path, _)| (path.clone(), disk.read(&path).unwrap())).collect()
+            files
+                .map(|(path, _)| (path.clone(), disk.read(&path).unwrap()))
+                .collect()
         };
         let before = everything(&disk);
         for _ in 0..2 {
