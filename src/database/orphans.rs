@@ -55,6 +55,9 @@ fn end_paths(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
+/// The columns of a foreign key, each with the parent's column it refers to.
+type ColumnPairs = Vec<(String, String)>;
+
 /// For each foreign key of a table, the condition under which a row named `child` lacks its parent.
 fn missing_parents(connection: &Connection, table: &str) -> Result<Vec<String>> {
     let mut keys = connection.prepare(
@@ -64,7 +67,7 @@ fn missing_parents(connection: &Connection, table: &str) -> Result<Vec<String>> 
          ORDER BY k.id, k.seq",
     )?;
     let mut rows = keys.query([table])?;
-    let mut conditions: Vec<(i64, String, Vec<(String, String)>)> = Vec::new();
+    let mut conditions: Vec<(i64, String, ColumnPairs)> = Vec::new();
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         let pair = (row.get(2)?, row.get(3)?);
@@ -102,11 +105,7 @@ fn collect(
     let mut statement = connection.prepare(&format!(
         "SELECT * FROM \"{table}\" AS child WHERE {missing}"
     ))?;
-    let columns: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let mut put = Map::new();

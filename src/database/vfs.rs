@@ -322,7 +322,9 @@ impl Slot {
     fn check(&self, bytes: &[u8], wanted: usize, offset: u64) -> Result<()> {
         let whole = bytes.len() == wanted;
         match self.kind {
-            SlotKind::Database if whole && is_page(wanted) && offset % wanted as u64 == 0 => {
+            SlotKind::Database
+                if whole && is_page(wanted) && offset.is_multiple_of(wanted as u64) =>
+            {
                 check_page(bytes, offset)
             }
             SlotKind::Wal if whole && is_page(wanted) => self.check_wal(bytes, offset),

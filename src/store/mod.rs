@@ -400,14 +400,13 @@ impl Store {
                 Event::Recovery(recovery) => Some(recovery),
                 _ => None,
             });
-            match told {
-                Some(recovery) => recovery.interrupted = interrupted,
-                None => {
-                    let mut recovery = recover::nothing(now);
-                    recovery.because(RecoveryCause::Unclosed);
-                    recovery.interrupted = interrupted;
-                    self.tell(Event::Recovery(recovery));
-                }
+            if let Some(recovery) = told {
+                recovery.interrupted = interrupted;
+            } else {
+                let mut recovery = recover::nothing(now);
+                recovery.because(RecoveryCause::Unclosed);
+                recovery.interrupted = interrupted;
+                self.tell(Event::Recovery(recovery));
             }
         }
         Ok(())

@@ -3,7 +3,6 @@
 use std::env;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
@@ -54,15 +53,6 @@ pub fn driver() -> Option<PathBuf> {
     env::var_os("CHROMEDRIVER")
         .map(PathBuf::from)
         .or_else(|| tools::which("chromedriver"))
-}
-
-/// Gives a script that starts the browser what it has to know.
-pub fn apply(command: &mut Command) -> Result<&mut Command> {
-    command.env("STRONGROOM_CHROMIUM", chromium()?);
-    if tools::is_root() {
-        command.env("STRONGROOM_NO_SANDBOX", "1");
-    }
-    Ok(command)
 }
 
 /// Writes the capabilities for this machine's browser and gives the file's path.

@@ -1,16 +1,14 @@
 //! The demo and the benchmarks: what runs on the finished package.
 
-use std::env;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::Result;
 
 use crate::package::{self, Profile};
-use crate::{browser, run, tools};
+use crate::{browser, run, test, tools};
 
-pub const DEMO: &str = "www";
+const DEMO: &str = "www";
 
 /// Builds the demo and serves it, or with `--headless` runs its script, which gets the other arguments.
 pub fn run(arguments: &[OsString]) -> Result<ExitCode> {
@@ -42,17 +40,10 @@ pub fn bench(arguments: &[OsString]) -> Result<ExitCode> {
     script_status(Command::new("node").arg("benches/run.mjs").args(arguments))
 }
 
-/// The folder with the real data that tests and scripts read: what `STRONGROOM_DATA` names, else `../shared/data`.
-pub fn data() -> Option<PathBuf> {
-    let named = env::var_os("STRONGROOM_DATA").map(PathBuf::from);
-    named.or_else(|| Path::new("../shared/data").canonicalize().ok())
-}
-
+/// Runs a script that starts the browser, and gives its status.
 fn script_status(script: &mut Command) -> Result<ExitCode> {
-    browser::apply(script)?;
-    if let Some(data) = data() {
-        script.env("STRONGROOM_DATA", data);
-    }
+    script.env("STRONGROOM_CHROMIUM", browser::chromium()?);
+    test::with_data(script);
     Ok(code(run::foreground(script)?))
 }
 

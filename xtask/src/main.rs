@@ -4,6 +4,7 @@
 //! cannot install. Progress goes to stderr; stdout carries results only.
 
 mod browser;
+mod coverage;
 mod demo;
 mod lint;
 mod package;
@@ -35,6 +36,7 @@ cargo xtask <chore>
   fmt [--check]                format Rust, TypeScript, CSS and HTML
   lint                         formatting, clippy and the TypeScript compiler, without changing a file
   size                         the package's size against its budget
+  coverage                     the tests with coverage: lines of Rust, statements of TypeScript
   types                        write the generated TypeScript types again
 ";
 
@@ -73,6 +75,7 @@ fn chore() -> Result<ExitCode> {
         "fmt" => flags(arguments, ["check"]).and_then(|[check]| lint::format(check)),
         "lint" => flags(arguments, []).and_then(|[]| lint::lint()),
         "size" => flags(arguments, []).and_then(|[]| size::check()),
+        "coverage" => flags(arguments, []).and_then(|[]| coverage::report()),
         "types" => flags(arguments, []).and_then(|[]| lint::write_types()),
         "help" => {
             print!("{HELP}");

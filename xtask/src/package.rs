@@ -99,9 +99,10 @@ fn bind(profile: Profile) -> Result<PathBuf> {
         run::step(&mut bindgen)?;
         if profile == Profile::Release {
             let wasm = bound.join("strongroom_bg.wasm");
+            // Higher levels take seven times as long, and what they make is larger once compressed.
             run::step(
                 tools::npm_tool("wasm-opt")?
-                    .arg("-O3")
+                    .arg("-O1")
                     .args(WASM_FEATURES)
                     .arg(&wasm)
                     .arg("-o")

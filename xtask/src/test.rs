@@ -13,7 +13,6 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
 
-use crate::package::{self, Profile};
 use crate::summary::Counts;
 use crate::{browser, demo, run, tools, wasm};
 
@@ -23,7 +22,11 @@ const SKIPPED_LINE: &str = "SKIPPED (no data):";
 const BROWSER_TIMEOUT_SECONDS: &str = "900";
 const DRIVER_TIMEOUT_SECONDS: &str = "30";
 
-const END_TO_END_CONFIG: &str = "tests/e2e/playwright.config.ts";
+/// Playwright's suites, on the finished package: the package's own, and the demo's.
+const END_TO_END_CONFIGS: &[&str] = &[
+    "pkg-template/test/playwright.config.ts",
+    "tests/e2e/playwright.config.ts",
+];
 
 #[derive(Debug, Default)]
 pub struct Options {
@@ -169,11 +172,10 @@ fn browser(options: &Options, log: &SkipLog) -> Result<Counts> {
         suites.arg("--chromedriver").arg(driver);
     }
     suites.args(["--", "--test", "browser"]);
-    suites.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", browser::capabilities()?);
-    suites.env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT_SECONDS);
-    suites.env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", DRIVER_TIMEOUT_SECONDS);
+    // wasm-pack builds the tests as `dev` first and runs them as `test`: alike, they are compiled once.
+    suites.env("CARGO_PROFILE_TEST_OPT_LEVEL", "0");
 
-    let (status, output) = run::watch(environment(&mut suites, options, log))?;
+    let (status, output) = run::watch(environment(in_browser(&mut suites)?, options, log))?;
     log.append(
         output
             .lines()
@@ -183,40 +185,62 @@ fn browser(options: &Options, log: &SkipLog) -> Result<Counts> {
 }
 
 fn end_to_end(options: &Options, log: &SkipLog) -> Result<Counts> {
-    if !Path::new(END_TO_END_CONFIG).exists() {
-        return Ok(Counts::default());
-    }
-    if Path::new(demo::DEMO).exists() {
-        demo::build()?;
-    } else {
-        package::build(Profile::Release)?;
-    }
+    demo::build()?;
     let report = env::current_dir()?.join("target/playwright.json");
-    if report.exists() {
-        fs::remove_file(&report)?;
-    }
-    let mut suites = tools::npm_tool("playwright")?;
-    suites.args([
-        "test",
-        "--config",
-        END_TO_END_CONFIG,
-        "--reporter",
-        "list,json",
-    ]);
-    suites.env("PLAYWRIGHT_JSON_OUTPUT_NAME", &report);
-    browser::apply(&mut suites)?;
+    let mut counts = Counts::default();
+    for config in end_to_end_configs() {
+        fs::write(&report, "")?;
+        let mut suites = playwright(config)?;
+        suites
+            .args(["--reporter", "list,json"])
+            .env("PLAYWRIGHT_JSON_OUTPUT_NAME", &report);
 
-    let (status, _) = run::watch(environment(&mut suites, options, log))?;
-    let report = fs::read_to_string(report).unwrap_or_default();
-    Ok(Counts::of_playwright(&report).or_failure(status))
+        let (status, _) = run::watch(environment(&mut suites, options, log))?;
+        counts = counts + Counts::of_playwright(&fs::read_to_string(&report)?).or_failure(status);
+    }
+    Ok(counts)
+}
+
+/// What wasm-bindgen's runner has to know of this machine's browser.
+pub fn in_browser(command: &mut Command) -> Result<&mut Command> {
+    command.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", browser::capabilities()?);
+    command.env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT_SECONDS);
+    Ok(command.env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", DRIVER_TIMEOUT_SECONDS))
+}
+
+pub fn end_to_end_configs() -> impl Iterator<Item = &'static str> {
+    END_TO_END_CONFIGS
+        .iter()
+        .copied()
+        .filter(|config| Path::new(config).exists())
+}
+
+/// Playwright on the suites of one configuration.
+pub fn playwright(config: &str) -> Result<Command> {
+    let mut suites = tools::npm_tool("playwright")?;
+    suites
+        .args(["test", "--config", config])
+        .env("STRONGROOM_CHROMIUM", browser::chromium()?);
+    Ok(suites)
+}
+
+/// Tells a command where the real data lies.
+pub fn with_data(command: &mut Command) -> &mut Command {
+    if let Some(data) = data() {
+        command.env("STRONGROOM_DATA", data);
+    }
+    command
+}
+
+/// The folder with the real data: what `STRONGROOM_DATA` names, else `../shared/data`.
+fn data() -> Option<PathBuf> {
+    let named = env::var_os("STRONGROOM_DATA").map(PathBuf::from);
+    named.or_else(|| Path::new("../shared/data").canonicalize().ok())
 }
 
 /// What tests are told of the machine and of the options.
 fn environment<'a>(command: &'a mut Command, options: &Options, log: &SkipLog) -> &'a mut Command {
-    command.env("STRONGROOM_SKIP_LOG", &log.path);
-    if let Some(data) = demo::data() {
-        command.env("STRONGROOM_DATA", data);
-    }
+    with_data(command).env("STRONGROOM_SKIP_LOG", &log.path);
     if options.strict {
         command.env("STRONGROOM_STRICT", "1");
     }

@@ -144,7 +144,8 @@ fn rustc_version(toolchain: Option<&str>) -> Result<String> {
     run::read(rustc(toolchain).arg("-vV"))
 }
 
-fn rustc(toolchain: Option<&str>) -> Command {
+/// The compiler of a rustup toolchain, or the default one.
+pub fn rustc(toolchain: Option<&str>) -> Command {
     let mut command = Command::new("rustc");
     if let Some(name) = toolchain {
         command.env("RUSTUP_TOOLCHAIN", name);

@@ -1,0 +1,3 @@
+import { openWith } from '../sqlite-wasm.js';
+
+export const open = ({ directory }) => openWith(directory, '');

@@ -1,0 +1,380 @@
+/** The groups of calls, and how each becomes a method of the engine. */
+
+import { call } from './connection.js';
+import type { CallExtras, Connection } from './connection.js';
+import { StrongroomError } from './errors.js';
+import { follow } from './follow.js';
+import type { FollowUpdate } from './follow.js';
+import type { CallOptions, WriteOptions } from './options.js';
+import { CHUNKS_PER_PAGE, readText } from './text.js';
+import type { TextStream } from './text.js';
+import type {
+  Chunk,
+  ChunkList,
+  Conversation,
+  ConversationList,
+  ConversationUpdate,
+  Message,
+  MessageEdit,
+  MessageList,
+  MessageUpdate,
+  Methods,
+  MigrationProgress,
+  MigrationStatus,
+  NewConversation,
+  NewMessage,
+  NewParticipant,
+  NewUser,
+  Page,
+  Participant,
+  Siblings,
+  StreamOpened,
+  StreamSettings,
+  User,
+  UserList,
+  UserUpdate,
+} from './types.js';
+import { MessageWriter } from './writer.js';
+
+/** How often a change that only says "archive" is tried again when the conversation moves on under it. */
+const ARCHIVE_ATTEMPTS = 8;
+
+/** @internal Where calls go, and on whose behalf. */
+export class Caller {
+  readonly #connection: () => Connection;
+  readonly user: string | undefined;
+
+  constructor(connection: () => Connection, user: string | undefined) {
+    this.#connection = connection;
+    this.user = user;
+  }
+
+  /** The connection to the worker as it is now; throws when the store is closed. */
+  get connection(): Connection {
+    return this.#connection();
+  }
+
+  /** Calls a method of the table. */
+  method<M extends keyof Methods>(
+    method: M,
+    args: Methods[M]['args'],
+    options: WriteOptions | undefined,
+  ): Promise<Methods[M]['result']> {
+    return this.call(method, args, options, { requestId: options?.requestId });
+  }
+
+  /** Calls any method. */
+  async call<T>(method: string, args: object, options: CallOptions | undefined, extras?: CallExtras<T>): Promise<T> {
+    return call<T>(this.connection, this.user, method, args, options, extras);
+  }
+}
+
+/** People. */
+export class Users {
+  readonly #caller: Caller;
+
+  /** @internal */
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  /** Creates a user. */
+  create(user: NewUser, options?: WriteOptions): Promise<User> {
+    return this.#caller.method('users.create', user, options);
+  }
+
+  /** Reads a user. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<User> {
+    return this.#caller.method('users.get', { id }, options);
+  }
+
+  /** Lists users in the order they were made. */
+  list(query: UserList = {}, options?: CallOptions): Promise<Page<User>> {
+    return this.#caller.method('users.list', query, options);
+  }
+
+  /** Changes a user. Rejects with `conflict` when it has moved on from `version`. */
+  update(changes: UserUpdate, options?: WriteOptions): Promise<User> {
+    return this.#caller.method('users.update', changes, options);
+  }
+
+  /** Deletes a user with all conversations and messages, for good. */
+  delete(id: string, options?: WriteOptions): Promise<void> {
+    return this.#caller.method('users.delete', { id }, options);
+  }
+}
+
+/** Conversations and who takes part in them. */
+export class Conversations {
+  readonly #caller: Caller;
+
+  /** @internal */
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  /**
+   * Creates a conversation.
+   *
+   * @example
+   * const conversation = await store.conversations.create({ userId: user.id, title: 'Plan' });
+   */
+  create(conversation: NewConversation, options?: WriteOptions): Promise<Conversation> {
+    return this.#caller.method('conversations.create', conversation, options);
+  }
+
+  /** Reads a conversation, without its messages. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<Conversation> {
+    return this.#caller.method('conversations.get', { id }, options);
+  }
+
+  /** Lists a user's conversations, last changed first unless asked otherwise. */
+  list(query: ConversationList = {}, options?: CallOptions): Promise<Page<Conversation>> {
+    return this.#caller.method('conversations.list', query, options);
+  }
+
+  /** Changes a conversation. Rejects with `conflict` when it has moved on from `version`, as it does with every message. */
+  update(changes: ConversationUpdate, options?: WriteOptions): Promise<Conversation> {
+    return this.#caller.method('conversations.update', changes, options);
+  }
+
+  /** Puts a conversation away, whatever its version. */
+  archive(id: string, options?: WriteOptions): Promise<Conversation> {
+    return this.#setStatus(id, 'archived', options);
+  }
+
+  /** Takes a conversation back into use, whatever its version. */
+  unarchive(id: string, options?: WriteOptions): Promise<Conversation> {
+    return this.#setStatus(id, 'active', options);
+  }
+
+  /** Deletes a conversation so that it can be restored: it is left out of lists. */
+  remove(id: string, options?: WriteOptions): Promise<Conversation> {
+    return this.#caller.method('conversations.remove', { id }, options);
+  }
+
+  /** Brings back a conversation that was removed. */
+  restore(id: string, options?: WriteOptions): Promise<Conversation> {
+    return this.#caller.method('conversations.restore', { id }, options);
+  }
+
+  /** Deletes a conversation with all its messages, for good. */
+  delete(id: string, options?: WriteOptions): Promise<void> {
+    return this.#caller.method('conversations.delete', { id }, options);
+  }
+
+  /** Lists who takes part. */
+  participants(id: string, options?: CallOptions): Promise<Participant[]> {
+    return this.#caller.method('conversations.participants', { id }, options);
+  }
+
+  /** Adds a user or an agent, or renames one; resolves to all who take part. */
+  addParticipant(id: string, participant: NewParticipant, options?: WriteOptions): Promise<Participant[]> {
+    return this.#caller.method('conversations.addParticipant', { conversationId: id, participant }, options);
+  }
+
+  /** Removes a participant; what it wrote stays. Resolves to all who still take part. */
+  removeParticipant(id: string, participantId: string, options?: WriteOptions): Promise<Participant[]> {
+    return this.#caller.method('conversations.removeParticipant', { conversationId: id, id: participantId }, options);
+  }
+
+  async #setStatus(id: string, status: Conversation['status'], options?: WriteOptions): Promise<Conversation> {
+    for (let attempt = 1; ; attempt += 1) {
+      const { version } = await this.get(id, { signal: options?.signal, timeout: options?.timeout });
+      try {
+        return await this.update({ id, version, status }, options);
+      } catch (error) {
+        const hasMovedOn = error instanceof StrongroomError && error.code === 'conflict';
+        if (!hasMovedOn || attempt >= ARCHIVE_ATTEMPTS) throw error;
+      }
+    }
+  }
+}
+
+/** What a streamed message begins with. */
+export interface NewStream extends Omit<NewMessage, 'text' | 'parts'> {
+  /** The agent who writes it: another name for `author`. */
+  agentId?: string;
+  /** When its bundles and chunks close; the store's settings by default. */
+  settings?: StreamSettings;
+}
+
+/** What `messages.continue` may set. */
+export interface ContinueOptions extends CallOptions {
+  /** When bundles and chunks close; the store's settings by default. */
+  settings?: StreamSettings;
+}
+
+/** Messages: whole ones, and ones whose text is arriving. */
+export class Messages {
+  readonly #caller: Caller;
+
+  /** @internal */
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  /**
+   * Appends a whole message to the active path, or after `parentId` to begin a branch. Resolves when it is kept.
+   *
+   * @example
+   * await store.messages.append(conversation.id, { role: 'user', text: 'How should we store this?' });
+   */
+  append(conversationId: string, message: NewMessage, options?: WriteOptions): Promise<Message> {
+    return this.#caller.method('messages.append', { conversationId, message }, options);
+  }
+
+  /** Reads a message with up to 1 MiB of its text; `text(id)` reads more. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<Message> {
+    return this.#caller.method('messages.get', { id }, options);
+  }
+
+  /**
+   * Lists a conversation's active path, newest first unless asked otherwise.
+   *
+   * @example
+   * const { items, nextCursor } = await store.messages.list(conversation.id, { limit: 50 });
+   */
+  list(
+    conversationId: string,
+    query: Omit<MessageList, 'conversationId'> = {},
+    options?: CallOptions,
+  ): Promise<Page<Message>> {
+    return this.#caller.method('messages.list', { ...query, conversationId }, options);
+  }
+
+  /** Puts a changed message beside the original, on a new branch that becomes the active one. Resolves to the new message. */
+  edit(id: string, changes: Omit<MessageEdit, 'id'>, options?: WriteOptions): Promise<Message> {
+    return this.#caller.method('messages.edit', { ...changes, id }, options);
+  }
+
+  /** Changes what lies beside the content. Rejects with `conflict` when the message has moved on from `version`. */
+  update(changes: MessageUpdate, options?: WriteOptions): Promise<Message> {
+    return this.#caller.method('messages.update', changes, options);
+  }
+
+  /** Deletes a message, for good. */
+  delete(id: string, options?: WriteOptions): Promise<void> {
+    return this.#caller.method('messages.delete', { id }, options);
+  }
+
+  /** Makes the branch that holds this message the active path. */
+  switchBranch(id: string, options?: WriteOptions): Promise<Conversation> {
+    return this.#caller.method('messages.switchBranch', { id }, options);
+  }
+
+  /** The alternatives to a message: all with the same parent. */
+  siblings(id: string, options?: CallOptions): Promise<Siblings> {
+    return this.#caller.method('messages.siblings', { id }, options);
+  }
+
+  /** A page of the stored pieces of a message's text and reasoning. */
+  chunks(id: string, query: Omit<ChunkList, 'id'> = {}, options?: CallOptions): Promise<Page<Chunk>> {
+    return this.#caller.method('messages.chunks', { ...query, id }, options);
+  }
+
+  /**
+   * A message's text, however long, read as it is consumed in bounded memory. U+FFFD stands for each missing chunk.
+   * Errors of the reads, such as `not_found`, error the stream.
+   *
+   * @example
+   * for await (const piece of store.messages.text(message.id)) file.write(piece);
+   */
+  text(id: string, options?: CallOptions): TextStream {
+    return readText((cursor) =>
+      this.chunks(id, cursor === undefined ? { limit: CHUNKS_PER_PAGE } : { limit: CHUNKS_PER_PAGE, cursor }, options),
+    );
+  }
+
+  /**
+   * Begins a message whose text is arriving. It can be seen at once, with status `streaming`.
+   *
+   * @example
+   * const answer = await store.messages.stream(conversation.id, { role: 'assistant', agentId: 'planner' });
+   * await response.body.pipeThrough(new TextDecoderStream()).pipeTo(answer.writable);
+   */
+  async stream(
+    conversationId: string,
+    { agentId, settings, ...message }: NewStream,
+    options?: CallOptions,
+  ): Promise<MessageWriter> {
+    if (agentId !== undefined && message.author !== undefined) {
+      throw new StrongroomError('invalid_argument', 'agentId is another name for author: give one of them');
+    }
+    const author = message.author ?? agentId;
+    return this.#begin('messages.stream', { conversationId, message: { ...message, author }, settings }, options);
+  }
+
+  /**
+   * Takes up a message whose stream was interrupted: its text grows from where it is kept. Rejects with `conflict` when
+   * it is complete or is being streamed already.
+   */
+  continue(id: string, { settings, ...options }: ContinueOptions = {}): Promise<MessageWriter> {
+    return this.#begin('messages.continue', { id, settings }, options);
+  }
+
+  /**
+   * Follows a message: the message as it is kept, then every bundle and part as soon as it is kept, until the end.
+   * Leaving the loop stops it; so does `signal`, with `aborted`. Throws `indeterminate` when the worker died: follow again.
+   *
+   * @example
+   * for await (const update of store.messages.follow(id)) {
+   *   if (update.type === 'snapshot') show(update.message.text);
+   *   else if (update.type === 'bundle') show(update.text);
+   * }
+   */
+  follow(id: string, options: Pick<CallOptions, 'signal'> = {}): AsyncIterableIterator<FollowUpdate> {
+    return follow(this.#caller, id, options.signal);
+  }
+
+  async #begin(method: string, args: object, options?: CallOptions): Promise<MessageWriter> {
+    const { connection, user } = this.#caller;
+    const unwanted = (opened: StreamOpened): void => {
+      new MessageWriter(connection, user, opened).abort().catch(() => {});
+    };
+    const opened = await call<StreamOpened>(connection, user, method, args, options, { unwanted });
+    return new MessageWriter(connection, user, opened);
+  }
+}
+
+/** What concerns all streams. */
+export class Streams {
+  readonly #caller: Caller;
+  readonly #configured: (settings: StreamSettings) => void;
+
+  /** @internal */
+  constructor(caller: Caller, configured: (settings: StreamSettings) => void) {
+    this.#caller = caller;
+    this.#configured = configured;
+  }
+
+  /** Changes when bundles and chunks close, for streams that are open and those to come. Rejects with `invalid_argument`. */
+  async configure(settings: StreamSettings, options?: CallOptions): Promise<void> {
+    await this.#caller.call('streams.configure', { settings }, options);
+    this.#configured({ ...settings });
+  }
+}
+
+/** The schema's versions. */
+export class Migrations {
+  readonly #caller: Caller;
+
+  /** @internal */
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  /** All migrations, applied or not. */
+  status(options?: CallOptions): Promise<MigrationStatus[]> {
+    return this.#caller.call('migrations.status', {}, options);
+  }
+
+  /** Migrates to a version, up or down, after a snapshot. Rejects with `conflict` while streams are open. */
+  migrate(
+    { to, onProgress }: { to: number; onProgress?: (progress: MigrationProgress) => void },
+    options?: CallOptions,
+  ): Promise<MigrationStatus[]> {
+    const progress = onProgress && ((value: unknown): void => onProgress(value as MigrationProgress));
+    return this.#caller.call('migrations.migrate', { to }, options, { progress });
+  }
+}

@@ -1,0 +1,68 @@
+/** Where the engine runs: in a dedicated worker, or on this side of a channel for a store in memory. */
+
+import { StrongroomError } from './errors.js';
+import type { Port, ToWorker } from './protocol.js';
+
+/** A running engine's port, and the ways in which it ends. */
+export interface Host {
+  port: Port;
+  /** Calls back when what runs the engine has failed as a whole. */
+  onFailure(failed: (reason: string) => void): void;
+  /** Ends it at once, whatever it is doing. */
+  end(): void;
+}
+
+/** Starts a worker: the one given, or the one beside this file. Throws `unsupported` where there can be none. */
+export function startWorker(given: URL | string | (() => Worker) | undefined): Host {
+  if (typeof Worker === 'undefined') throw unsupported('there are no workers here, as on a server');
+  if (typeof navigator === 'undefined' || typeof navigator.storage?.getDirectory !== 'function') {
+    const isSecure = globalThis.isSecureContext !== false;
+    throw unsupported(
+      isSecure
+        ? 'this browser has no private files'
+        : 'this page has no private files, because it did not come over https',
+    );
+  }
+  const worker = makeWorker(given);
+  return {
+    port: worker,
+    onFailure(failed) {
+      worker.onerror = (event) => {
+        event.preventDefault();
+        failed(`the worker failed: ${event.message || 'its file could not be loaded'}`);
+      };
+    },
+    end: () => worker.terminate(),
+  };
+}
+
+function makeWorker(given: URL | string | (() => Worker) | undefined): Worker {
+  if (typeof given === 'function') return given();
+  if (given !== undefined) return new Worker(given, { type: 'module' });
+  // Bundlers look for exactly this expression.
+  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+}
+
+/** Starts an engine here. It is loaded only now, so that pages that use a worker never load it. */
+export function startHere(): Host {
+  const { port1, port2 } = new MessageChannel();
+  let failed = (_reason: string): void => {};
+  import('./local.js').then(
+    ({ serveHere }) => serveHere(port2),
+    (error: unknown) => failed(`the engine could not be loaded: ${String(error)}`),
+  );
+  return {
+    port: port1,
+    onFailure(callback) {
+      failed = callback;
+    },
+    end() {
+      port1.postMessage({ type: 'close' } satisfies ToWorker);
+      port1.close();
+    },
+  };
+}
+
+function unsupported(reason: string): StrongroomError {
+  return new StrongroomError('unsupported', `the store cannot be opened: ${reason}`);
+}

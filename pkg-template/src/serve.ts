@@ -1,0 +1,270 @@
+/**
+ * The other side of a port: a queue in front of one engine.
+ *
+ * Stream writes go first, then calls, then long work. Whatever waits is answered as one turn of the engine, that is
+ * with one append and one flush. An engine that throws anything but an error of its own is poisoned: it is not touched again.
+ */
+
+import { PROTOCOL, isWireError, priorityOf, wireError } from './protocol.js';
+import type { Answer, OpenOptions, Port, Request, ToPage, ToWorker, WasmSource, WireError } from './protocol.js';
+import type { Engine as BoundEngine, WireAnswer, WireRequest } from './strongroom.js';
+
+/** What is served. */
+export type Engine = Pick<BoundEngine, keyof BoundEngine>;
+
+/** Brings up an engine. */
+export type OpenEngine = (options: OpenOptions, wasm: WasmSource | undefined) => Promise<Engine>;
+
+/** Calls in one turn, so that stream writes that arrive behind a thousand calls wait for a few of them only. */
+const CALLS_PER_TURN = 128;
+
+/** The longest wait that a timer can hold. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** How long upkeep that failed is let be. */
+const RETRY_MS = 1000;
+
+/** Serves one engine over `port` until it is closed or breaks; `ended` is called then, after the last message. */
+export function serve(port: Port, openEngine: OpenEngine, ended: () => void): void {
+  new Server(port, openEngine, ended);
+}
+
+/** A request that waits, and the error it met if it is asked again. */
+interface Waiting {
+  request: Request;
+  again?: WireError;
+}
+
+class Server {
+  readonly #port: Port;
+  readonly #openEngine: OpenEngine;
+  readonly #ended: () => void;
+  readonly #pause = new Pause();
+  #engine: Engine | undefined;
+  #streams: Waiting[] = [];
+  #calls: Waiting[] = [];
+  #long: Waiting[] = [];
+  #isRunning = false;
+  #isClosing = false;
+  #isListening = false;
+  #hasTickFailed = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(port: Port, openEngine: OpenEngine, ended: () => void) {
+    this.#port = port;
+    this.#openEngine = openEngine;
+    this.#ended = ended;
+    port.onmessage = (event) => this.#receive(event.data as ToWorker);
+    port.onmessageerror = () => this.#crash(new Error('a message could not be read'));
+  }
+
+  #receive(message: ToWorker): void {
+    switch (message.type) {
+      case 'open':
+        void this.#open(message);
+        return;
+      case 'requests':
+        for (const request of message.requests) this.#queueOf(request).push({ request });
+        void this.#run();
+        return;
+      case 'abort':
+        return this.#abort(message.id);
+      case 'listen':
+        this.#isListening = message.on;
+        return;
+      case 'close':
+        this.#isClosing = true;
+        void this.#run();
+        return;
+    }
+  }
+
+  async #open({ protocol, options, wasm }: Extract<ToWorker, { type: 'open' }>): Promise<void> {
+    try {
+      if (protocol !== PROTOCOL) throw wireError('unsupported', 'the page and its worker are of different versions');
+      this.#engine = await this.#openEngine(options, wasm);
+    } catch (error) {
+      if (!isWireError(error)) return this.#crash(error);
+      this.#post({ type: 'refused', error });
+      return this.#end();
+    }
+    this.#post({ type: 'opened' });
+    this.#settle([]);
+    await this.#run();
+  }
+
+  #queueOf([, method]: Request): Waiting[] {
+    switch (priorityOf(method)) {
+      case 'stream':
+        return this.#streams;
+      case 'call':
+        return this.#calls;
+      case 'long':
+        return this.#long;
+    }
+  }
+
+  #abort(id: number): void {
+    for (const queue of [this.#streams, this.#calls, this.#long]) {
+      const place = queue.findIndex(({ request }) => request[0] === id);
+      if (place < 0) continue;
+      queue.splice(place, 1);
+      const answer: Answer = [id, 1, wireError('aborted', 'the call was aborted')];
+      // Events are left alone: a task may be holding the engine.
+      this.#post({ type: 'answers', answers: [answer], events: [], news: [] });
+    }
+  }
+
+  /** Works until nothing waits, letting messages in between the steps. */
+  async #run(): Promise<void> {
+    if (this.#isRunning || !this.#engine) return;
+    this.#isRunning = true;
+    clearTimeout(this.#timer);
+    try {
+      while (await this.#step(this.#engine)) await this.#pause.next();
+    } catch (error) {
+      return this.#crash(error);
+    }
+    this.#isRunning = false;
+    this.#setTimer();
+  }
+
+  /** One turn or one piece of long work, with the upkeep that is due; tells whether there is more to do. */
+  async #step(engine: Engine): Promise<boolean> {
+    engine.setListening(this.#isListening);
+    if (engine.needsTick()) await this.#tick(engine);
+    if (this.#streams.length + this.#calls.length > 0) this.#turn(engine);
+    else if (this.#long.length > 0) await this.#task(engine);
+    else if (this.#isClosing) return this.#close(engine);
+    if (this.#isUpkeepDue(engine)) await this.#tick(engine);
+    return this.#isWaiting() || this.#isUpkeepDue(engine);
+  }
+
+  #isUpkeepDue(engine: Engine): boolean {
+    return !this.#hasTickFailed && (engine.due() ?? Infinity) <= 0;
+  }
+
+  #isWaiting(): boolean {
+    return this.#isClosing || this.#streams.length + this.#calls.length + this.#long.length > 0;
+  }
+
+  #turn(engine: Engine): void {
+    const waiting = [...this.#streams, ...this.#calls.splice(0, CALLS_PER_TURN)];
+    this.#streams = [];
+    const answers = engine.turn(waiting.map(({ request }) => wire(request)));
+    const repeated: Waiting[] = [];
+    const settled: Answer[] = [];
+    waiting.forEach((one, place) => {
+      const answer = answers[place];
+      if (!answer) throw new Error('an answer is missing');
+      const [status, value] = answer;
+      if (status === 2 && !one.again) repeated.push({ ...one, again: value });
+      else settled.push(answerTo(one.request, answer));
+    });
+    for (const one of repeated.reverse()) this.#queueOf(one.request).unshift(one);
+    this.#settle(settled);
+  }
+
+  async #task(engine: Engine): Promise<void> {
+    const one = this.#long.shift();
+    if (!one) return;
+    const [id, method] = one.request;
+    const progress = (value: unknown): void => this.#post({ type: 'progress', id, value });
+    const answer = await engine.task(wire(one.request), progress);
+    this.#settle([answerTo(one.request, answer ?? [1, wireError('invalid_argument', `there is no method ${method}`)])]);
+  }
+
+  /** Upkeep. While the engine cannot recover, whatever waits is told so, and the next request tries again. */
+  async #tick(engine: Engine): Promise<void> {
+    const settled: Answer[] = [];
+    try {
+      await engine.tick(!this.#isWaiting());
+      this.#hasTickFailed = false;
+    } catch (error) {
+      if (!isWireError(error)) throw error;
+      this.#hasTickFailed = true;
+      if (engine.needsTick()) {
+        const waiting = [...this.#streams.splice(0), ...this.#calls.splice(0), ...this.#long.splice(0)];
+        for (const { request } of waiting) settled.push([request[0], 1, error]);
+      }
+    }
+    this.#settle(settled);
+  }
+
+  async #close(engine: Engine): Promise<boolean> {
+    try {
+      await engine.close();
+      this.#post({ type: 'closed' });
+    } catch (error) {
+      if (!isWireError(error)) throw error;
+      this.#post({ type: 'closed', error });
+    }
+    this.#end();
+    return false;
+  }
+
+  /** Posts answers with everything else that happened. */
+  #settle(answers: Answer[]): void {
+    const [events, news] = this.#engine?.takeEvents() ?? [[], []];
+    if (answers.length + events.length + news.length > 0) this.#post({ type: 'answers', answers, events, news });
+  }
+
+  #setTimer(): void {
+    const due = this.#engine?.due();
+    if (due === undefined) return;
+    const wait = this.#hasTickFailed ? Math.max(due, RETRY_MS) : Math.min(due, LONGEST_TIMER_MS);
+    this.#timer = setTimeout(() => void this.#wake(), wait);
+  }
+
+  #wake(): Promise<void> {
+    this.#hasTickFailed = false;
+    return this.#run();
+  }
+
+  #crash(error: unknown): void {
+    this.#post({ type: 'crashed', reason: describe(error) });
+    this.#end();
+  }
+
+  #end(): void {
+    this.#engine = undefined;
+    clearTimeout(this.#timer);
+    this.#pause.end();
+    this.#port.onmessage = null;
+    this.#port.onmessageerror = null;
+    this.#ended();
+  }
+
+  #post(message: ToPage): void {
+    this.#port.postMessage(message);
+  }
+}
+
+/** Lets the messages that have arrived be heard; a timer would wait milliseconds. */
+class Pause {
+  readonly #channel = new MessageChannel();
+
+  next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#channel.port1.onmessage = () => resolve();
+      this.#channel.port2.postMessage(undefined);
+    });
+  }
+
+  end(): void {
+    this.#channel.port1.close();
+  }
+}
+
+function wire([, method, args, user, requestId]: Request): WireRequest {
+  return [method, args, user, requestId];
+}
+
+function answerTo([id]: Request, [status, value]: WireAnswer): Answer {
+  return status === 0 ? [id, 0, value] : [id, 1, value as WireError];
+}
+
+function describe(error: unknown): string {
+  if (isWireError(error)) return `${error.code}: ${error.message}`;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

@@ -1,0 +1,313 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
+import { snapshot } from './arguments.js';
+import { Connection, abortedBy, cancellable } from './connection.js';
+import { StrongroomError } from './errors.js';
+import { Caller, Conversations, Messages, Migrations, Streams, Users } from './groups.js';
+import type { CallOptions } from './options.js';
+import { startHere, startWorker } from './host.js';
+import type { Host } from './host.js';
+import type { OpenOptions as EngineOpenOptions, WasmSource } from './protocol.js';
+import type { Code, Durability, Event, LogEvent, Recovery, StoreStats, StreamSettings, Trouble } from './types.js';
+
+/** Restarts of a worker that are tried within the time below; a store that needs more is given up. */
+const MAX_RESTARTS = 3;
+const RESTARTS_WITHIN_MS = 10_000;
+
+/** Events of opening that are kept for a listener that has yet to come. */
+const MAX_UNHEARD = 100;
+
+/** What an app may choose when it opens a store. */
+export interface StoreOptions extends CallOptions {
+  /**
+   * When a write is answered. `strict`, the default: when it survives power loss. `relaxed`: when it survives the death
+   * of the tab and the browser; power loss may take the last moments, never the order.
+   */
+  durability?: Durability;
+  /**
+   * Where records are kept. `opfs`, the default: in the origin private file system, by a worker. `memory`: nowhere, for
+   * tests and for pages that may not keep anything; it needs no worker, and also runs in Node.
+   */
+  storage?: 'opfs' | 'memory';
+  /** When the bundles and chunks of streams close: 20 tokens, 500 milliseconds, 60 tokens by default. */
+  stream?: StreamSettings;
+  /** The worker, where the one beside this package cannot be used: its URL, or a function that makes a new one. */
+  worker?: URL | string | (() => Worker);
+  /** The wasm, where the file beside this package cannot be used: its URL, its bytes or the compiled module. */
+  wasm?: URL | string | WebAssembly.Module | BufferSource;
+}
+
+/** What a store is doing. */
+export type StoreState =
+  | { state: 'ready' }
+  /** The worker died and a new one is starting; calls wait for it. */
+  | { state: 'restarting'; reason: string }
+  /** The store was given up; every call rejects with this error. Open it again, or reload. */
+  | { state: 'failed'; error: StrongroomError }
+  | { state: 'closed' };
+
+/** What can be listened to, and what a listener is told. */
+export interface StoreEvents {
+  /** A measured step: a bundle, a flush, a commit. Measured only while someone listens. */
+  log: LogEvent;
+  /** Something was repaired, at opening or while running: what, why, and what could not be saved. */
+  recovery: Recovery;
+  /** Upkeep behind the scenes failed; what was acknowledged is kept, and it is tried again. */
+  trouble: Trouble;
+  /** The worker died, came back, or the store ended. */
+  state: StoreState;
+}
+
+/** The records of one user, as that user may see them. Others are `not_found`. */
+export interface UserView {
+  /** The user. */
+  readonly userId: string;
+  readonly users: Users;
+  readonly conversations: Conversations;
+  readonly messages: Messages;
+}
+
+/**
+ * Opens a store, and creates it if there is none. Close it when done: one tab owns it until then.
+ *
+ * What was cut off by a crash is recovered first; listen to `recovery` to learn of it.
+ *
+ * Rejects with `locked` while another tab has it open, `unsupported` where the browser, the mode or the page cannot keep
+ * files (the message says why), `schema_too_new` when a newer version of this package wrote it, `quota_exceeded`, `io`,
+ * and `aborted` or `timeout`, after which nothing is open.
+ *
+ * @example
+ * const store = await openStore('my-app', { durability: 'strict' });
+ */
+export async function openStore(name: string, options: StoreOptions = {}): Promise<Store> {
+  const { signal, timeout, durability, stream, storage = 'opfs' } = options;
+  if (signal?.aborted) throw abortedBy(signal);
+  const open = snapshot<EngineOpenOptions>({
+    name,
+    storage,
+    engine: { ...(durability && { durability }), ...(stream && { stream }) },
+  });
+  const store = new Store(open, options);
+  try {
+    await cancellable<void>({ signal, timeout }, (opened, refused) => {
+      store.start(opened, refused);
+      return () => {};
+    });
+  } catch (error) {
+    store.discard();
+    throw error;
+  }
+  return store;
+}
+
+/** An open store. Made by `openStore`. */
+export class Store {
+  /** People. */
+  readonly users: Users;
+  /** Conversations and who takes part in them. */
+  readonly conversations: Conversations;
+  /** Messages: whole ones, and ones whose text is arriving. */
+  readonly messages: Messages;
+  /** What concerns all streams. */
+  readonly streams: Streams;
+  /** The schema's versions. */
+  readonly migrations: Migrations;
+
+  readonly #open: EngineOpenOptions;
+  readonly #options: StoreOptions;
+  readonly #caller: Caller;
+  readonly #listeners = new Map<keyof StoreEvents, Set<(event: never) => void>>();
+  readonly #unheard: Event[] = [];
+  #running: { host: Host; connection: Connection } | undefined;
+  #wasOpen = false;
+  #restarts: number[] = [];
+  /** Why no more calls are taken. */
+  #ended: StrongroomError | undefined;
+  #closing: { closed: Promise<void>; settle(error?: StrongroomError): void } | undefined;
+
+  /** @internal */
+  constructor(open: EngineOpenOptions, options: StoreOptions) {
+    this.#open = open;
+    this.#options = options;
+    this.#caller = new Caller(() => this.#connection(), undefined);
+    this.users = new Users(this.#caller);
+    this.conversations = new Conversations(this.#caller);
+    this.messages = new Messages(this.#caller);
+    // A worker that has to be started again begins with what was set last.
+    this.streams = new Streams(this.#caller, (settings) => void (this.#open.engine.stream = settings));
+    this.migrations = new Migrations(this.#caller);
+  }
+
+  /** The same calls, seeing and touching only this user's records. */
+  as(userId: string): UserView {
+    const caller = new Caller(() => this.#connection(), userId);
+    return {
+      userId,
+      users: new Users(caller),
+      conversations: new Conversations(caller),
+      messages: new Messages(caller),
+    };
+  }
+
+  /** Figures of the running store. */
+  stats(options?: CallOptions): Promise<StoreStats> {
+    return this.#caller.call('store.stats', {}, options);
+  }
+
+  /** Changes when writes are answered, from the next one on. */
+  async setDurability(durability: Durability, options?: CallOptions): Promise<void> {
+    await this.#caller.call('store.setDurability', { durability }, options);
+    this.#open.engine.durability = durability;
+  }
+
+  /**
+   * Listens to what happens in the store. Recoveries and troubles of the opening are told to the first listener.
+   * Returns a function that stops it.
+   *
+   * @example
+   * store.on('recovery', ({ causes, damage, interrupted }) => report(causes, damage, interrupted));
+   */
+  on<E extends keyof StoreEvents>(event: E, listener: (told: StoreEvents[E]) => void): () => void {
+    const listeners = this.#listenersTo(event);
+    listeners.add(listener);
+    if (event === 'log' && listeners.size === 1) this.#running?.connection.listen(true);
+    queueMicrotask(() => this.#tellUnheard());
+    return () => {
+      listeners.delete(listener);
+      if (event === 'log' && listeners.size === 0) this.#running?.connection.listen(false);
+    };
+  }
+
+  /**
+   * Finishes the calls that were made, ends open streams as interrupted with all their text, and closes the store.
+   * Later calls reject with `closed`. Closing twice is closing once.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing.closed;
+  }
+
+  /** Closes the store: for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @internal Starts the engine, for the first time or again. Throws `unsupported`. */
+  start(opened: () => void, refused: (error: StrongroomError) => void): void {
+    const host = this.#open.storage === 'memory' ? startHere() : startWorker(this.#options.worker);
+    const failed = (code: Code, reason: string): void => {
+      if (this.#running?.host !== host) return;
+      if (this.#wasOpen) this.#restart(reason);
+      else refused(new StrongroomError(code, `the store cannot be opened: ${reason}`));
+    };
+    const connection = new Connection(host.port, {
+      opened: () => {
+        this.#wasOpen = true;
+        opened();
+      },
+      refused,
+      crashed: (reason) => failed('internal', reason),
+      closed: (error) => this.#stop(closedError(), { state: 'closed' }, error),
+      event: (event) => this.#hear(event),
+    });
+    host.onFailure((reason) => failed('unsupported', reason));
+    this.#running = { host, connection };
+    connection.open(this.#open, wasmSource(this.#options.wasm));
+    if (this.#listenersTo('log').size > 0) connection.listen(true);
+  }
+
+  /** @internal Drops a store that could not be opened. */
+  discard(): void {
+    this.#stop(closedError(), { state: 'closed' });
+  }
+
+  #connection(): Connection {
+    if (this.#ended) throw this.#ended;
+    if (!this.#running) throw closedError();
+    return this.#running.connection;
+  }
+
+  /** The engine is gone: fails what it was asked, and starts another. */
+  #restart(reason: string): void {
+    this.#drop(new StrongroomError('indeterminate', `the worker ended while the call was in flight: ${reason}`));
+    if (this.#closing) return this.#stop(closedError(), { state: 'closed' });
+    const fail = (error: StrongroomError): void => this.#stop(error, { state: 'failed', error });
+    if (this.#open.storage === 'memory') {
+      return fail(new StrongroomError('internal', `the store failed, and it was in memory only: ${reason}`));
+    }
+    const now = Date.now();
+    this.#restarts = this.#restarts.filter((at) => now - at < RESTARTS_WITHIN_MS);
+    if (this.#restarts.length >= MAX_RESTARTS) {
+      return fail(new StrongroomError('internal', `the worker failed again and again: ${reason}`));
+    }
+    this.#restarts.push(now);
+    this.#tell('state', { state: 'restarting', reason });
+    this.start(() => this.#tell('state', { state: 'ready' }), fail);
+  }
+
+  #close(): { closed: Promise<void>; settle(error?: StrongroomError): void } {
+    let settle = (_error?: StrongroomError): void => {};
+    const closed = new Promise<void>((resolve, reject) => {
+      settle = (error) => (error ? reject(error) : resolve());
+    });
+    if (this.#ended) settle();
+    else this.#running?.connection.close();
+    this.#ended ??= closedError();
+    return { closed, settle };
+  }
+
+  /** Nothing runs any more, and no more calls are taken. */
+  #stop(error: StrongroomError, state: StoreState, closingError?: StrongroomError): void {
+    this.#ended = error;
+    this.#drop(error);
+    this.#tell('state', state);
+    this.#closing?.settle(closingError);
+  }
+
+  #drop(error: StrongroomError): void {
+    const running = this.#running;
+    this.#running = undefined;
+    running?.host.end();
+    running?.connection.die(error);
+  }
+
+  #listenersTo(event: keyof StoreEvents): Set<(told: never) => void> {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners);
+    return listeners;
+  }
+
+  #hear(event: Event): void {
+    if (this.#listenersTo(event.type).size > 0) this.#tell(event.type, event);
+    else if (event.type !== 'log' && this.#unheard.length < MAX_UNHEARD) this.#unheard.push(event);
+  }
+
+  #tellUnheard(): void {
+    for (const event of this.#unheard.splice(0)) this.#hear(event);
+  }
+
+  #tell<E extends keyof StoreEvents>(event: E, told: StoreEvents[E]): void {
+    for (const listener of [...this.#listenersTo(event)]) {
+      try {
+        (listener as (told: StoreEvents[E]) => void)(told);
+      } catch (error) {
+        // A listener's failure is the app's to see, and must not stop the store.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
+  }
+}
+
+function closedError(): StrongroomError {
+  return new StrongroomError('closed', 'the store is closed');
+}
+
+/** The wasm option as it can be posted. */
+function wasmSource(wasm: StoreOptions['wasm']): WasmSource | undefined {
+  if (wasm instanceof URL) return wasm.href;
+  // Relative to the page, as its author meant it, and not to the worker.
+  if (typeof wasm === 'string' && typeof location !== 'undefined') return new URL(wasm, location.href).href;
+  return wasm;
+}

@@ -1,0 +1,94 @@
+/** An engine that answers as it is told to, so that tests own every turn. */
+
+import { Connection, call } from '../../pkg/connection.js';
+import { serve } from '../../pkg/serve.js';
+
+export type Wire = [method: string, args: any, user: string | undefined, requestId: string | undefined];
+
+export class FakeEngine {
+  turns: Wire[][] = [];
+  ticks: boolean[] = [];
+  closed = false;
+  listening = false;
+  events: unknown[] = [];
+  news: unknown[] = [];
+  dueIn: number | undefined;
+  mustTick = false;
+  answer: (request: Wire) => unknown[] = ([, args]) => [0, args];
+  onTick: () => void | Promise<void> = () => {};
+  onTask: (request: Wire, progress: (value: unknown) => void) => Promise<unknown> = async () => undefined;
+
+  turn(requests: Wire[]): unknown[] {
+    this.turns.push(requests);
+    return requests.map((request) => this.answer(request));
+  }
+  task(request: Wire, progress: (value: unknown) => void): Promise<unknown> {
+    return this.onTask(request, progress);
+  }
+  needsTick(): boolean {
+    return this.mustTick;
+  }
+  due(): number | undefined {
+    return this.dueIn;
+  }
+  async tick(idle: boolean): Promise<void> {
+    this.ticks.push(idle);
+    this.dueIn = undefined;
+    await this.onTick();
+  }
+  takeEvents(): [unknown[], unknown[]] {
+    const taken: [unknown[], unknown[]] = [this.events, this.news];
+    this.events = [];
+    this.news = [];
+    return taken;
+  }
+  setListening(on: boolean): void {
+    this.listening = on;
+  }
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+}
+
+/** A connection to a fake engine over a channel, and every message that crossed. */
+export async function connect(engine: FakeEngine) {
+  const { port1, port2 } = new MessageChannel();
+  const sent: any[] = [];
+  const told: unknown[] = [];
+  const post = port1.postMessage.bind(port1);
+  port1.postMessage = (message: unknown) => {
+    sent.push(message);
+    post(message);
+  };
+  serve(
+    port2 as never,
+    async () => engine as never,
+    () => port2.close(),
+  );
+  let connection!: Connection;
+  await new Promise<void>((resolve, reject) => {
+    connection = new Connection(port1 as never, {
+      opened: resolve,
+      refused: reject,
+      crashed: (reason: string) => void told.push({ crashed: reason }),
+      closed: (error: unknown) => void told.push({ closed: error }),
+      event: (event: unknown) => void told.push(event),
+    });
+    connection.open({ name: 'fake', storage: 'memory', engine: {} }, undefined);
+  });
+  return {
+    connection,
+    sent,
+    told,
+    ask: (method: string, args: object = {}, options = {}, extras = {}): Promise<any> =>
+      call(connection, undefined, method, args, options, extras),
+    batches: () => sent.filter((message) => message.type === 'requests').map((message) => message.requests.length),
+    end: () => port1.close(),
+  };
+}
+
+export const macrotask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1));
+
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await macrotask();
+}

@@ -1,0 +1,49 @@
+// Builds elements; text always becomes text nodes.
+
+type Listeners = { [Name in keyof HTMLElementEventMap]?: (event: HTMLElementEventMap[Name]) => void };
+
+interface Attributes {
+  [name: string]: string | number | boolean | undefined | Listeners;
+  on?: Listeners;
+}
+
+/** An element with attributes, listeners and children. `false` and `undefined` leave an attribute or a child out. */
+export function h<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  { on = {}, ...attributes }: Attributes = {},
+  ...children: (Node | string | undefined | false)[]
+): HTMLElementTagNameMap[Tag] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === false || typeof value === 'object') continue;
+    element.setAttribute(name, value === true ? '' : String(value));
+  }
+  for (const [name, listener] of Object.entries(on)) element.addEventListener(name, listener as EventListener);
+  element.append(...children.filter((child) => child !== undefined && child !== false));
+  return element;
+}
+
+/** The page's own element with this id. */
+export function byId(id: string): HTMLElement {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`the page has no #${id}`);
+  return element;
+}
+
+/** Tells people who listen to the page instead of looking at it. */
+export function announce(text: string): void {
+  byId('announcer').textContent = text;
+}
+
+/** Runs `draw` once before the next frame, however often it is asked for. */
+export function oncePerFrame(draw: () => void): () => void {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => {
+      asked = false;
+      draw();
+    });
+  };
+}
