@@ -76,6 +76,9 @@ fn append(tx: &Tx<'_>, id: ConversationId, text: &str) -> Result<Message> {
     messages::append(tx, id, &message)
 }
 
+/// The last piece of a write, which fails.
+type Failure = fn(&Tx<'_>) -> Result<()>;
+
 fn names(view: &View<'_>) -> Result<Vec<String>> {
     let page = users::list(view, &UserList::default())?;
     Ok(page.items.into_iter().map(|user| user.name).collect())
@@ -160,7 +163,7 @@ fn every_kind_of_failure_rolls_back_all_of_its_write_and_nothing_else() {
         .value()
         .unwrap();
     let before = counts(&mut store);
-    let failures: [(&str, fn(&Tx<'_>) -> Result<()>, Code); 6] = [
+    let failures: [(&str, Failure, Code); 6] = [
         (
             "refused",
             |_| Err(Error::invalid("no")),

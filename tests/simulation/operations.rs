@@ -632,10 +632,9 @@ impl Driver {
     /// A turn of one to three writes and perhaps a read.
     fn turn(&mut self) -> Result<()> {
         let durability = match self.answers {
-            Answers::Strict => Durability::Strict,
-            Answers::Relaxed => Durability::Relaxed,
             Answers::Mixed if self.random.one_in(3) => Durability::Strict,
-            Answers::Mixed => Durability::Relaxed,
+            Answers::Mixed | Answers::Relaxed => Durability::Relaxed,
+            Answers::Strict => Durability::Strict,
         };
         self.learn_where_it_stands();
         let writes = 1 + self.random.below(3);
