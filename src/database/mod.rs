@@ -176,6 +176,8 @@ impl Database {
         expect(db, "locking_mode", "exclusive")?;
         expect(db, "journal_mode", "wal")?;
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        // A plan never depends on what is bound, or binding would compile the statement again each time.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // Closing must not move the log into the database: the journal may not be flushed, or the log not be trusted.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         if is_new {

@@ -128,10 +128,10 @@ impl Store {
     /// `locked` when another owner has it; `schema_too_new` and `unsupported` leave it untouched; `quota_exceeded` and `io`
     /// are the disk's. Damage is no error: it is dealt with and told as [`Event::Recovery`].
     pub async fn open(disk: Rc<dyn Disk>, host: Rc<dyn Host>, options: Options) -> Result<Self> {
-        let mut store = Self::open_as_it_is(disk, host, options).await?;
+        let mut store = Box::pin(Self::open_as_it_is(disk, host, options)).await?;
         let mut prepared = store.prepare().await;
         if prepared.is_err() && store.is_damaged() {
-            store.recover().await?;
+            Box::pin(store.recover()).await?;
             prepared = store.prepare().await;
         }
         prepared.map(|()| store)

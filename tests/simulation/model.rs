@@ -56,9 +56,9 @@ pub struct Model {
 pub struct Content(pub BTreeMap<String, String>);
 
 impl Content {
-    fn put(&mut self, key: impl ToString, record: &impl std::fmt::Debug) {
+    fn put(&mut self, key: impl std::fmt::Display, record: &impl std::fmt::Debug) {
         let twice = self.0.insert(key.to_string(), format!("{record:?}"));
-        assert!(twice.is_none(), "{} was listed twice", key.to_string());
+        assert!(twice.is_none(), "{key} was listed twice");
     }
 
     /// The first few differences, for people.
