@@ -1,5 +1,10 @@
 //! The command line, run as a person runs it.
 #![cfg(all(not(target_arch = "wasm32"), feature = "cli"))]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -7,12 +12,15 @@ use std::rc::Rc;
 
 use strongroom::disk::native::NativeDisk;
 use strongroom::disk::ready;
-use strongroom::domain::users::{self, NewUser};
+use strongroom::domain::users::{self, NewUser, UserList};
 use strongroom::host::SystemHost;
 use strongroom::store::{Caller, Options, Store};
 
 fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_strongroom")).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_strongroom"))
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn open(folder: &Path) -> Store {
@@ -26,8 +34,15 @@ fn a_store_is_migrated_down_and_up_again_with_its_data() {
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.to_str().unwrap();
     let mut store = open(&folder);
-    let new = NewUser { name: "Ada".into(), metadata: None };
-    store.write("users.create", Caller::default(), |tx| users::create(tx, &new)).unwrap();
+    let new = NewUser {
+        name: "Ada".into(),
+        metadata: None,
+    };
+    store
+        .write("users.create", Caller::default(), |tx| {
+            users::create(tx, &new)
+        })
+        .unwrap();
 
     let locked = run(&["migrate", path, "--status"]);
     assert_eq!(locked.status.code(), Some(1));
@@ -35,7 +50,11 @@ fn a_store_is_migrated_down_and_up_again_with_its_data() {
     ready(store.close()).unwrap();
 
     let down = run(&["migrate", path, "--to", "1", "--json"]);
-    assert!(down.status.success(), "{}", String::from_utf8_lossy(&down.stderr));
+    assert!(
+        down.status.success(),
+        "{}",
+        String::from_utf8_lossy(&down.stderr)
+    );
     let status: serde_json::Value = serde_json::from_slice(&down.stdout).unwrap();
     assert_eq!(status["version"], 1);
     assert!(status["migrations"][2]["appliedAt"].is_null());
@@ -44,7 +63,11 @@ fn a_store_is_migrated_down_and_up_again_with_its_data() {
     assert_eq!(unknown.status.code(), Some(3));
 
     let mut store = open(&folder);
-    let users = store.read(Caller::default(), |view| users::list(view, &Default::default())).unwrap();
+    let users = store
+        .read(Caller::default(), |view| {
+            users::list(view, &UserList::default())
+        })
+        .unwrap();
     assert_eq!(users.items[0].name, "Ada");
     drop(store);
     std::fs::remove_dir_all(&folder).unwrap();

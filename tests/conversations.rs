@@ -1,5 +1,10 @@
 //! Conversations and messages as a tree, read and changed through the operations.
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 use std::rc::Rc;
 
@@ -36,11 +41,17 @@ impl Fixture {
         fixture
     }
 
-    fn write<T: Serialize + DeserializeOwned>(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> T {
+    fn write<T: Serialize + DeserializeOwned>(
+        &mut self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T>,
+    ) -> T {
         self.try_write(work).unwrap()
     }
 
-    fn try_write<T: Serialize + DeserializeOwned>(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+    fn try_write<T: Serialize + DeserializeOwned>(
+        &mut self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T>,
+    ) -> Result<T> {
         self.host.advance(1);
         self.store.write("test", Caller::default(), work)?.value()
     }
@@ -68,7 +79,11 @@ impl Fixture {
         let mut query: c::ConversationList = args(query);
         loop {
             let page = self.read(|view| c::list(view, &query));
-            titles.extend(page.items.into_iter().map(|conversation| conversation.title));
+            titles.extend(
+                page.items
+                    .into_iter()
+                    .map(|conversation| conversation.title),
+            );
             match page.next_cursor {
                 Some(cursor) => query.cursor = Some(cursor),
                 None => return titles,
@@ -82,7 +97,10 @@ fn numbers_are_allocated_per_parent_and_never_again() {
     let mut f = Fixture::new();
     let first = f.conversation();
     let second = f.conversation();
-    assert_eq!((first.id.to_string(), second.id.to_string()), ("us01-co01".into(), "us01-co02".into()));
+    assert_eq!(
+        (first.id.to_string(), second.id.to_string()),
+        ("us01-co01".into(), "us01-co02".into())
+    );
     f.write(|tx| c::delete(tx, second.id));
     assert_eq!(f.conversation().id.to_string(), "us01-co03");
     let one = f.append(first.id, "one");
@@ -103,7 +121,12 @@ fn an_edit_is_a_branch_and_switching_brings_the_other_back() {
     f.append(id, "question");
     let answer = f.append(id, "answer");
     f.append(id, "thanks");
-    let edited = f.write(|tx| m::edit(tx, &args(json!({ "id": answer.id, "text": "better answer" }))));
+    let edited = f.write(|tx| {
+        m::edit(
+            tx,
+            &args(json!({ "id": answer.id, "text": "better answer" })),
+        )
+    });
     assert_eq!(edited.parent_id, answer.parent_id);
     assert_eq!(f.path(id), ["question", "better answer"]);
     let siblings = f.read(|view| m::siblings(view, answer.id));
@@ -111,11 +134,17 @@ fn an_edit_is_a_branch_and_switching_brings_the_other_back() {
     assert_eq!(siblings.active_id, Some(edited.id));
     f.write(|tx| m::switch_branch(tx, answer.id));
     assert_eq!(f.path(id), ["question", "answer", "thanks"]);
-    assert_eq!(f.read(|view| m::siblings(view, edited.id)).active_id, Some(answer.id));
+    assert_eq!(
+        f.read(|view| m::siblings(view, edited.id)).active_id,
+        Some(answer.id)
+    );
     f.append(id, "you are welcome");
     f.write(|tx| m::switch_branch(tx, edited.id));
     f.write(|tx| m::switch_branch(tx, answer.id));
-    assert_eq!(f.path(id), ["question", "answer", "thanks", "you are welcome"]);
+    assert_eq!(
+        f.path(id),
+        ["question", "answer", "thanks", "you are welcome"]
+    );
 }
 
 #[test]
@@ -127,7 +156,10 @@ fn editing_the_first_message_makes_a_second_root() {
     let other = f.write(|tx| m::edit(tx, &args(json!({ "id": first.id, "text": "other first" }))));
     assert_eq!(other.parent_id, None);
     assert_eq!(f.path(id), ["other first"]);
-    assert_eq!(f.read(|view| m::siblings(view, first.id)).ids, [first.id, other.id]);
+    assert_eq!(
+        f.read(|view| m::siblings(view, first.id)).ids,
+        [first.id, other.id]
+    );
 }
 
 #[test]
@@ -155,7 +187,11 @@ fn a_conversation_deeper_than_triggers_nest_is_deleted_whole() {
     }
     f.write(|tx| c::delete(tx, id));
     for table in ["message", "part", "chunk", "participant"] {
-        let left: i64 = f.read(|view| Ok(view.prepare(&format!("SELECT count(*) FROM {table}"))?.query_row([], |r| r.get(0))?));
+        let left: i64 = f.read(|view| {
+            Ok(view
+                .prepare(&format!("SELECT count(*) FROM {table}"))?
+                .query_row([], |r| r.get(0))?)
+        });
         assert_eq!(left, 0, "{table}");
     }
 }
@@ -165,13 +201,17 @@ fn pages_walk_the_path_from_either_end() {
     let mut f = Fixture::new();
     let id = f.conversation().id;
     let texts: Vec<String> = (0..25).map(|n| format!("message {n}")).collect();
-    texts.iter().for_each(|text| drop(f.append(id, text)));
+    for text in &texts {
+        f.append(id, text);
+    }
     for order in ["newest", "oldest"] {
         for path in ["active", "all"] {
             let mut seen = Vec::new();
             let mut cursor: Option<String> = None;
             loop {
-                let query = args(json!({ "conversationId": id, "limit": 10, "order": order, "path": path, "cursor": cursor }));
+                let query = args(
+                    json!({ "conversationId": id, "limit": 10, "order": order, "path": path, "cursor": cursor }),
+                );
                 let page = f.read(|view| m::list(view, &query));
                 assert!(page.items.len() <= 10);
                 seen.extend(page.items.into_iter().map(|message| message.text));
@@ -196,7 +236,11 @@ fn messages_are_filtered_by_time() {
     for path in ["active", "all"] {
         let window = json!({ "conversationId": id, "path": path, "since": all[3].created_at, "until": all[6].created_at });
         let page = f.read(|view| m::list(view, &args(window)));
-        let texts: Vec<&str> = page.items.iter().map(|message| message.text.as_str()).collect();
+        let texts: Vec<&str> = page
+            .items
+            .iter()
+            .map(|message| message.text.as_str())
+            .collect();
         assert_eq!(texts, ["5", "4", "3"], "{path}");
     }
 }
@@ -206,22 +250,49 @@ fn conversations_are_listed_by_time_status_participant_and_deletion() {
     let mut f = Fixture::new();
     f.write(|tx| users::create(tx, &args(json!({ "name": "Bob" }))));
     for n in 0..7 {
-        let participants = if n % 2 == 0 { json!([{ "id": "planner", "kind": "agent" }]) } else { json!([]) };
+        let participants = if n % 2 == 0 {
+            json!([{ "id": "planner", "kind": "agent" }])
+        } else {
+            json!([])
+        };
         f.write(|tx| c::create(tx, &args(json!({ "userId": "us01", "title": format!("t{n}"), "participants": participants }))));
     }
     f.write(|tx| c::create(tx, &args(json!({ "userId": "us02", "title": "another's" }))));
     let all = json!({ "userId": "us01", "limit": 3 });
     assert_eq!(f.titles(all), ["t6", "t5", "t4", "t3", "t2", "t1", "t0"]);
-    assert_eq!(f.titles(json!({ "userId": "us01", "limit": 2, "order": "oldest", "by": "created" })), ["t0", "t1", "t2", "t3", "t4", "t5", "t6"]);
-    assert_eq!(f.titles(json!({ "userId": "us01", "participant": "planner" })), ["t6", "t4", "t2", "t0"]);
-    let id = |n: i64| ConversationId { user: 1, conversation: n };
+    assert_eq!(
+        f.titles(json!({ "userId": "us01", "limit": 2, "order": "oldest", "by": "created" })),
+        ["t0", "t1", "t2", "t3", "t4", "t5", "t6"]
+    );
+    assert_eq!(
+        f.titles(json!({ "userId": "us01", "participant": "planner" })),
+        ["t6", "t4", "t2", "t0"]
+    );
+    let id = |n: i64| ConversationId {
+        user: 1,
+        conversation: n,
+    };
     f.append(id(1), "touch the oldest");
     assert_eq!(f.titles(json!({ "userId": "us01" }))[0], "t0");
-    f.write(|tx| c::update(tx, &args(json!({ "id": id(2), "version": 1, "status": "archived" }))));
-    assert_eq!(f.titles(json!({ "userId": "us01", "status": "archived" })), ["t1"]);
+    f.write(|tx| {
+        c::update(
+            tx,
+            &args(json!({ "id": id(2), "version": 1, "status": "archived" })),
+        )
+    });
+    assert_eq!(
+        f.titles(json!({ "userId": "us01", "status": "archived" })),
+        ["t1"]
+    );
     f.write(|tx| c::soft_delete(tx, id(3)));
-    assert_eq!(f.titles(json!({ "userId": "us01", "deleted": true })), ["t2"]);
-    assert_eq!(f.titles(json!({ "userId": "us01" })), ["t0", "t6", "t5", "t4", "t3"]);
+    assert_eq!(
+        f.titles(json!({ "userId": "us01", "deleted": true })),
+        ["t2"]
+    );
+    assert_eq!(
+        f.titles(json!({ "userId": "us01" })),
+        ["t0", "t6", "t5", "t4", "t3"]
+    );
     f.write(|tx| c::restore(tx, id(3)));
     assert_eq!(f.titles(json!({ "userId": "us01" })).len(), 6);
 }
@@ -231,7 +302,8 @@ fn a_deleted_conversation_takes_no_messages() {
     let mut f = Fixture::new();
     let id = f.conversation().id;
     f.write(|tx| c::soft_delete(tx, id));
-    let refused = f.try_write(|tx| m::append(tx, id, &args(json!({ "role": "user", "text": "x" }))));
+    let refused =
+        f.try_write(|tx| m::append(tx, id, &args(json!({ "role": "user", "text": "x" }))));
     assert_eq!(refused.unwrap_err().code(), Code::Conflict);
 }
 
@@ -240,7 +312,10 @@ fn an_update_from_an_old_version_is_a_conflict() {
     let mut f = Fixture::new();
     let conversation = f.conversation();
     let update = json!({ "id": conversation.id, "version": conversation.version, "title": "new" });
-    assert_eq!(f.write(|tx| c::update(tx, &args(update.clone()))).title, "new");
+    assert_eq!(
+        f.write(|tx| c::update(tx, &args(update.clone()))).title,
+        "new"
+    );
     let refused = f.try_write(|tx| c::update(tx, &args(update)));
     assert_eq!(refused.unwrap_err().code(), Code::Conflict);
 }
@@ -251,12 +326,26 @@ fn participants_come_and_go_and_what_they_wrote_stays() {
     let id = f.conversation().id;
     let agent = json!({ "id": "critic", "kind": "agent", "name": "The critic" });
     let present = f.write(|tx| c::add_participant(tx, id, &args(agent)));
-    assert_eq!(present.iter().map(|p| p.id.as_str()).collect::<Vec<_>>(), ["us01", "critic"]);
-    f.write(|tx| m::append(tx, id, &args(json!({ "role": "assistant", "author": "critic", "text": "no" }))));
+    assert_eq!(
+        present.iter().map(|p| p.id.as_str()).collect::<Vec<_>>(),
+        ["us01", "critic"]
+    );
+    f.write(|tx| {
+        m::append(
+            tx,
+            id,
+            &args(json!({ "role": "assistant", "author": "critic", "text": "no" })),
+        )
+    });
     let left = f.write(|tx| c::remove_participant(tx, id, "critic"));
     assert_eq!(left.len(), 1);
     let query = args(json!({ "conversationId": id }));
-    assert_eq!(f.read(|view| m::list(view, &query)).items[0].author.as_deref(), Some("critic"));
+    assert_eq!(
+        f.read(|view| m::list(view, &query)).items[0]
+            .author
+            .as_deref(),
+        Some("critic")
+    );
 }
 
 #[test]
@@ -269,7 +358,10 @@ fn a_missing_chunk_is_reported_and_marked_in_its_place() {
     f.write(|tx| tx.execute("DELETE FROM chunk WHERE seq = 2", []));
     let read = f.read(|view| m::get(view, message.id));
     assert_eq!(read.gaps, [2]);
-    assert_eq!(read.text, format!("{}\u{FFFD}{}", &text[..16_384], &text[32_768..]));
+    assert_eq!(
+        read.text,
+        format!("{}\u{FFFD}{}", &text[..16_384], &text[32_768..])
+    );
 }
 
 #[test]
@@ -285,7 +377,9 @@ fn a_text_of_fifty_megabytes_is_kept_and_read_in_pages() {
     loop {
         let query = args(json!({ "id": message, "limit": 500, "cursor": cursor }));
         let page = f.read(|view| m::chunks(view, &query));
-        page.items.iter().for_each(|chunk| rebuilt.push_str(&chunk.text));
+        page.items
+            .iter()
+            .for_each(|chunk| rebuilt.push_str(&chunk.text));
         cursor = page.next_cursor;
         if cursor.is_none() {
             break;
@@ -307,7 +401,10 @@ fn the_newest_page_looks_at_no_more_messages_in_a_long_conversation() {
         )?;
         Ok(statement.query_map([1, 1, 1], |row| row.get(3))?.collect::<rusqlite::Result<_>>()?)
     });
-    assert!(plan.iter().all(|step| step.starts_with("SEARCH")), "{plan:?}");
+    assert!(
+        plan.iter().all(|step| step.starts_with("SEARCH")),
+        "{plan:?}"
+    );
     let query = args(json!({ "conversationId": id, "limit": 50 }));
     assert_eq!(f.read(|view| m::list(view, &query)).items[49].text, "2950");
 }

@@ -60,6 +60,7 @@ export class Connection {
   #queue: Outgoing[] = [];
   #isOpen = false;
   #isScheduled = false;
+  #isClosing = false;
   #batches = 0;
   #lastId = 0;
   /** Why nothing can be sent any more. */
@@ -80,10 +81,15 @@ export class Connection {
     if (!this.#dead) this.#post({ type: 'listen', on });
   }
 
-  /** Sends what waits and then asks the other side to end. */
+  /** Whether only what was begun already is still sent. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
+  /** Asks the other side to end once everything is answered, and what its answers lead to. */
   close(): void {
-    this.#sendBatch();
-    this.#post({ type: 'close' });
+    this.#isClosing = true;
+    this.#closeWhenIdle();
   }
 
   send(request: Outgoing): Withdraw {
@@ -135,11 +141,17 @@ export class Connection {
     for (const request of outgoing) request.sent?.();
   }
 
+  #closeWhenIdle(): void {
+    const isIdle = this.#queue.length + this.#sent.size === 0;
+    if (this.#isClosing && isIdle && !this.#dead) this.#post({ type: 'close' });
+  }
+
   #withdraw(request: Outgoing, error: StrongroomError): void {
     const place = this.#queue.indexOf(request);
     if (place >= 0) {
       this.#queue.splice(place, 1);
       request.fail(error);
+      this.#closeWhenIdle();
       return;
     }
     for (const [id, sent] of this.#sent) {
@@ -161,6 +173,7 @@ export class Connection {
         for (const { follower, news } of message.news) this.followers.get(follower)?.(news);
         for (const event of message.events) this.#owner.event(event);
         this.#schedule();
+        this.#closeWhenIdle();
         return;
       case 'progress':
         this.#sent.get(message.id)?.request.progress?.(message.value);

@@ -5,9 +5,13 @@ import type { OpenOptions, WasmSource } from './protocol.js';
 import init, { Engine } from './strongroom.js';
 
 /** Loads the wasm, once for each place that imports this, and opens a store. */
-export async function openEngine(options: OpenOptions, wasm: WasmSource | undefined): Promise<Engine> {
+export async function openEngine(
+  options: OpenOptions,
+  wasm: WasmSource | undefined | Promise<WasmSource | undefined>,
+): Promise<Engine> {
   try {
-    await init(wasm === undefined ? undefined : { module_or_path: wasm });
+    const source = await wasm;
+    await init(source === undefined ? undefined : { module_or_path: source });
   } catch (error) {
     const isRefused = error instanceof WebAssembly.CompileError;
     throw wireError(isRefused ? 'unsupported' : 'io', 'the wasm of strongroom could not be loaded', error);

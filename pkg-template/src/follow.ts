@@ -21,15 +21,22 @@ export async function* follow(
     const args: FollowerRef = { follower };
     connection.send({ method: 'messages.unfollow', args, user, done: () => {}, fail: () => {} });
   };
-  const followed = await call<Followed>(connection, user, 'messages.follow', { id }, { signal }, {
-    answered: ({ follower }) =>
-      connection.followers.set(follower, (news) => {
-        if (news instanceof StrongroomError) failure = news;
-        else append(waiting, news);
-        wake();
-      }),
-    unwanted: unfollow,
-  });
+  const followed = await call<Followed>(
+    connection,
+    user,
+    'messages.follow',
+    { id },
+    { signal },
+    {
+      answered: ({ follower }) =>
+        connection.followers.set(follower, (news) => {
+          if (news instanceof StrongroomError) failure = news;
+          else append(waiting, news);
+          wake();
+        }),
+      unwanted: unfollow,
+    },
+  );
   const onAbort = (): void => wake();
   signal?.addEventListener('abort', onAbort);
   try {

@@ -293,7 +293,11 @@ export class Messages {
    * const answer = await store.messages.stream(conversation.id, { role: 'assistant', agentId: 'planner' });
    * await response.body.pipeThrough(new TextDecoderStream()).pipeTo(answer.writable);
    */
-  async stream(conversationId: string, { agentId, settings, ...message }: NewStream, options?: CallOptions): Promise<MessageWriter> {
+  async stream(
+    conversationId: string,
+    { agentId, settings, ...message }: NewStream,
+    options?: CallOptions,
+  ): Promise<MessageWriter> {
     if (agentId !== undefined && message.author !== undefined) {
       throw new StrongroomError('invalid_argument', 'agentId is another name for author: give one of them');
     }
@@ -336,15 +340,18 @@ export class Messages {
 /** What concerns all streams. */
 export class Streams {
   readonly #caller: Caller;
+  readonly #configured: (settings: StreamSettings) => void;
 
   /** @internal */
-  constructor(caller: Caller) {
+  constructor(caller: Caller, configured: (settings: StreamSettings) => void) {
     this.#caller = caller;
+    this.#configured = configured;
   }
 
   /** Changes when bundles and chunks close, for streams that are open and those to come. Rejects with `invalid_argument`. */
-  configure(settings: StreamSettings, options?: CallOptions): Promise<void> {
-    return this.#caller.call('streams.configure', { settings }, options);
+  async configure(settings: StreamSettings, options?: CallOptions): Promise<void> {
+    await this.#caller.call('streams.configure', { settings }, options);
+    this.#configured({ ...settings });
   }
 }
 

@@ -17,7 +17,11 @@ export function startWorker(given: URL | string | (() => Worker) | undefined): H
   if (typeof Worker === 'undefined') throw unsupported('there are no workers here, as on a server');
   if (typeof navigator === 'undefined' || typeof navigator.storage?.getDirectory !== 'function') {
     const isSecure = globalThis.isSecureContext !== false;
-    throw unsupported(isSecure ? 'this browser has no private files' : 'this page has no private files, because it did not come over https');
+    throw unsupported(
+      isSecure
+        ? 'this browser has no private files'
+        : 'this page has no private files, because it did not come over https',
+    );
   }
   const worker = makeWorker(given);
   return {
@@ -25,7 +29,7 @@ export function startWorker(given: URL | string | (() => Worker) | undefined): H
     onFailure(failed) {
       worker.onerror = (event) => {
         event.preventDefault();
-        failed(event.message || 'its file could not be loaded');
+        failed(`the worker failed: ${event.message || 'its file could not be loaded'}`);
       };
     },
     end: () => worker.terminate(),
@@ -45,7 +49,7 @@ export function startHere(): Host {
   let failed = (_reason: string): void => {};
   import('./local.js').then(
     ({ serveHere }) => serveHere(port2),
-    (error: unknown) => failed(String(error)),
+    (error: unknown) => failed(`the engine could not be loaded: ${String(error)}`),
   );
   return {
     port: port1,

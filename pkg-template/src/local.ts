@@ -1,14 +1,16 @@
 /** A store in memory, served on this side of a channel: no worker is needed, so it runs wherever wasm does. */
 
 import { openEngine } from './engine.js';
-import type { OpenOptions, WasmSource } from './protocol.js';
+import type { WasmSource } from './protocol.js';
 import { serve } from './serve.js';
 
 /** Serves a store on `port` until it is closed. */
 export function serveHere(port: MessagePort): void {
-  const open = async (options: OpenOptions, wasm: WasmSource | undefined): ReturnType<typeof openEngine> =>
-    openEngine(options, await readable(wasm));
-  serve(port, open, () => port.close());
+  serve(
+    port,
+    (options, wasm) => openEngine(options, readable(wasm)),
+    () => port.close(),
+  );
 }
 
 interface Node {

@@ -36,7 +36,13 @@ export interface OpenOptions {
 export type WasmSource = string | WebAssembly.Module | BufferSource;
 
 /** A method to call, for everyone or for one user. */
-export type Request = [id: number, method: string, args: unknown, user: string | undefined, requestId: string | undefined];
+export type Request = [
+  id: number,
+  method: string,
+  args: unknown,
+  user: string | undefined,
+  requestId: string | undefined,
+];
 
 /** What became of a request: its value, or the error that kept it from having any effect. */
 export type Answer = [id: number, status: 0, value: unknown] | [id: number, status: 1, error: WireError];
@@ -79,5 +85,7 @@ export function wireError(code: Code, message: string, cause?: unknown): WireErr
 
 /** Whether something thrown is an error of the engine's own; anything else means that the engine is broken. */
 export function isWireError(error: unknown): error is WireError {
-  return typeof error === 'object' && error !== null && !(error instanceof Error) && 'code' in error && 'message' in error;
+  return (
+    typeof error === 'object' && error !== null && !(error instanceof Error) && 'code' in error && 'message' in error
+  );
 }

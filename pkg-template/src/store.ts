@@ -133,7 +133,8 @@ export class Store {
     this.users = new Users(this.#caller);
     this.conversations = new Conversations(this.#caller);
     this.messages = new Messages(this.#caller);
-    this.streams = new Streams(this.#caller);
+    // A worker that has to be started again begins with what was set last.
+    this.streams = new Streams(this.#caller, (settings) => void (this.#open.engine.stream = settings));
     this.migrations = new Migrations(this.#caller);
   }
 
@@ -156,7 +157,6 @@ export class Store {
   /** Changes when writes are answered, from the next one on. */
   async setDurability(durability: Durability, options?: CallOptions): Promise<void> {
     await this.#caller.call('store.setDurability', { durability }, options);
-    // A worker that has to be started again begins with it.
     this.#open.engine.durability = durability;
   }
 
@@ -210,7 +210,7 @@ export class Store {
       closed: (error) => this.#stop(closedError(), { state: 'closed' }, error),
       event: (event) => this.#hear(event),
     });
-    host.onFailure((reason) => failed('unsupported', `the worker failed: ${reason}`));
+    host.onFailure((reason) => failed('unsupported', reason));
     this.#running = { host, connection };
     connection.open(this.#open, wasmSource(this.#options.wasm));
     if (this.#listenersTo('log').size > 0) connection.listen(true);

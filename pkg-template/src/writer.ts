@@ -3,7 +3,16 @@ import { cancellable } from './connection.js';
 import type { Connection, Withdraw } from './connection.js';
 import { StrongroomError } from './errors.js';
 import type { CallOptions } from './options.js';
-import type { Json, Message, Part, StreamOpened, StreamProgress, StreamSettings, StreamWrite, TextKind } from './types.js';
+import type {
+  Json,
+  Message,
+  Part,
+  StreamOpened,
+  StreamProgress,
+  StreamSettings,
+  StreamWrite,
+  TextKind,
+} from './types.js';
 
 /** Characters that may be unanswered before `write` waits. */
 const MAX_UNANSWERED = 256 * 1024;
@@ -105,7 +114,11 @@ export class MessageWriter {
   write(delta: string | Delta): Promise<void> {
     return attempt(() => {
       this.#checkOpen();
-      const { text, tokens, kind = 'text' } = typeof delta === 'string' ? { text: delta, tokens: undefined, kind: undefined } : delta;
+      const {
+        text,
+        tokens,
+        kind = 'text',
+      } = typeof delta === 'string' ? { text: delta, tokens: undefined, kind: undefined } : delta;
       if (typeof text !== 'string') throw new StrongroomError('invalid_argument', 'a delta is a string');
       this.#take(text, tokens, kind);
       if (this.#failure) throw this.#failure;
@@ -188,14 +201,23 @@ export class MessageWriter {
     return this.#writable;
   }
 
-  /** Ends the message as interrupted unless it has ended: for `await using`. */
+  /**
+   * Ends the message as interrupted unless it has ended: for `await using`. Nothing is left to do when the store is
+   * closed or its worker died: both leave the message interrupted.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#end) await this.abort();
+    try {
+      if (!this.#end) await this.abort();
+    } catch (error) {
+      const isGone = error instanceof StrongroomError && (error.code === 'closed' || error.code === 'indeterminate');
+      if (!isGone) throw error;
+    }
   }
 
   #checkOpen(): void {
     if (this.#failure) throw this.#failure;
     if (this.#end) throw new StrongroomError('closed', 'the message has ended', { cause: this.#abortReason });
+    if (this.#connection.isClosing) throw new StrongroomError('closed', 'the store is closed');
   }
 
   #checkNothingHeld(): void {
@@ -209,7 +231,7 @@ export class MessageWriter {
       throw new StrongroomError('invalid_argument', 'a token count is a whole number, and not negative');
     }
     if (delta === '') return;
-    if (this.#held && this.#held.kind !== kind) this.#checkNothingHeld();
+    if (this.#held && (this.#held.kind !== kind || !beginsInHalf(delta))) this.#checkNothingHeld();
     const text = (this.#held?.half ?? '') + delta;
     const end = endsInHalf(text) ? text.length - 1 : text.length;
     const whole = checkText(text.slice(0, end));
@@ -224,7 +246,10 @@ export class MessageWriter {
     const last = this.#steps.at(-1) ?? this.#inFlight.at(-1);
     const args = last?.args as StreamWrite | undefined;
     const joins =
-      last?.method === 'streams.write' && !last.isSent && args?.kind === kind && (args.tokens === undefined) === (tokens === undefined);
+      last?.method === 'streams.write' &&
+      !last.isSent &&
+      args?.kind === kind &&
+      (args.tokens === undefined) === (tokens === undefined);
     if (last && args && joins) {
       args.deltas.push(text);
       if (tokens !== undefined) args.tokens?.push(tokens);
@@ -247,7 +272,11 @@ export class MessageWriter {
   #break(error: StrongroomError): void {
     this.#failure ??=
       error.code === 'indeterminate'
-        ? new StrongroomError('indeterminate', `the worker ended; messages.continue('${this.id}') takes the message up`, { cause: error })
+        ? new StrongroomError(
+            'indeterminate',
+            `the worker ended; messages.continue('${this.id}') takes the message up`,
+            { cause: error },
+          )
         : error;
     const failure = this.#failure;
     for (const step of this.#steps.splice(0)) {
@@ -267,7 +296,12 @@ export class MessageWriter {
     return end;
   }
 
-  #call<T>(method: Step['method'], args: object, options: CallOptions | undefined, result: (value: unknown) => T): Promise<T> {
+  #call<T>(
+    method: Step['method'],
+    args: object,
+    options: CallOptions | undefined,
+    result: (value: unknown) => T,
+  ): Promise<T> {
     return cancellable<T>(options ?? {}, (done, fail) => {
       const step: Step = {
         method,
@@ -333,6 +367,12 @@ export class MessageWriter {
     if (this.#unanswered > MAX_UNANSWERED) return;
     for (const waiting of this.#waitingForRoom.splice(0)) waiting.resolve();
   }
+}
+
+/** Whether a text begins with the second half of a surrogate pair. */
+function beginsInHalf(text: string): boolean {
+  const first = text.charCodeAt(0);
+  return first >= 0xdc00 && first <= 0xdfff;
 }
 
 /** Whether a text ends in the first half of a surrogate pair. */

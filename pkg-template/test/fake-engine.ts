@@ -60,7 +60,11 @@ export async function connect(engine: FakeEngine) {
     sent.push(message);
     post(message);
   };
-  serve(port2 as never, async () => engine as never, () => port2.close());
+  serve(
+    port2 as never,
+    async () => engine as never,
+    () => port2.close(),
+  );
   let connection!: Connection;
   await new Promise<void>((resolve, reject) => {
     connection = new Connection(port1 as never, {

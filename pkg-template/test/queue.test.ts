@@ -202,7 +202,11 @@ test('closing finishes what was asked first', async () => {
 test('a page and a worker of different versions refuse each other', async () => {
   const { serve } = await import('../../pkg/serve.js');
   const { port1, port2 } = new MessageChannel();
-  serve(port2 as never, async () => new FakeEngine() as never, () => port2.close());
+  serve(
+    port2 as never,
+    async () => new FakeEngine() as never,
+    () => port2.close(),
+  );
   const answer = new Promise((resolve) => (port1.onmessage = (event) => resolve(event.data)));
   port1.postMessage({ type: 'open', protocol: 0, options: {} });
   expect(await answer).toMatchObject({ type: 'refused', error: { code: 'unsupported' } });

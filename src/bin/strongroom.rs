@@ -41,7 +41,12 @@ enum Command {
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let done = match command {
-        Command::Migrate { folder, to, status, json } => migrate(folder, to, status, json),
+        Command::Migrate {
+            folder,
+            to,
+            status,
+            json,
+        } => migrate(folder, to, status, json),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,7 +72,10 @@ fn migrate(folder: PathBuf, to: Option<u32>, status: bool, json: bool) -> Result
         let to = to.unwrap_or(LATEST);
         ready(store.migrate(to, &mut |step| {
             if !json {
-                println!("step {} of {}: schema version {}", step.done, step.total, step.version);
+                println!(
+                    "step {} of {}: schema version {}",
+                    step.done, step.total, step.version
+                );
             }
         }))?;
     }
@@ -77,7 +85,11 @@ fn migrate(folder: PathBuf, to: Option<u32>, status: bool, json: bool) -> Result
         println!("{json:#}");
     } else {
         for migration in migrations {
-            let applied = if migration.applied_at.is_some() { "applied" } else { "-" };
+            let applied = if migration.applied_at.is_some() {
+                "applied"
+            } else {
+                "-"
+            };
             println!("{:04} {:<24} {applied}", migration.version, migration.name);
         }
         println!("schema version {} of {LATEST}", store.schema());
@@ -88,13 +100,23 @@ fn migrate(folder: PathBuf, to: Option<u32>, status: bool, json: bool) -> Result
 /// Opens a store that is there already, without changing its schema, and tells what had to be recovered.
 fn open(folder: PathBuf) -> Result<Store> {
     if !folder.join("lease").is_file() {
-        return Err(Error::new(Code::NotFound, format!("{} holds no store", folder.display())));
+        return Err(Error::new(
+            Code::NotFound,
+            format!("{} holds no store", folder.display()),
+        ));
     }
     let disk = Rc::new(NativeDisk::new(folder));
-    let mut store = ready(Store::open_as_it_is(disk, Rc::new(SystemHost), Options::default()))?;
+    let mut store = ready(Store::open_as_it_is(
+        disk,
+        Rc::new(SystemHost),
+        Options::default(),
+    ))?;
     for event in store.take_events() {
         if let Event::Recovery(recovery) = event {
-            eprintln!("recovered: {:?}; {} lines applied again", recovery.causes, recovery.replayed);
+            eprintln!(
+                "recovered: {:?}; {} lines applied again",
+                recovery.causes, recovery.replayed
+            );
             for damage in &recovery.damage {
                 eprintln!("damage: {damage}");
             }

@@ -118,6 +118,7 @@ impl<'a> Recoverer<'a> {
         };
         if position > journal.last_seq() {
             self.report.because(RecoveryCause::JournalBehind);
+            self.nothing_after(position);
             journal.restart(position, self.host.now_ms()).await?;
         } else if position < journal.last_seq() || !self.report.causes.is_empty() {
             self.replay(&journal, &mut database, position).await?;
@@ -172,6 +173,13 @@ impl<'a> Recoverer<'a> {
         }
     }
 
+    /// Says that neither the database nor the journal goes on.
+    fn nothing_after(&mut self, position: u64) {
+        self.report.damage.push(format!(
+            "what was written after line {position}, if anything was, is lost"
+        ));
+    }
+
     /// Sets the database aside and makes one from the newest snapshot that is sound, or an empty one. `last_seq` is where the
     /// journal ends.
     async fn rebuild(&mut self, last_seq: u64) -> Result<(Database, u64)> {
@@ -179,18 +187,13 @@ impl<'a> Recoverer<'a> {
             self.quarantine(file).await?;
         }
         let (database, position) = self.newest_snapshot().await?;
-        let damaged = self
-            .report
-            .causes
-            .contains(&RecoveryCause::DatabaseDamaged);
+        let damaged = self.report.causes.contains(&RecoveryCause::DatabaseDamaged);
         let was_there = last_seq > 0 || position > 0 || !self.report.quarantined.is_empty();
         if !damaged && was_there {
             self.report.because(RecoveryCause::DatabaseMissing);
         }
-        if was_there && last_seq <= position {
-            self.report.damage.push(format!(
-                "the journal does not go on after line {position}: what was written later, if anything was, is lost"
-            ));
+        if was_there && last_seq == position {
+            self.nothing_after(position);
         }
         Ok((database, position))
     }
@@ -275,7 +278,9 @@ impl<'a> Recoverer<'a> {
                     }
                     Item::Line { record, .. } => record,
                 };
-                let migration = (record.op == MIGRATE_OP).then(|| read_step(&record)).transpose()?;
+                let migration = (record.op == MIGRATE_OP)
+                    .then(|| read_step(&record))
+                    .transpose()?;
                 // Where lines are lost, their migrations are lost as well.
                 let target = migration.as_ref().map_or(record.v, Step::result);
                 if target != schema {

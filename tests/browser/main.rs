@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod disk;
+mod store;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);

@@ -1,7 +1,7 @@
 //! The whole store, SQLite included, on a disk that fails and crashes: what was acknowledged is there, the order holds,
 //! and nothing is half done. Content is compared, record by record, with a model of plain maps.
 //!
-//! `STRONGROOM_SEED=<n>` replays one seed; `STRONGROOM_LONG=1` runs many more.
+//! `STRONGROOM_SEED=<n>` replays one seed, with `STRONGROOM_CASE=<text>` one case of it; `STRONGROOM_LONG=1` runs many more.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::too_many_lines)]
 
@@ -13,6 +13,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use strongroom::Code;
 use strongroom::disk::ready;
 use strongroom::disk::sim::{Fault, SimDisk};
+
+use strongroom::store::RecoveryCause;
 
 use operations::{Answers, Driver, MIGRATION_LINES, Random, is_fault};
 
@@ -27,10 +29,11 @@ fn seeds(first: u64, usual: u64) -> Vec<u64> {
 
 /// Runs every case of a seed and says which failed, and how to repeat them.
 fn cases<'a>(seed: u64, all: impl IntoIterator<Item = (String, Box<dyn Fn() + 'a>)>) {
+    let wanted = std::env::var("STRONGROOM_CASE").unwrap_or_default();
     let mut failed = 0;
-    for (what, run) in all {
+    for (what, run) in all.into_iter().filter(|(what, _)| what.contains(&wanted)) {
         if catch_unwind(AssertUnwindSafe(run)).is_err() {
-            eprintln!("^ seed {seed}, {what}; repeat with STRONGROOM_SEED={seed}");
+            eprintln!("^ seed {seed}, {what}; repeat with STRONGROOM_SEED={seed} STRONGROOM_CASE='{what}'");
             failed += 1;
         }
     }
@@ -78,7 +81,10 @@ fn check_survivor(driver: &mut Driver, end: End) {
         assert!(seq < MIGRATION_LINES, "the schema is behind the journal");
     }
     for recovery in std::mem::take(&mut driver.recoveries) {
-        assert!(recovery.damage.is_empty(), "a crash is not damage: {recovery:?}");
+        // Only where an answer did not wait for a flush can the database be ahead.
+        let may_lose = end == End::PowerLoss && driver.answers != Answers::Strict;
+        let ahead = recovery.causes.contains(&RecoveryCause::JournalBehind);
+        assert!(recovery.damage.is_empty() || (may_lose && ahead), "a crash is not damage: {recovery:?}");
     }
     driver.store = None;
     driver.open().unwrap();
@@ -183,7 +189,8 @@ fn check_healed(driver: &mut Driver) {
     driver.compare();
     driver.check_integrity();
     for recovery in std::mem::take(&mut driver.recoveries) {
-        assert!(recovery.damage.is_empty(), "a failing disk is not damage: {recovery:?}");
+        let damaged = recovery.causes.contains(&RecoveryCause::DatabaseDamaged);
+        assert!(recovery.damage.is_empty() || damaged, "a failing disk is not damage: {recovery:?}");
     }
 }
 
@@ -253,9 +260,9 @@ fn a_full_disk_refuses_writes_with_its_code_stays_readable_and_goes_on_when_ther
                         Err(error) => {
                             assert_eq!(error.code(), Code::QuotaExceeded, "{error}");
                             count.set(count.get() + 1);
-                            driver.learn_where_it_stands();
                         }
                     }
+                    driver.learn_where_it_stands();
                     if driver.store.is_none() {
                         // It opens on a full disk, too.
                         driver.open().unwrap();
@@ -561,12 +568,9 @@ fn damage_met_while_running_is_mended_without_opening_again() {
                 };
                 assert!(found == expected, "the content differs:\n{}", found.difference(&expected));
                 met_here.set(met_here.get() + u64::from(corrupt > 0));
-                run(&mut driver, 10);
-                if driver.store.is_none() {
-                    driver.open().unwrap();
-                }
-                driver.rest().unwrap();
-                driver.compare();
+                // What no read has met yet may be met later.
+                run_failing(&mut driver, 10);
+                check_healed(&mut driver);
             });
             cases(seed, [(format!("turn {turn}"), one)]);
         }

@@ -11,7 +11,7 @@ use strongroom::domain::messages::{
     self, ChunkList, Message, MessageList, MessagePath, MessageStatus, Role, Siblings,
 };
 use strongroom::domain::page::Order;
-use strongroom::domain::parts::Part;
+use strongroom::domain::parts::{self, Part};
 use strongroom::domain::users::{self, User, UserList};
 use strongroom::domain::{Json, Metadata};
 use strongroom::id::{ConversationId, MessageId, UserId};
@@ -371,7 +371,17 @@ impl Model {
                     held.message.parts.push(Part::Text { text: String::new() });
                 }
                 held.chunks.insert(*seq, text.clone());
-                let whole: String = held.chunks.values().map(String::as_str).collect();
+                let mut whole = String::new();
+                let mut expected = 1;
+                held.message.gaps.clear();
+                for (&seq, text) in &held.chunks {
+                    for missing in expected..seq {
+                        held.message.gaps.push(missing);
+                        whole.push(parts::GAP_MARK);
+                    }
+                    whole.push_str(text);
+                    expected = seq + 1;
+                }
                 held.message.parts = vec![Part::Text { text: whole.clone() }];
                 held.message.text = whole;
                 Ok(Value::Null)

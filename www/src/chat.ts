@@ -1,6 +1,14 @@
 // What the chat does, without showing it: one user's conversations, the open one, and the answers that are arriving.
 
-import type { Conversation, Message, MessageWriter, Part, Store, User } from '../../pkg/index.js';
+import {
+  type Conversation,
+  type Message,
+  type MessageWriter,
+  type Part,
+  type Store,
+  StrongroomError,
+  type User,
+} from '../../pkg/index.js';
 import { asked, type Endpoint, paced, RECORDINGS, recordedItems } from './answers.js';
 import { type Item, joined, kept, split } from './providers.js';
 
@@ -59,9 +67,7 @@ export class Chat {
   ): Promise<Chat> {
     const { items } = await store.users.list({ limit: 1 });
     const user = items[0] ?? (await store.users.create({ name: 'You' }));
-    const chat = new Chat(store, user, changed, failed);
-    await chat.listConversations();
-    return chat;
+    return new Chat(store, user, changed, failed);
   }
 
   get hasMoreConversations(): boolean {
@@ -276,7 +282,9 @@ export class Chat {
       if (abort.signal.aborted) await writer.abort();
       else await writer.close();
     } catch (error) {
-      if (!abort.signal.aborted) this.#failed(error);
+      // An answer whose worker ended says so itself, and offers to continue.
+      const isCutOff = error instanceof StrongroomError && error.code === 'indeterminate';
+      if (!abort.signal.aborted && !isCutOff) this.#failed(error);
       await writer.abort().catch(() => undefined);
     } finally {
       this.answering.delete(writer.id);

@@ -14,6 +14,9 @@ import { drawAnswer, drawThread } from './view/thread.js';
 
 const STORE = 'demo';
 
+/** A thread scrolled to within this distance of its end stays at its end. */
+const AT_END_PX = 80;
+
 const main = byId('main');
 const list = byId('list');
 const panels = makePanels();
@@ -24,6 +27,7 @@ async function start(storage: 'opfs' | 'memory'): Promise<void> {
     const keeper = await openKeeper(STORE, storage);
     await run(keeper, storage);
   } catch (error) {
+    console.error(error);
     setState('Not open');
     showTrouble(error, () => void start(storage));
   }
@@ -32,6 +36,14 @@ async function start(storage: 'opfs' | 'memory'): Promise<void> {
 async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): Promise<void> {
   const thread = h('div', { class: 'thread', tabindex: 0, role: 'region', 'aria-label': 'Messages' });
   const notices = h('div', { class: 'notices', role: 'alert' });
+  let isAtEnd = true;
+  const stayAtEnd = (): void => {
+    if (isAtEnd) thread.scrollTop = thread.scrollHeight;
+  };
+  thread.addEventListener('scroll', () => {
+    isAtEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < AT_END_PX;
+  });
+  new ResizeObserver(stayAtEnd).observe(thread);
   const attempt = (work: Promise<unknown>): void => void work.catch(failed);
   const failed = (error: unknown): void => notice(notices, error);
 
@@ -54,7 +66,10 @@ async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): P
   const chat = await Chat.open(store, redraw, failed);
 
   const composer = makeComposer({
-    send: (text) => attempt(chat.send(text)),
+    send: (text) => {
+      isAtEnd = true;
+      attempt(chat.send(text));
+    },
     stop: () => chat.currentAnswer?.stop(),
     answerFrom: (endpoint) => {
       chat.endpoint = endpoint;
@@ -66,6 +81,7 @@ async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): P
       drawList(list, chat, {
         open: (id) => {
           panels.close();
+          isAtEnd = true;
           attempt(chat.open(id).then(() => composer.focus()));
         },
         more: () => attempt(chat.moreConversations()),
@@ -76,7 +92,6 @@ async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): P
   );
   let answered = chat.currentAnswer?.message.id;
   const redrawThread = oncePerFrame(() => {
-    const atEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < 80;
     const fromEnd = thread.scrollHeight - thread.scrollTop;
     keepingFocus(thread, () =>
       drawThread(thread, chat, {
@@ -87,7 +102,7 @@ async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): P
         switchTo: (id) => attempt(chat.switchBranch(id)),
       }),
     );
-    thread.scrollTop = thread.scrollHeight - (atEnd ? 0 : fromEnd);
+    thread.scrollTop = thread.scrollHeight - (isAtEnd ? 0 : fromEnd);
     const now = chat.currentAnswer?.message.id;
     composer.setAnswering(now !== undefined);
     if (now !== answered) tellAnswer(chat, answered, now);
@@ -97,9 +112,8 @@ async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): P
   const redrawAnswer = oncePerFrame(() => {
     const answering = chat.currentAnswer;
     if (!answering) return;
-    const atEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < 80;
     drawAnswer(thread, answering);
-    if (atEnd) thread.scrollTop = thread.scrollHeight;
+    stayAtEnd();
   });
 
   store.on('state', ({ state }) => {
@@ -112,6 +126,7 @@ async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): P
 
   main.replaceChildren(notices, thread, composer.element);
   setState(storage === 'memory' ? 'Nothing is kept' : 'Ready');
+  await chat.listConversations();
   await chat.open(chat.conversations[0]?.id);
   composer.focus();
 }

@@ -6,15 +6,11 @@ import { h, oncePerFrame } from '../dom.js';
 const EVENTS_SHOWN = 60;
 const LATENCIES_KEPT = 1000;
 
-/** Tokens at which a chunk is full. */
-const CHUNK_TOKENS = 60;
-
 const MEASURED: [LogKind, string][] = [
   ['bundle', 'Bundle kept'],
   ['append', 'Journal append'],
   ['flush', 'Journal flush'],
   ['commit', 'Database commit'],
-  ['chunks_read', 'Message read'],
 ];
 
 const NAMES: Record<LogKind, string> = {
@@ -43,11 +39,20 @@ export interface Inspector {
   say(text: string): void;
 }
 
+/** The answer that arrived last. */
+interface Answer {
+  id: string;
+  /** The tokens of each bundle, by chunk. */
+  chunks: number[][];
+  /** Bundles whose chunk has not been told yet. */
+  bundles: number[];
+}
+
 /** Makes the inspector inside `place`. */
 export function makeInspector(place: HTMLElement, actions: InspectorActions): Inspector {
   const totals = { bundles: 0, tokens: 0, chunks: 0, lines: 0, bytes: 0 };
   const latencies = new Map<LogKind, number[]>();
-  let answer: { id: string; chunks: number[][] } | undefined;
+  let answer: Answer | undefined;
 
   const tiles = h('dl', { class: 'tiles' });
   const strip = h('div', { class: 'strip', role: 'img' });
@@ -114,26 +119,32 @@ export function makeInspector(place: HTMLElement, actions: InspectorActions): In
         totals.bytes += bytes;
       }
       if (kind === 'bundle' && id !== undefined) {
-        if (answer?.id !== id) answer = { id, chunks: [] };
+        if (answer?.id !== id) answer = { id, chunks: [], bundles: [] };
+        answer.bundles.push(count);
         totals.bundles += 1;
         totals.tokens += count;
-        if (addBundle(answer.chunks, count)) totals.chunks += 1;
       }
+      if (kind === 'chunk_written' && answer && answer.id === id && grow(answer, count)) totals.chunks += 1;
       line(NAMES[kind], describe(event), us);
       draw();
     },
   };
 }
 
-/** Adds a bundle to the open chunk, or to a new one: true when it began one. */
-function addBundle(chunks: number[][], tokens: number): boolean {
-  const open = chunks.at(-1);
-  if (open && open.reduce((sum, bundle) => sum + bundle, 0) < CHUNK_TOKENS) {
-    open.push(tokens);
+/** Puts the bundles that came into the chunk they grew, which now holds `tokens`: true when it is a new one. */
+function grow(answer: Answer, tokens: number): boolean {
+  const bundles = answer.bundles.splice(0);
+  const open = answer.chunks.at(-1);
+  if (open && sum(open) + sum(bundles) === tokens) {
+    open.push(...bundles);
     return false;
   }
-  chunks.push([tokens]);
+  answer.chunks.push(bundles);
   return true;
+}
+
+function sum(values: number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 function drawTiles(place: HTMLElement, totals: Record<string, number>): void {

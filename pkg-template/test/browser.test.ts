@@ -1,0 +1,277 @@
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname } from 'node:path';
+import { chromium, expect, test } from '@playwright/test';
+import type { BrowserContext, Page } from '@playwright/test';
+import type * as Strongroom from '../../pkg/index.js';
+
+const PACKAGE = new URL('../../pkg/', import.meta.url);
+const TYPES: Record<string, string> = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' };
+
+/** A worker that serves the store and fails when it is told to. */
+const FRAGILE = `
+  import '/worker.js';
+  new BroadcastChannel('fail').onmessage = async () => { throw new Error('told to fail'); };`;
+
+declare global {
+  interface Window {
+    openStore: typeof Strongroom.openStore;
+    store: Strongroom.Store;
+    writer: Strongroom.MessageWriter;
+    states: string[];
+  }
+}
+
+let server: Server;
+let origin: string;
+let context: BrowserContext;
+
+test.beforeAll(async () => {
+  server = createServer((request, response) => {
+    const path = (request.url ?? '/').slice(1) || 'index.html';
+    const send = (body: string | Buffer): void =>
+      void response.setHeader('content-type', TYPES[extname(path)] ?? 'text/plain').end(body);
+    if (path === 'index.html') return send('<!doctype html><title>Test</title>');
+    if (path === 'fragile.js') return send(FRAGILE);
+    readFile(new URL(path, PACKAGE)).then(send, () => void response.writeHead(404).end());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+
+test.afterAll(() => void server.close());
+
+test.beforeEach(async ({}, info) => {
+  // A persistent profile: in an incognito one the files are not on the disk.
+  context = await chromium.launchPersistentContext(info.outputPath('profile'), {
+    executablePath: process.env['STRONGROOM_CHROMIUM'] ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+  });
+});
+
+test.afterEach(() => context.close());
+
+async function openPage(): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(origin);
+  await page.evaluate(async () => {
+    ({ openStore: window.openStore } = await import('/index.js' as string));
+  });
+  return page;
+}
+
+test('what was acknowledged is read back after a reload', async () => {
+  let page = await openPage();
+  await page.evaluate(async () => {
+    const store = await window.openStore('app');
+    const user = await store.users.create({ name: 'Ada' });
+    const conversation = await store.conversations.create({ userId: user.id });
+    const writer = await store.messages.stream(conversation.id, { role: 'assistant' });
+    await writer.write('kept 😀');
+    await writer.flush();
+    await writer.write(' and lost');
+  });
+  await page.close();
+  page = await openPage();
+  const found = await page.evaluate(async () => {
+    const store = await window.openStore('app');
+    const recovery = new Promise<Strongroom.Recovery>((resolve) => store.on('recovery', resolve));
+    const message = await store.messages.get('us01-co01-ms01');
+    const writer = await store.messages.continue(message.id);
+    await writer.write(', continued');
+    const ended = await writer.close();
+    await store.close();
+    return { message, ended, interrupted: (await recovery).interrupted };
+  });
+  expect(found.message.status).toBe('interrupted');
+  expect(found.message.text).toMatch(/^kept 😀( and lost)?$/);
+  expect(found.ended.text).toBe(`${found.message.text}, continued`);
+  expect(found.interrupted).toEqual(['us01-co01-ms01']);
+});
+
+test('closing the store keeps every delta that was accepted', async () => {
+  const page = await openPage();
+  const seen = await page.evaluate(async () => {
+    let store = await window.openStore('app');
+    const user = await store.users.create({ name: 'Ada' });
+    const conversation = await store.conversations.create({ userId: user.id });
+    const writer = await store.messages.stream(conversation.id, { role: 'assistant' });
+    await writer.write('one ');
+    await new Promise((resolve) => queueMicrotask(() => queueMicrotask(() => resolve(undefined))));
+    await writer.write({ text: 'thought', kind: 'reasoning' });
+    await writer.write('two');
+    const closing = store.close();
+    const late = await writer.write('late').catch((error: Strongroom.StrongroomError) => error.code);
+    await closing;
+    store = await window.openStore('app');
+    const { parts, status } = await store.messages.get(writer.id);
+    await store.close();
+    return { parts, status, late };
+  });
+  expect(seen).toEqual({
+    parts: [
+      { type: 'text', text: 'one ' },
+      { type: 'reasoning', text: 'thought' },
+      { type: 'text', text: 'two' },
+    ],
+    status: 'interrupted',
+    late: 'closed',
+  });
+});
+
+test('a second tab is told that the store is locked, and opens it once the first has closed', async () => {
+  const first = await openPage();
+  const second = await openPage();
+  await first.evaluate(async () => void (window.store = await window.openStore('app')));
+  const open = (): Promise<string> =>
+    second.evaluate(() =>
+      window.openStore('app').then(
+        async (store) => (await store.close(), 'opened'),
+        (error: Strongroom.StrongroomError) => `${error.code}: ${error.message}`,
+      ),
+    );
+  expect(await open()).toBe('locked: the store is open in another tab or process');
+  await first.evaluate(() => window.store.close());
+  expect(await open()).toBe('opened');
+});
+
+test('a worker that dies is replaced: calls in flight are indeterminate, later ones work', async () => {
+  const page = await openPage();
+  const seen = await page.evaluate(async () => {
+    const worker = (): Worker => new Worker('/fragile.js', { type: 'module' });
+    const store = await window.openStore('app', { worker });
+    const states: string[] = [];
+    store.on('state', ({ state }) => states.push(state));
+    const user = await store.users.create({ name: 'Ada' });
+    const conversation = await store.conversations.create({ userId: user.id });
+    const writer = await store.messages.stream(conversation.id, { role: 'assistant' });
+    await writer.write('kept');
+    await writer.flush();
+    const following = (async () => {
+      for await (const _ of store.messages.follow(writer.id));
+    })().catch((error: Strongroom.StrongroomError) => error.code);
+    const restarted = new Promise<void>((resolve) => {
+      const stop = store.on('state', ({ state }) => {
+        if (state === 'ready') resolve(stop());
+      });
+    });
+    new BroadcastChannel('fail').postMessage(undefined);
+    const inFlight = store.users.create({ name: 'Maybe' }, { requestId: 'maybe' });
+    const outcome = await inFlight.then(
+      () => 'done',
+      (error: Strongroom.StrongroomError) => error.code,
+    );
+    await restarted;
+    const again = await store.users.create({ name: 'Maybe' }, { requestId: 'maybe' });
+    const old = await writer.write('more').catch((error: Strongroom.StrongroomError) => error.code);
+    const next = await store.messages.continue(writer.id);
+    await next.write(' and more');
+    const { text } = await next.close();
+    const users = (await store.users.list()).items.map(({ name }) => name);
+    await store.close();
+    return { states, outcome, again: again.id, old, text, users, following: await following };
+  });
+  expect(seen.states).toEqual(['restarting', 'ready', 'closed']);
+  expect(['indeterminate', 'done']).toContain(seen.outcome);
+  expect(seen).toMatchObject({
+    old: 'indeterminate',
+    text: 'kept and more',
+    following: 'indeterminate',
+    again: 'us02',
+  });
+  expect(seen.users.sort()).toEqual(['Ada', 'Maybe']);
+});
+
+test('a worker that dies again and again is given up', async () => {
+  const page = await openPage();
+  const seen = await page.evaluate(async () => {
+    const worker = (): Worker => new Worker('/fragile.js', { type: 'module' });
+    const store = await window.openStore('app', { worker });
+    const states: string[] = [];
+    const failed = new Promise<string>((resolve) => {
+      store.on('state', (told) => {
+        states.push(told.state);
+        if (told.state === 'failed') resolve(told.error.code);
+        if (told.state === 'ready') new BroadcastChannel('fail').postMessage(undefined);
+      });
+    });
+    new BroadcastChannel('fail').postMessage(undefined);
+    const code = await failed;
+    const call = await store.users.list().catch((error: Strongroom.StrongroomError) => error.code);
+    await store.close();
+    return { states, code, call };
+  });
+  const restart = ['restarting', 'ready'];
+  expect(seen.states).toEqual([...restart, ...restart, ...restart, 'failed']);
+  expect(seen).toMatchObject({ code: 'internal', call: 'internal' });
+});
+
+test('a page without private files is told why the store cannot be opened', async () => {
+  const page = await openPage();
+  const messages = await page.evaluate(async () => {
+    const open = (): Promise<string> =>
+      window.openStore('app').then(
+        () => 'opened',
+        (error: Strongroom.StrongroomError) => `${error.code}: ${error.message}`,
+      );
+    const messages: string[] = [];
+    Object.defineProperty(navigator, 'storage', { value: undefined });
+    messages.push(await open());
+    Object.defineProperty(window, 'isSecureContext', { value: false });
+    messages.push(await open());
+    return messages;
+  });
+  expect(messages).toEqual([
+    'unsupported: the store cannot be opened: this browser has no private files',
+    'unsupported: the store cannot be opened: this page has no private files, because it did not come over https',
+  ]);
+});
+
+test('a worker whose file is missing is a typed error', async () => {
+  const page = await openPage();
+  const code = await page.evaluate(() =>
+    window.openStore('app', { worker: '/missing.js' }).catch((error: Strongroom.StrongroomError) => error.code),
+  );
+  expect(code).toBe('unsupported');
+});
+
+test('the wasm can be named, handed over as bytes, or compiled', async () => {
+  const page = await openPage();
+  const names = await page.evaluate(async () => {
+    const url = new URL('/strongroom_bg.wasm', location.href);
+    const bytes = await (await fetch(url)).arrayBuffer();
+    const names: string[] = [];
+    for (const wasm of [url, '/strongroom_bg.wasm', bytes, await WebAssembly.compile(bytes)]) {
+      const store = await window.openStore('app', { wasm });
+      names.push((await store.users.create({ name: 'Ada' })).id);
+      await store.close();
+    }
+    return names;
+  });
+  expect(names).toEqual(['us01', 'us02', 'us03', 'us04']);
+});
+
+test('a store in memory opens in a page, and a name that is no name is refused', async () => {
+  const page = await openPage();
+  const seen = await page.evaluate(async () => {
+    const store = await window.openStore('app', { storage: 'memory' });
+    const user = await store.users.create({ name: 'Ada' });
+    await store.close();
+    const code = await window.openStore('a/b').catch((error: Strongroom.StrongroomError) => error.code);
+    return { id: user.id, code };
+  });
+  expect(seen).toEqual({ id: 'us01', code: 'invalid_argument' });
+});
+
+test('opening that is given up leaves the store free', async () => {
+  const page = await openPage();
+  const seen = await page.evaluate(async () => {
+    const late = await window.openStore('app', { timeout: 1 }).catch((error: Strongroom.StrongroomError) => error.code);
+    const store = await window.openStore('app');
+    await store.close();
+    return late;
+  });
+  expect(seen).toBe('timeout');
+});
