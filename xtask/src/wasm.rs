@@ -97,10 +97,14 @@ fn rust_toolchain() -> Result<Option<&'static str>> {
             "the target {TARGET} is missing: install Rust with rustup, then run `rustup target add {TARGET}`"
         );
     }
-    if run::step(Command::new("rustup").args(["target", "add", TARGET])).is_ok() && has_target(None)
-    {
+    let mut add = Command::new("rustup");
+    add.args(["target", "add", TARGET])
+        .env("RUSTUP_MAX_RETRIES", "1")
+        .env("RUST_BACKTRACE", "0");
+    if run::quiet_step(&mut add).is_ok() && has_target(None) {
         return Ok(None);
     }
+    eprintln!("rustup cannot fetch the target {TARGET} here");
     if !tools::apt_works() {
         bail!(
             "the target {TARGET} is missing and rustup cannot fetch it: run `rustup target add {TARGET}` with a network"
