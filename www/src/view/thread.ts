@@ -64,7 +64,7 @@ function messageItem({ message, siblings }: Shown, chat: Chat, actions: ThreadAc
       'data-status': answering ? 'streaming' : message.status,
     },
     content,
-    answering ? h('p', { class: 'arriving' }, 'Answering; the paler words are not kept yet.') : undefined,
+    answering ? h('p', { class: 'arriving' }, 'Answering; the coloured words are not kept yet.') : undefined,
     !answering && unfinished(message, actions),
     h(
       'div',
