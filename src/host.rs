@@ -48,7 +48,9 @@ impl Host for SystemHost {
                 .build_hasher()
                 .finish()
                 .to_le_bytes();
-            block.copy_from_slice(&word[..block.len()]);
+            for (byte, random) in block.iter_mut().zip(word) {
+                *byte = random;
+            }
         }
     }
 }

@@ -1,5 +1,10 @@
 //! The command line, run as a person runs it.
 #![cfg(all(not(target_arch = "wasm32"), feature = "cli"))]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -7,7 +12,7 @@ use std::rc::Rc;
 
 use strongroom::disk::native::NativeDisk;
 use strongroom::disk::ready;
-use strongroom::domain::users::{self, NewUser};
+use strongroom::domain::users::{self, NewUser, UserList};
 use strongroom::host::SystemHost;
 use strongroom::store::{Caller, Options, Store};
 
@@ -60,7 +65,7 @@ fn a_store_is_migrated_down_and_up_again_with_its_data() {
     let mut store = open(&folder);
     let users = store
         .read(Caller::default(), |view| {
-            users::list(view, &Default::default())
+            users::list(view, &UserList::default())
         })
         .unwrap();
     assert_eq!(users.items[0].name, "Ada");

@@ -1,5 +1,10 @@
 //! Conversations and messages as a tree, read and changed through the operations.
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 use std::rc::Rc;
 
@@ -196,7 +201,9 @@ fn pages_walk_the_path_from_either_end() {
     let mut f = Fixture::new();
     let id = f.conversation().id;
     let texts: Vec<String> = (0..25).map(|n| format!("message {n}")).collect();
-    texts.iter().for_each(|text| drop(f.append(id, text)));
+    for text in &texts {
+        f.append(id, text);
+    }
     for order in ["newest", "oldest"] {
         for path in ["active", "all"] {
             let mut seen = Vec::new();

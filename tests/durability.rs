@@ -1,5 +1,10 @@
 //! What a power loss may take, by what the store promised.
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 use std::rc::Rc;
 
@@ -53,18 +58,18 @@ fn a_relaxed_store_loses_at_most_its_end_and_never_the_order() {
         let disk = SimDisk::new(seed);
         let mut store = open(&disk, Durability::Relaxed);
         let written: Vec<String> = (0..23).map(|n| format!("user {n}")).collect();
-        written
-            .iter()
-            .for_each(|name| add_user(&mut store, name.clone()));
+        for name in &written {
+            add_user(&mut store, name.clone());
+        }
         disk.crash();
         drop(store);
         let mut store = open(&disk, Durability::Relaxed);
         let found = names(&mut store);
         assert!(written.starts_with(&found), "seed {seed}: {found:?}");
         if found.len() < written.len() {
-            lost += 1
+            lost += 1;
         } else {
-            whole += 1
+            whole += 1;
         }
         add_user(&mut store, "after".into());
         ready(store.close()).unwrap();
@@ -85,9 +90,9 @@ fn a_strict_store_loses_nothing() {
         let disk = SimDisk::new(seed);
         let mut store = open(&disk, Durability::Strict);
         let written: Vec<String> = (0..23).map(|n| format!("user {n}")).collect();
-        written
-            .iter()
-            .for_each(|name| add_user(&mut store, name.clone()));
+        for name in &written {
+            add_user(&mut store, name.clone());
+        }
         disk.crash();
         drop(store);
         assert_eq!(
@@ -103,9 +108,9 @@ fn a_killed_relaxed_store_loses_nothing() {
     let disk = SimDisk::new(1);
     let mut store = open(&disk, Durability::Relaxed);
     let written: Vec<String> = (0..23).map(|n| format!("user {n}")).collect();
-    written
-        .iter()
-        .for_each(|name| add_user(&mut store, name.clone()));
+    for name in &written {
+        add_user(&mut store, name.clone());
+    }
     disk.kill();
     drop(store);
     assert_eq!(names(&mut open(&disk, Durability::Relaxed)), written);

@@ -1,5 +1,10 @@
 //! Real conversations: every branch of the OASST trees, every session of the long transcript, answers in twelve languages.
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -207,12 +212,12 @@ fn every_session_of_the_long_transcript_streams_and_comes_back() {
         let read = store.call("messages.get", json!({ "id": id }));
         assert!(read["text"] == **text, "{id}");
     }
-    let stats = store.engine.stats();
+    let figures = store.engine.stats();
     println!(
         "transcript: {} sessions, {} bytes, {} journal lines",
         sessions.len(),
         transcript.len(),
-        stats.journal_seq
+        figures.journal_seq
     );
     assert_eq!(sessions.len(), 1133);
 }

@@ -201,9 +201,17 @@ export class MessageWriter {
     return this.#writable;
   }
 
-  /** Ends the message as interrupted unless it has ended: for `await using`. */
+  /**
+   * Ends the message as interrupted unless it has ended: for `await using`. Nothing is left to do when the store is
+   * closed or its worker died: both leave the message interrupted.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#end) await this.abort();
+    try {
+      if (!this.#end) await this.abort();
+    } catch (error) {
+      const isGone = error instanceof StrongroomError && (error.code === 'closed' || error.code === 'indeterminate');
+      if (!isGone) throw error;
+    }
   }
 
   #checkOpen(): void {

@@ -208,6 +208,27 @@ test('a worker that dies again and again is given up', async () => {
   expect(seen).toMatchObject({ code: 'internal', call: 'internal' });
 });
 
+test('a page without private files is told why the store cannot be opened', async () => {
+  const page = await openPage();
+  const messages = await page.evaluate(async () => {
+    const open = (): Promise<string> =>
+      window.openStore('app').then(
+        () => 'opened',
+        (error: Strongroom.StrongroomError) => `${error.code}: ${error.message}`,
+      );
+    const messages: string[] = [];
+    Object.defineProperty(navigator, 'storage', { value: undefined });
+    messages.push(await open());
+    Object.defineProperty(window, 'isSecureContext', { value: false });
+    messages.push(await open());
+    return messages;
+  });
+  expect(messages).toEqual([
+    'unsupported: the store cannot be opened: this browser has no private files',
+    'unsupported: the store cannot be opened: this page has no private files, because it did not come over https',
+  ]);
+});
+
 test('a worker whose file is missing is a typed error', async () => {
   const page = await openPage();
   const code = await page.evaluate(() =>

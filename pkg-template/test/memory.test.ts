@@ -301,7 +301,9 @@ test('a writer that is disposed of is interrupted', async () => {
   await writer.write('so far');
   await writer[Symbol.asyncDispose]();
   expect(await store.messages.get(writer.id)).toMatchObject({ text: 'so far', status: 'interrupted' });
+  const other = await store.messages.stream('us01-co01', { role: 'assistant' });
   await close();
+  await other[Symbol.asyncDispose]();
 });
 
 test('a stream whose beginning was given up does not stay open', async () => {

@@ -148,12 +148,12 @@ impl State {
             PreUpdateCase::Insert(new) => {
                 let new = |index| new.get_new_column_value(index);
                 put(&mut self.rows, name, table, &new)
-                    .and_then(|()| note(&mut self.records, table, &new))
+                    .map(|()| note(&mut self.records, table, &new))
             }
             PreUpdateCase::Delete(old) => {
                 let old = |index| old.get_old_column_value(index);
                 delete(&mut self.rows, name, table, &old)
-                    .and_then(|()| note(&mut self.records, table, &old))
+                    .map(|()| note(&mut self.records, table, &old))
             }
             PreUpdateCase::Update {
                 old_value_accessor: old,
@@ -170,7 +170,7 @@ impl State {
                         }
                     })
                     .and_then(|()| put(&mut self.rows, name, table, &new))
-                    .and_then(|()| note(&mut self.records, table, &new))
+                    .map(|()| note(&mut self.records, table, &new))
             }
             PreUpdateCase::Unknown => Err(rusqlite::Error::SqliteFailure(
                 ffi::Error::new(ffi::SQLITE_MISUSE),
@@ -250,7 +250,7 @@ fn key_moved(table: &Table, old: Read<'_, '_>, new: Read<'_, '_>) -> rusqlite::R
 }
 
 /// Notes the record a row belongs to; rows of one record usually come one after another.
-fn note(records: &mut Vec<String>, table: &Table, value: Read<'_, '_>) -> rusqlite::Result<()> {
+fn note(records: &mut Vec<String>, table: &Table, value: Read<'_, '_>) {
     let id = table
         .record
         .id(|index| value(i32::try_from(index).ok()?).ok());
@@ -259,5 +259,4 @@ fn note(records: &mut Vec<String>, table: &Table, value: Read<'_, '_>) -> rusqli
     {
         records.push(id);
     }
-    Ok(())
 }

@@ -266,6 +266,8 @@ impl Database {
     /// # Errors
     /// The disk's own; the log still holds everything then.
     pub fn checkpoint(&self) -> Result<()> {
+        // The log must lie on the disk whole before the database changes.
+        self.settle()?;
         self.make_room().map_err(|error| self.explain(error))?;
         let checkpoint = self
             .connection
@@ -277,7 +279,11 @@ impl Database {
                 ))
             });
         match checkpoint.map_err(|error| self.explain(error.into()))? {
-            (0, log, done) if log == done => self.vfs.take_failure().map_or(Ok(()), Err),
+            (0, log, done) if log == done => {
+                self.vfs.take_failure().map_or(Ok(()), Err)?;
+                // Of the emptied log nothing may come back once another begins.
+                self.vfs.file(WAL_FILE).map_or(Ok(()), |log| log.flush())
+            }
             (busy, log, done) => Err(self.explain(Error::new(
                 Code::Internal,
                 format!("the checkpoint stopped short: busy {busy}, {done} of {log} pages"),

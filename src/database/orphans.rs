@@ -7,14 +7,23 @@ use serde_json::{Map, Value};
 use super::schema::TABLES;
 use crate::error::{Error, Result};
 
-/// Deletes every row whose parent is missing, until none is left, and gives each as a line of JSON.
+/// A chunk refers to its message alone, which spares an index, but without its part it is no text.
+const CHUNK_WITHOUT_PART: &str = "NOT EXISTS (SELECT 1 FROM part AS p WHERE p.user = child.user
+   AND p.conversation = child.conversation AND p.message = child.message AND p.part = child.part)";
+
+/// Deletes every row whose parent is missing, until none is left, and gives each as a line of JSON. Active paths that lost
+/// their end get another.
 /// Foreign keys must be off.
 pub fn take(connection: &Connection) -> Result<Vec<String>> {
     let mut taken = Vec::new();
     loop {
         let before = taken.len();
         for table in TABLES {
-            for missing in missing_parents(connection, table.name)? {
+            let mut conditions = missing_parents(connection, table.name)?;
+            if table.name == "chunk" && !conditions.is_empty() {
+                conditions.push(CHUNK_WITHOUT_PART.to_owned());
+            }
+            for missing in conditions {
                 collect(connection, table.name, &missing, &mut taken)?;
                 connection.execute(
                     &format!("DELETE FROM \"{}\" AS child WHERE {missing}", table.name),
@@ -23,10 +32,31 @@ pub fn take(connection: &Connection) -> Result<Vec<String>> {
             }
         }
         if taken.len() == before {
-            return Ok(taken);
+            break;
         }
     }
+    end_paths(connection)?;
+    Ok(taken)
 }
+
+/// Ends every active path whose last message is missing at the newest message there is.
+fn end_paths(connection: &Connection) -> Result<()> {
+    let exists = "SELECT 1 FROM pragma_table_info('conversation')";
+    if connection.prepare(exists)?.exists([])? {
+        connection.execute(
+            "UPDATE conversation AS c SET leaf =
+               (SELECT max(m.message) FROM message AS m WHERE m.user = c.user AND m.conversation = c.conversation)
+             WHERE leaf IS NOT NULL AND NOT EXISTS
+               (SELECT 1 FROM message AS m
+                WHERE m.user = c.user AND m.conversation = c.conversation AND m.message = c.leaf)",
+            [],
+        )?;
+    }
+    Ok(())
+}
+
+/// The columns of a foreign key, each with the parent's column it refers to.
+type ColumnPairs = Vec<(String, String)>;
 
 /// For each foreign key of a table, the condition under which a row named `child` lacks its parent.
 fn missing_parents(connection: &Connection, table: &str) -> Result<Vec<String>> {
@@ -37,7 +67,7 @@ fn missing_parents(connection: &Connection, table: &str) -> Result<Vec<String>> 
          ORDER BY k.id, k.seq",
     )?;
     let mut rows = keys.query([table])?;
-    let mut conditions: Vec<(i64, String, Vec<(String, String)>)> = Vec::new();
+    let mut conditions: Vec<(i64, String, ColumnPairs)> = Vec::new();
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         let pair = (row.get(2)?, row.get(3)?);
@@ -75,11 +105,7 @@ fn collect(
     let mut statement = connection.prepare(&format!(
         "SELECT * FROM \"{table}\" AS child WHERE {missing}"
     ))?;
-    let columns: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let mut put = Map::new();

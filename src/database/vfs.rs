@@ -13,7 +13,7 @@
 //! A gathered commit touches no disk, so nothing here makes a write durable by itself: the journal does, and a sync does.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub struct Vfs {
 
 /// The attached files, shared between the VFS and SQLite's callbacks.
 pub struct Files {
-    slots: RefCell<HashMap<String, Rc<Slot>>>,
+    slots: RefCell<BTreeMap<String, Rc<Slot>>>,
     host: Rc<dyn Host>,
     last_error: RefCell<Option<VfsError>>,
     failure: RefCell<Option<Error>>,
@@ -287,6 +287,21 @@ impl Slot {
         Ok(())
     }
 
+    /// Flushes what was written. SQLite syncs the first frame of a log before the others, so that frames of an older log are not
+    /// taken for its own; [`Database::checkpoint`](super::Database::checkpoint) leaves no older ones. So on a full disk they may wait.
+    fn sync(&self) -> Result<()> {
+        match self.spill() {
+            Err(error)
+                if error.code() == Code::QuotaExceeded
+                    && self.kind == SlotKind::Wal
+                    && self.gather.borrow().bytes.len() < GATHER_LIMIT =>
+            {
+                Ok(())
+            }
+            spilled => spilled.and_then(|()| self.file.flush()),
+        }
+    }
+
     fn truncate(&self, size: u64) -> Result<()> {
         self.spill()?;
         self.wal_pages
@@ -307,7 +322,9 @@ impl Slot {
     fn check(&self, bytes: &[u8], wanted: usize, offset: u64) -> Result<()> {
         let whole = bytes.len() == wanted;
         match self.kind {
-            SlotKind::Database if whole && is_page(wanted) && offset % wanted as u64 == 0 => {
+            SlotKind::Database
+                if whole && is_page(wanted) && offset.is_multiple_of(wanted as u64) =>
+            {
                 check_page(bytes, offset)
             }
             SlotKind::Wal if whole && is_page(wanted) => self.check_wal(bytes, offset),
@@ -470,8 +487,7 @@ impl VfsFile for Handle {
         match self {
             Self::Scratch(file) => file.sync(options),
             Self::Attached(file) => {
-                let flushed = file.slot.spill().and_then(|()| file.slot.file.flush());
-                file.report(flushed, VfsErrorCode::IoSync)
+                file.report(file.slot.sync(), VfsErrorCode::IoSync)
             }
         }
     }

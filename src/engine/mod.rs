@@ -348,7 +348,7 @@ impl Engine {
         let mut turn = self.store.turn()?;
         self.streams.interrupt_all(&mut turn)?;
         turn.finish()?;
-        self.store.close().await
+        Box::pin(self.store.close()).await
     }
 }
 

@@ -520,7 +520,7 @@ impl Streams {
             return Err(Error::invalid("text is written, not added as a part"));
         }
         self.change(turn, caller, args.stream, |stream, growth| {
-            stream.push_part(&args.part, growth)
+            stream.push_part(&args.part, growth);
         })
     }
 
@@ -571,19 +571,16 @@ impl Streams {
     /// Changes when bundles and chunks close, of one stream or of all.
     pub fn configure(&mut self, caller: Caller<'_>, args: &StreamConfigure) -> Result<()> {
         let settings = args.settings.check()?;
-        match args.stream {
-            Some(number) => {
-                self.find(number, caller)?;
-                if let Some(stream) = self.open.get_mut(&number) {
-                    stream.bundler.set_settings(settings);
-                }
+        if let Some(number) = args.stream {
+            self.find(number, caller)?;
+            if let Some(stream) = self.open.get_mut(&number) {
+                stream.bundler.set_settings(settings);
             }
-            None => {
-                self.settings = settings;
-                self.open
-                    .values_mut()
-                    .for_each(|stream| stream.bundler.set_settings(settings));
-            }
+        } else {
+            self.settings = settings;
+            self.open
+                .values_mut()
+                .for_each(|stream| stream.bundler.set_settings(settings));
         }
         Ok(())
     }

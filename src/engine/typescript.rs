@@ -32,7 +32,9 @@ fn declare<T: TS>(config: &Config, out: &mut String) {
     if let Some(docs) = T::docs() {
         out.push_str(&docs);
     }
-    out.push_str(&format!("export {}\n\n", T::decl(config)));
+    out.push_str("export ");
+    out.push_str(&T::decl(config));
+    out.push_str("\n\n");
 }
 
 macro_rules! declare_all {

@@ -3,7 +3,7 @@
 //! It is derived from the lines themselves, so replay makes it again. Entries wait in memory until the next commit, and
 //! lines of one operation on one record share an entry: a streaming message adds one row per commit, not one per bundle.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::database::Database;
 use crate::error::Result;
@@ -14,10 +14,10 @@ const SINCE_VERSION: u32 = 3;
 /// Entries that wait for the next commit.
 #[derive(Default)]
 pub struct Audit {
-    entries: HashMap<Key, Span>,
+    entries: BTreeMap<Key, Span>,
 }
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     record: String,
     op: String,

@@ -31,6 +31,30 @@ struct Content {
     format: u32,
     store: Uuid,
     writer: Uuid,
+    /// Of the three above: a flipped bit must not make this another store's folder.
+    check: String,
+}
+
+impl Content {
+    fn new(format: u32, Identity { store, writer }: Identity) -> Self {
+        let sum = crc32fast::hash(format!("{format} {store} {writer}").as_bytes());
+        Self {
+            format,
+            store,
+            writer,
+            check: format!("{sum:08x}"),
+        }
+    }
+
+    /// Reads a lease; none when it is torn or damaged.
+    fn read(json: &[u8]) -> Option<Self> {
+        let read: Self = serde_json::from_slice(json).ok()?;
+        let identity = Identity {
+            store: read.store,
+            writer: read.writer,
+        };
+        (read.check == Self::new(read.format, identity).check).then_some(read)
+    }
 }
 
 impl Lease {
@@ -49,7 +73,7 @@ impl Lease {
                 }
                 _ => error,
             })?;
-        let known: Option<Content> = serde_json::from_slice(&disk::read_all(&*file)?).ok();
+        let known = Content::read(&disk::read_all(&*file)?);
         let identity = if let Some(content) = known {
             if content.format > FORMAT {
                 return Err(Error::new(
@@ -69,21 +93,18 @@ impl Lease {
                 Some(store) => store,
                 None => host.uuid(),
             };
-            let content = Content {
-                format: FORMAT,
+            let identity = Identity {
                 store,
                 writer: host.uuid(),
             };
+            let content = Content::new(FORMAT, identity);
             let json = serde_json::to_vec(&content).map_err(|error| {
                 Error::new(Code::Internal, "the lease cannot be written").caused_by(error)
             })?;
             file.truncate(0)?;
             file.write_at(&json, 0)?;
             file.flush()?;
-            Identity {
-                store,
-                writer: content.writer,
-            }
+            identity
         };
         Ok(Self {
             _file: file,

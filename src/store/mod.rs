@@ -129,11 +129,19 @@ impl Store {
     /// are the disk's. Damage is no error: it is dealt with and told as [`Event::Recovery`].
     pub async fn open(disk: Rc<dyn Disk>, host: Rc<dyn Host>, options: Options) -> Result<Self> {
         let mut store = Self::open_as_it_is(disk, host, options).await?;
-        store
-            .migrate(crate::database::migrate::LATEST, &mut |_| {})
+        let mut prepared = store.prepare().await;
+        if prepared.is_err() && store.is_damaged() {
+            store.recover().await?;
+            prepared = store.prepare().await;
+        }
+        prepared.map(|()| store)
+    }
+
+    /// Brings an open store to the schema of this build, and its streams to an end.
+    async fn prepare(&mut self) -> Result<()> {
+        self.migrate(crate::database::migrate::LATEST, &mut |_| {})
             .await?;
-        store.interrupt_streams()?;
-        Ok(store)
+        self.interrupt_streams()
     }
 
     /// Like [`open`](Self::open), but leaves the schema at the version it has.
@@ -392,14 +400,13 @@ impl Store {
                 Event::Recovery(recovery) => Some(recovery),
                 _ => None,
             });
-            match told {
-                Some(recovery) => recovery.interrupted = interrupted,
-                None => {
-                    let mut recovery = recover::nothing(now);
-                    recovery.because(RecoveryCause::Unclosed);
-                    recovery.interrupted = interrupted;
-                    self.tell(Event::Recovery(recovery));
-                }
+            if let Some(recovery) = told {
+                recovery.interrupted = interrupted;
+            } else {
+                let mut recovery = recover::nothing(now);
+                recovery.because(RecoveryCause::Unclosed);
+                recovery.interrupted = interrupted;
+                self.tell(Event::Recovery(recovery));
             }
         }
         Ok(())

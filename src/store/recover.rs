@@ -118,6 +118,7 @@ impl<'a> Recoverer<'a> {
         };
         if position > journal.last_seq() {
             self.report.because(RecoveryCause::JournalBehind);
+            self.nothing_after(position);
             journal.restart(position, self.host.now_ms()).await?;
         } else if position < journal.last_seq() || !self.report.causes.is_empty() {
             self.replay(&journal, &mut database, position).await?;
@@ -172,6 +173,13 @@ impl<'a> Recoverer<'a> {
         }
     }
 
+    /// Says that neither the database nor the journal goes on.
+    fn nothing_after(&mut self, position: u64) {
+        self.report.damage.push(format!(
+            "what was written after line {position}, if anything was, is lost"
+        ));
+    }
+
     /// Sets the database aside and makes one from the newest snapshot that is sound, or an empty one. `last_seq` is where the
     /// journal ends.
     async fn rebuild(&mut self, last_seq: u64) -> Result<(Database, u64)> {
@@ -184,10 +192,8 @@ impl<'a> Recoverer<'a> {
         if !damaged && was_there {
             self.report.because(RecoveryCause::DatabaseMissing);
         }
-        if was_there && last_seq <= position {
-            self.report.damage.push(format!(
-                "the journal does not go on after line {position}: what was written later, if anything was, is lost"
-            ));
+        if was_there && last_seq == position {
+            self.nothing_after(position);
         }
         Ok((database, position))
     }

@@ -39,7 +39,7 @@ pub struct Job {
 enum Phase {
     Copy(GzEncoder<Vec<u8>>),
     Verify {
-        decoder: GzDecoder<Hashing>,
+        decoder: Box<GzDecoder<Hashing>>,
         copied: blake3::Hash,
     },
 }
@@ -121,7 +121,7 @@ impl Job {
                     self.target.flush()?;
                     self.done = 0;
                     self.phase = Phase::Verify {
-                        decoder: GzDecoder::new(Hashing(blake3::Hasher::new())),
+                        decoder: Box::new(GzDecoder::new(Hashing(blake3::Hasher::new()))),
                         copied: self.hasher.finalize(),
                     };
                     return Ok(Progress::Verifying);
@@ -187,7 +187,7 @@ pub async fn list(disk: &dyn Disk) -> Result<Vec<u64>> {
 /// Removes what unfinished snapshots left.
 pub async fn tidy(disk: &dyn Disk) -> Result<()> {
     for file in disk.list(FOLDER).await? {
-        if file.ends_with(".part") {
+        if file.strip_suffix(".part").is_some() {
             disk.remove(&format!("{FOLDER}/{file}")).await?;
         }
     }

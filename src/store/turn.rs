@@ -192,20 +192,20 @@ impl<'s> Turn<'s> {
             // What was done in a transaction that SQLite gave up, or beside damage, is not answered.
             self.store.check_sound()?;
         }
-        if !self.lines.is_empty() {
-            if let Err(error) = self.keep() {
-                let broken = self.store.journal.is_broken();
-                self.roll_back();
-                if broken {
-                    self.store.condition = Condition::Damaged(error.clone());
-                    return Err(Error::new(
-                        Code::Indeterminate,
-                        "it is not known whether this was kept",
-                    )
-                    .caused_by(error));
-                }
-                return Err(error);
+        if !self.lines.is_empty()
+            && let Err(error) = self.keep()
+        {
+            let broken = self.store.journal.is_broken();
+            self.roll_back();
+            if broken {
+                self.store.condition = Condition::Damaged(error.clone());
+                return Err(Error::new(
+                    Code::Indeterminate,
+                    "it is not known whether this was kept",
+                )
+                .caused_by(error));
             }
+            return Err(error);
         }
         if std::mem::take(&mut self.open)
             && let Err(error) = self.store.database()?.run("RELEASE turn")

@@ -11,7 +11,7 @@ use strongroom::domain::messages::{
     self, ChunkList, Message, MessageList, MessagePath, MessageStatus, Role, Siblings,
 };
 use strongroom::domain::page::Order;
-use strongroom::domain::parts::Part;
+use strongroom::domain::parts::{self, Part};
 use strongroom::domain::users::{self, User, UserList};
 use strongroom::domain::{Json, Metadata};
 use strongroom::id::{ConversationId, MessageId, UserId};
@@ -69,12 +69,7 @@ impl Content {
             .into_iter()
             .filter(|key| self.0.get(*key) != other.0.get(*key));
         for key in differing.take(4) {
-            let _ = writeln!(
-                text,
-                "{key}\n  found    {:?}\n  expected {:?}",
-                self.0.get(key),
-                other.0.get(key)
-            );
+            let _ = writeln!(text, "{key}\n  found    {:?}\n  expected {:?}", self.0.get(key), other.0.get(key));
         }
         text
     }
@@ -85,13 +80,7 @@ pub fn read_all(view: &View<'_>) -> Result<Content> {
     let mut content = Content::default();
     let mut cursor = None;
     loop {
-        let page = users::list(
-            view,
-            &UserList {
-                limit: Some(7),
-                cursor,
-            },
-        )?;
+        let page = users::list(view, &UserList { limit: Some(7), cursor })?;
         for user in page.items {
             read_user(view, &user, &mut content)?;
             content.put(user.id, &user);
@@ -138,16 +127,9 @@ fn read_user(view: &View<'_>, user: &User, content: &mut Content) -> Result<()> 
     Ok(())
 }
 
-fn read_conversation(
-    view: &View<'_>,
-    conversation: &Conversation,
-    content: &mut Content,
-) -> Result<()> {
+fn read_conversation(view: &View<'_>, conversation: &Conversation, content: &mut Content) -> Result<()> {
     let id = conversation.id;
-    content.put(
-        format!("{id} participants"),
-        &conversations::participants(view, id)?,
-    );
+    content.put(format!("{id} participants"), &conversations::participants(view, id)?);
     let mut active = Vec::new();
     for path in [MessagePath::All, MessagePath::Active] {
         let mut query = MessageList {
@@ -166,24 +148,10 @@ fn read_conversation(
                     active.push(message.id);
                     continue;
                 }
-                let chunks = messages::chunks(
-                    view,
-                    &ChunkList {
-                        id: message.id,
-                        limit: Some(1000),
-                        cursor: None,
-                    },
-                )?;
-                let chunks: Vec<_> = chunks
-                    .items
-                    .into_iter()
-                    .map(|chunk| (chunk.seq, chunk.text))
-                    .collect();
+                let chunks = messages::chunks(view, &ChunkList { id: message.id, limit: Some(1000), cursor: None })?;
+                let chunks: Vec<_> = chunks.items.into_iter().map(|chunk| (chunk.seq, chunk.text)).collect();
                 content.put(format!("{} chunks", message.id), &chunks);
-                content.put(
-                    format!("{} siblings", message.id),
-                    &messages::siblings(view, message.id)?,
-                );
+                content.put(format!("{} siblings", message.id), &messages::siblings(view, message.id)?);
                 content.put(message.id, &message);
             }
             query.cursor = page.next_cursor;
@@ -219,9 +187,7 @@ impl Model {
 
     /// All conversations.
     pub fn conversations(&self) -> Vec<Conversation> {
-        self.all_conversations()
-            .map(|held| held.conversation.clone())
-            .collect()
+        self.all_conversations().map(|held| held.conversation.clone()).collect()
     }
 
     /// All messages, each with the number of its last chunk.
@@ -234,18 +200,13 @@ impl Model {
     }
 
     fn all_conversations(&self) -> impl Iterator<Item = &ModelConversation> {
-        self.users
-            .values()
-            .flat_map(|held| held.conversations.values())
+        self.users.values().flat_map(|held| held.conversations.values())
     }
 
     /// What opening does: streams that were cut off are interrupted. Says whether there were any.
     pub fn interrupt(&mut self, now: i64) -> bool {
         let mut any = false;
-        let conversations = self
-            .users
-            .values_mut()
-            .flat_map(|held| held.conversations.values_mut());
+        let conversations = self.users.values_mut().flat_map(|held| held.conversations.values_mut());
         for held in conversations.flat_map(|held| held.messages.values_mut()) {
             if held.message.status == MessageStatus::Streaming {
                 held.message.status = MessageStatus::Interrupted;
@@ -259,25 +220,14 @@ impl Model {
 
     /// Applies an operation. `made` is the store's answer, from which only a new record's UUID is taken; the answer that the
     /// model gives must equal it.
-    pub fn apply(
-        &mut self,
-        op: &Op,
-        now: i64,
-        made: Option<&Value>,
-    ) -> std::result::Result<Value, Code> {
-        let uuid = || {
-            made.and_then(|made| made["uuid"].as_str())
-                .unwrap_or_default()
-                .to_owned()
-        };
+    pub fn apply(&mut self, op: &Op, now: i64, made: Option<&Value>) -> std::result::Result<Value, Code> {
+        let uuid = || made.and_then(|made| made["uuid"].as_str()).unwrap_or_default().to_owned();
         match op {
             Op::CreateUser { name } => {
                 check_label(name)?;
                 self.users_made += 1;
                 let user = User {
-                    id: UserId {
-                        user: self.users_made,
-                    },
+                    id: UserId { user: self.users_made },
                     uuid: uuid(),
                     name: name.clone(),
                     metadata: Metadata::default(),
@@ -285,11 +235,7 @@ impl Model {
                     created_at: now,
                     updated_at: now,
                 };
-                let held = ModelUser {
-                    user: user.clone(),
-                    conversations: BTreeMap::new(),
-                    next_conversation: 1,
-                };
+                let held = ModelUser { user: user.clone(), conversations: BTreeMap::new(), next_conversation: 1 };
                 self.users.insert(self.users_made, held);
                 Ok(json(&user))
             }
@@ -308,17 +254,10 @@ impl Model {
                 self.users.remove(&id.user).ok_or(Code::NotFound)?;
                 Ok(Value::Null)
             }
-            Op::CreateConversation {
-                user,
-                title,
-                agents,
-            } => {
+            Op::CreateConversation { user, title, agents } => {
                 check_label(title)?;
                 let held = self.users.get_mut(&user.user).ok_or(Code::NotFound)?;
-                let id = ConversationId {
-                    user: user.user,
-                    conversation: held.next_conversation,
-                };
+                let id = ConversationId { user: user.user, conversation: held.next_conversation };
                 let conversation = Conversation {
                     id,
                     user_id: *user,
@@ -338,12 +277,7 @@ impl Model {
                     messages: BTreeMap::new(),
                     next_message: 1,
                 };
-                made.join(
-                    &user.to_string(),
-                    ParticipantKind::User,
-                    Some(held.user.name.clone()),
-                    now,
-                )?;
+                made.join(&user.to_string(), ParticipantKind::User, Some(held.user.name.clone()), now)?;
                 for agent in agents {
                     made.join(agent, ParticipantKind::Agent, None, now)?;
                 }
@@ -351,12 +285,7 @@ impl Model {
                 held.conversations.insert(id.conversation, made);
                 Ok(json(&conversation))
             }
-            Op::UpdateConversation {
-                id,
-                version,
-                title,
-                status,
-            } => {
+            Op::UpdateConversation { id, version, title, status } => {
                 let held = self.conversation(*id)?;
                 if held.conversation.version != *version {
                     return Err(Code::Conflict);
@@ -379,58 +308,40 @@ impl Model {
             }
             Op::DeleteConversation { id } => {
                 let user = self.users.get_mut(&id.user).ok_or(Code::NotFound)?;
-                user.conversations
-                    .remove(&id.conversation)
-                    .ok_or(Code::NotFound)?;
+                user.conversations.remove(&id.conversation).ok_or(Code::NotFound)?;
                 Ok(Value::Null)
             }
-            Op::AddParticipant {
-                id,
-                participant,
-                name,
-            } => {
+            Op::AddParticipant { id, participant, name } => {
                 let held = self.conversation(*id)?;
                 held.join(participant, ParticipantKind::Agent, name.clone(), now)?;
                 Ok(json(&held.participants()))
             }
             Op::RemoveParticipant { id, participant } => {
                 let held = self.conversation(*id)?;
-                held.participants
-                    .remove(participant)
-                    .ok_or(Code::NotFound)?;
+                held.participants.remove(participant).ok_or(Code::NotFound)?;
                 Ok(json(&held.participants()))
             }
             Op::Append { id, parent, parts } => {
                 let held = self.conversation(*id)?;
-                let number =
-                    held.insert(Role::User, *parent, MessageStatus::Complete, uuid(), now)?;
+                let number = held.insert(Role::User, *parent, MessageStatus::Complete, uuid(), now)?;
                 Ok(json(&held.fill(number, parts)))
             }
             Op::Begin { id } => {
                 let held = self.conversation(*id)?;
-                let number =
-                    held.insert(Role::Assistant, None, MessageStatus::Streaming, uuid(), now)?;
+                let number = held.insert(Role::Assistant, None, MessageStatus::Streaming, uuid(), now)?;
                 Ok(json(&held.fill(number, &[])))
             }
             Op::Edit { id, text } => {
                 let held = self.conversation(id.conversation())?;
-                let original = held
-                    .messages
-                    .get(&id.message)
-                    .ok_or(Code::NotFound)?
-                    .message
-                    .clone();
+                let original = held.messages.get(&id.message).ok_or(Code::NotFound)?.message.clone();
                 if held.conversation.deleted_at.is_some() {
                     return Err(Code::Conflict);
                 }
                 let next = held.next_message;
                 held.touch(original.parent_id, next, now);
-                let number =
-                    held.insert(original.role, None, MessageStatus::Complete, uuid(), now)?;
+                let number = held.insert(original.role, None, MessageStatus::Complete, uuid(), now)?;
                 held.messages.get_mut(&number).unwrap().message.model = original.model;
-                Ok(json(
-                    &held.fill(number, &[Part::Text { text: text.clone() }]),
-                ))
+                Ok(json(&held.fill(number, &[Part::Text { text: text.clone() }])))
             }
             Op::UpdateMessage { id, version, model } => {
                 let held = self.message(*id)?;
@@ -457,15 +368,21 @@ impl Model {
             Op::Chunk { id, seq, text } => {
                 let held = self.message(*id)?;
                 if held.message.parts.is_empty() {
-                    held.message.parts.push(Part::Text {
-                        text: String::new(),
-                    });
+                    held.message.parts.push(Part::Text { text: String::new() });
                 }
                 held.chunks.insert(*seq, text.clone());
-                let whole: String = held.chunks.values().map(String::as_str).collect();
-                held.message.parts = vec![Part::Text {
-                    text: whole.clone(),
-                }];
+                let mut whole = String::new();
+                let mut expected = 1;
+                held.message.gaps.clear();
+                for (&seq, text) in &held.chunks {
+                    for missing in expected..seq {
+                        held.message.gaps.push(missing);
+                        whole.push(parts::GAP_MARK);
+                    }
+                    whole.push_str(text);
+                    expected = seq + 1;
+                }
+                held.message.parts = vec![Part::Text { text: whole.clone() }];
                 held.message.text = whole;
                 Ok(Value::Null)
             }
@@ -493,14 +410,9 @@ impl Model {
         }
     }
 
-    fn conversation(
-        &mut self,
-        id: ConversationId,
-    ) -> std::result::Result<&mut ModelConversation, Code> {
+    fn conversation(&mut self, id: ConversationId) -> std::result::Result<&mut ModelConversation, Code> {
         let user = self.users.get_mut(&id.user).ok_or(Code::NotFound)?;
-        user.conversations
-            .get_mut(&id.conversation)
-            .ok_or(Code::NotFound)
+        user.conversations.get_mut(&id.conversation).ok_or(Code::NotFound)
     }
 
     fn message(&mut self, id: MessageId) -> std::result::Result<&mut ModelMessage, Code> {
@@ -510,11 +422,7 @@ impl Model {
 }
 
 fn check_label(label: &str) -> std::result::Result<(), Code> {
-    if label.len() > 4096 {
-        Err(Code::InvalidArgument)
-    } else {
-        Ok(())
-    }
+    if label.len() > 4096 { Err(Code::InvalidArgument) } else { Ok(()) }
 }
 
 impl ModelConversation {
@@ -530,11 +438,7 @@ impl ModelConversation {
         }
         for held in self.messages.values() {
             let id = held.message.id;
-            let chunks: Vec<_> = held
-                .chunks
-                .iter()
-                .map(|(seq, text)| (*seq, text.clone()))
-                .collect();
+            let chunks: Vec<_> = held.chunks.iter().map(|(seq, text)| (*seq, text.clone())).collect();
             let ids = self.children(held.message.parent_id);
             let active_id = ids.iter().find(|id| path.contains(id)).copied();
             content.put(format!("{id} chunks"), &chunks);
@@ -550,36 +454,24 @@ impl ModelConversation {
         all
     }
 
-    fn join(
-        &mut self,
-        id: &str,
-        kind: ParticipantKind,
-        name: Option<String>,
-        now: i64,
-    ) -> std::result::Result<(), Code> {
+    fn join(&mut self, id: &str, kind: ParticipantKind, name: Option<String>, now: i64) -> std::result::Result<(), Code> {
         if id.is_empty() {
             return Err(Code::InvalidArgument);
         }
         check_label(name.as_deref().unwrap_or_default())?;
-        let held = self
-            .participants
-            .entry(id.to_owned())
-            .or_insert(Participant {
-                id: id.to_owned(),
-                kind,
-                name: None,
-                added_at: now,
-            });
+        let held = self.participants.entry(id.to_owned()).or_insert(Participant {
+            id: id.to_owned(),
+            kind,
+            name: None,
+            added_at: now,
+        });
         held.name = name;
         Ok(())
     }
 
     fn children(&self, parent: Option<MessageId>) -> Vec<MessageId> {
         let messages = self.messages.values().map(|held| &held.message);
-        messages
-            .filter(|message| message.parent_id == parent)
-            .map(|message| message.id)
-            .collect()
+        messages.filter(|message| message.parent_id == parent).map(|message| message.id).collect()
     }
 
     fn touch(&mut self, leaf: Option<MessageId>, next_message: i64, now: i64) {
@@ -624,13 +516,7 @@ impl ModelConversation {
             created_at: now,
             updated_at: now,
         };
-        self.messages.insert(
-            number,
-            ModelMessage {
-                message,
-                chunks: BTreeMap::new(),
-            },
-        );
+        self.messages.insert(number, ModelMessage { message, chunks: BTreeMap::new() });
         self.touch(Some(id), number + 1, now);
         Ok(number)
     }
@@ -644,8 +530,7 @@ impl ModelConversation {
                 // Texts here are ASCII, so a piece is cut at exactly the size of a chunk.
                 for piece in text.as_bytes().chunks(16 << 10) {
                     seq += 1;
-                    held.chunks
-                        .insert(seq, String::from_utf8(piece.to_vec()).unwrap());
+                    held.chunks.insert(seq, String::from_utf8(piece.to_vec()).unwrap());
                 }
             }
             if let Part::Text { text } = part {
