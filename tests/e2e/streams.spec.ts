@@ -66,11 +66,15 @@ test('what is left of a bundle and a chunk is kept at the end', async ({ harness
     const { conversation } = await harness.begin(store);
     const writer = await store.messages.stream(conversation.id, { role: 'assistant' });
     for (let index = 0; index < 70; index += 1) await writer.write({ text: `${index} `, tokens: 1 });
-    const acknowledged = await writer.flush();
     const message = await writer.close({ usage: { output: 70 } });
     const { items } = await store.messages.chunks(message.id);
     await store.close();
-    return { text: message.text, usage: message.usage, acknowledged, chunks: items.map(({ tokens }) => tokens) };
+    return {
+      text: message.text,
+      usage: message.usage,
+      acknowledged: writer.acknowledged,
+      chunks: items.map(({ tokens }) => tokens),
+    };
   });
   const text = Array.from({ length: 70 }, (_, index) => `${index} `).join('');
   expect(found).toEqual({ text, usage: { output: 70 }, acknowledged: text.length, chunks: [60, 10] });
