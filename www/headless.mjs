@@ -18,7 +18,13 @@ import { serve } from './serve.mjs';
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const SUFFIX = '.chunks.txt';
 const NAMES = ['chromium', 'google-chrome', 'google-chrome-stable', 'chromium-browser'];
-const QUIET = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-sync'];
+const QUIET = [
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-sync',
+];
 
 const { values: options } = parseArgs({
   options: { json: { type: 'boolean', default: false }, seed: { type: 'string', default: '1' } },
@@ -79,7 +85,13 @@ async function browser() {
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
     for (const name of NAMES) {
       const path = join(folder, name);
-      if (await access(path).then(() => true, () => false)) return path;
+      if (
+        await access(path).then(
+          () => true,
+          () => false,
+        )
+      )
+        return path;
     }
   }
   throw new Error('no Chromium is installed; name one in STRONGROOM_CHROMIUM');
@@ -116,13 +128,19 @@ function print(streams, allEqual) {
     ['restart ms', (report) => ms(report.restartMs)],
     ['whole equal', (report) => yes(report.wholeEqual)],
   ];
-  const rows = [columns.map(([title]) => title), ...streams.map((report) => columns.map(([, value]) => String(value(report))))];
+  const rows = [
+    columns.map(([title]) => title),
+    ...streams.map((report) => columns.map(([, value]) => String(value(report)))),
+  ];
   const widths = columns.map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   for (const row of rows) {
-    console.log(row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join('  '));
+    console.log(
+      row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join('  '),
+    );
   }
   const unknown = streams.filter((report) => report.unknownEvents > 0);
-  for (const report of unknown) console.log(`${report.name}: ${report.unknownEvents} events of an unknown kind were left out`);
+  for (const report of unknown)
+    console.log(`${report.name}: ${report.unknownEvents} events of an unknown kind were left out`);
   const killed = streams.length;
   console.log(
     `\n${killed} streams, ${killed} kills: ${allEqual ? 'every text is equal' : 'TEXTS DIFFER'}; ` +

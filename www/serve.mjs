@@ -60,6 +60,9 @@ async function found(folder, path) {
   const inside = normalize(path === '' || path.endsWith('/') ? `${path}index.html` : path);
   if (inside.startsWith('..') || inside.startsWith(sep)) return undefined;
   const file = join(folder, inside);
-  const isFile = await stat(file).then((entry) => entry.isFile(), () => false);
+  const isFile = await stat(file).then(
+    (entry) => entry.isFile(),
+    () => false,
+  );
   return isFile ? file : undefined;
 }

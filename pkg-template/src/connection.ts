@@ -73,8 +73,8 @@ export class Connection {
     port.onmessageerror = () => owner.crashed('a message could not be read');
   }
 
-  open(options: OpenOptions, wasm: WasmSource | undefined): void {
-    this.#post({ type: 'open', protocol: PROTOCOL, options, wasm });
+  open(options: OpenOptions, wasm: WasmSource | undefined, lockPatienceMs: number): void {
+    this.#post({ type: 'open', protocol: PROTOCOL, options, wasm, lockPatienceMs });
   }
 
   listen(on: boolean): void {

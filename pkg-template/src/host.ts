@@ -37,10 +37,15 @@ export function startWorker(given: URL | string | (() => Worker) | undefined): H
 }
 
 function makeWorker(given: URL | string | (() => Worker) | undefined): Worker {
-  if (typeof given === 'function') return given();
-  if (given !== undefined) return new Worker(given, { type: 'module' });
-  // Bundlers look for exactly this expression.
-  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  try {
+    if (typeof given === 'function') return given();
+    if (given !== undefined) return new Worker(given, { type: 'module' });
+    // Bundlers look for exactly this expression.
+    return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  } catch (error) {
+    // As for a file of another origin, or under a policy that asks for trusted types.
+    throw unsupported(`the worker could not be made: ${String(error)}`, error);
+  }
 }
 
 /** Starts an engine here. It is loaded only now, so that pages that use a worker never load it. */
@@ -63,6 +68,6 @@ export function startHere(): Host {
   };
 }
 
-function unsupported(reason: string): StrongroomError {
-  return new StrongroomError('unsupported', `the store cannot be opened: ${reason}`);
+function unsupported(reason: string, cause?: unknown): StrongroomError {
+  return new StrongroomError('unsupported', `the store cannot be opened: ${reason}`, { cause });
 }

@@ -49,7 +49,8 @@ export type Answer = [id: number, status: 0, value: unknown] | [id: number, stat
 
 /** From the page. */
 export type ToWorker =
-  | { type: 'open'; protocol: number; options: OpenOptions; wasm: WasmSource | undefined }
+  /** A store that is locked is asked for again, for as long as `lockPatienceMs`. */
+  | { type: 'open'; protocol: number; options: OpenOptions; wasm: WasmSource | undefined; lockPatienceMs: number }
   | { type: 'requests'; requests: Request[] }
   /** Takes a request out of the queue; too late for one that has run. Either way it is answered, once. */
   | { type: 'abort'; id: number }

@@ -29,6 +29,8 @@ export function serve(port: Port, openEngine: OpenEngine, ended: () => void): vo
   new Server(port, openEngine, ended);
 }
 
+type Open = Extract<ToWorker, { type: 'open' }>;
+
 /** A request that waits, and the error it met if it is asked again. */
 interface Waiting {
   request: Request;
@@ -79,10 +81,9 @@ class Server {
     }
   }
 
-  async #open({ protocol, options, wasm }: Extract<ToWorker, { type: 'open' }>): Promise<void> {
+  async #open(message: Open): Promise<void> {
     try {
-      if (protocol !== PROTOCOL) throw wireError('unsupported', 'the page and its worker are of different versions');
-      this.#engine = await this.#openEngine(options, wasm);
+      this.#engine = await this.#openPatiently(message);
     } catch (error) {
       if (!isWireError(error)) return this.#crash(error);
       this.#post({ type: 'refused', error });
@@ -91,6 +92,20 @@ class Server {
     this.#post({ type: 'opened' });
     this.#settle([]);
     await this.#run();
+  }
+
+  async #openPatiently({ protocol, options, wasm, lockPatienceMs }: Open): Promise<Engine> {
+    if (protocol !== PROTOCOL) throw wireError('unsupported', 'the page and its worker are of different versions');
+    const patientUntil = Date.now() + lockPatienceMs;
+    for (;;) {
+      try {
+        return await this.#openEngine(options, wasm);
+      } catch (error) {
+        const isLocked = isWireError(error) && error.code === 'locked';
+        if (!isLocked || Date.now() >= patientUntil) throw error;
+        await this.#pause.next();
+      }
+    }
   }
 
   #queueOf([, method]: Request): Waiting[] {

@@ -14,6 +14,9 @@ import type { Code, Durability, Event, LogEvent, Recovery, StoreStats, StreamSet
 const MAX_RESTARTS = 3;
 const RESTARTS_WITHIN_MS = 10_000;
 
+/** How long a new worker waits for the files of the one that died. */
+const LOCK_PATIENCE_MS = 10_000;
+
 /** Events of opening that are kept for a listener that has yet to come. */
 const MAX_UNHEARD = 100;
 
@@ -212,7 +215,8 @@ export class Store {
     });
     host.onFailure((reason) => failed('unsupported', reason));
     this.#running = { host, connection };
-    connection.open(this.#open, wasmSource(this.#options.wasm));
+    // A worker that was ended holds its files until it has finished what it was doing.
+    connection.open(this.#open, wasmSource(this.#options.wasm), this.#wasOpen ? LOCK_PATIENCE_MS : 0);
     if (this.#listenersTo('log').size > 0) connection.listen(true);
   }
 

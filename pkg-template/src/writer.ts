@@ -80,6 +80,8 @@ export class MessageWriter {
   /** The first half of a surrogate pair whose second half has not come. */
   #held: { half: string; kind: TextKind; tokens: number | undefined } | undefined;
   #acknowledged: number;
+  /** Characters that were taken: all are kept once the message has ended. */
+  #taken: number;
   #failure: StrongroomError | undefined;
   #end: Promise<Message> | undefined;
   #abortReason: unknown;
@@ -96,6 +98,7 @@ export class MessageWriter {
       (sum, part) => sum + (part.type === 'text' || part.type === 'reasoning' ? part.text.length : 0),
       0,
     );
+    this.#taken = this.#acknowledged;
   }
 
   /** Characters of text and reasoning that are kept, as of the last answer. As `String.length` counts them. */
@@ -347,8 +350,10 @@ export class MessageWriter {
       sent: () => void (step.isSent = true),
       done: (value) => {
         this.#settle(step);
+        this.#taken += step.length;
         const progress = value as Partial<StreamProgress> | undefined;
-        if (typeof progress?.acknowledged === 'number') this.#acknowledged = progress.acknowledged;
+        if (step.method === 'streams.end') this.#acknowledged = this.#taken;
+        else if (progress?.acknowledged !== undefined) this.#acknowledged = progress.acknowledged;
         step.done(value);
         this.#send();
       },

@@ -3,9 +3,10 @@ import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname } from 'node:path';
-import { chromium, expect, test } from '@playwright/test';
+import { expect, test } from '@playwright/test';
 import type { BrowserContext, Page } from '@playwright/test';
 import type * as Strongroom from '../../pkg/index.js';
+import { launch } from '../../tests/e2e/support/browser.js';
 
 const PACKAGE = new URL('../../pkg/', import.meta.url);
 const TYPES: Record<string, string> = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' };
@@ -44,11 +45,7 @@ test.beforeAll(async () => {
 test.afterAll(() => void server.close());
 
 test.beforeEach(async ({}, info) => {
-  // A persistent profile: in an incognito one the files are not on the disk.
-  context = await chromium.launchPersistentContext(info.outputPath('profile'), {
-    executablePath: process.env['STRONGROOM_CHROMIUM'] ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
-  });
+  context = await launch(info.outputPath('profile'));
 });
 
 test.afterEach(() => context.close());
@@ -229,12 +226,15 @@ test('a page without private files is told why the store cannot be opened', asyn
   ]);
 });
 
-test('a worker whose file is missing is a typed error', async () => {
+test('a worker whose file is missing or elsewhere is a typed error', async () => {
   const page = await openPage();
-  const code = await page.evaluate(() =>
-    window.openStore('app', { worker: '/missing.js' }).catch((error: Strongroom.StrongroomError) => error.code),
-  );
-  expect(code).toBe('unsupported');
+  const code = (worker: string): Promise<unknown> =>
+    page.evaluate(
+      (worker) => window.openStore('app', { worker }).catch((error: Strongroom.StrongroomError) => error.code),
+      worker,
+    );
+  expect(await code('/missing.js')).toBe('unsupported');
+  expect(await code('http://elsewhere.invalid/worker.js')).toBe('unsupported');
 });
 
 test('the wasm can be named, handed over as bytes, or compiled', async () => {

@@ -18,6 +18,12 @@ export class FakeEngine {
   onTick: () => void | Promise<void> = () => {};
   onTask: (request: Wire, progress: (value: unknown) => void) => Promise<unknown> = async () => undefined;
 
+  onOpen: () => void | Promise<void> = () => {};
+
+  async open(): Promise<this> {
+    await this.onOpen();
+    return this;
+  }
   turn(requests: Wire[]): unknown[] {
     this.turns.push(requests);
     return requests.map((request) => this.answer(request));
@@ -51,7 +57,7 @@ export class FakeEngine {
 }
 
 /** A connection to a fake engine over a channel, and every message that crossed. */
-export async function connect(engine: FakeEngine) {
+export async function connect(engine: FakeEngine, patience = 0) {
   const { port1, port2 } = new MessageChannel();
   const sent: any[] = [];
   const told: unknown[] = [];
@@ -62,7 +68,7 @@ export async function connect(engine: FakeEngine) {
   };
   serve(
     port2 as never,
-    async () => engine as never,
+    async () => engine.open() as never,
     () => port2.close(),
   );
   let connection!: Connection;
@@ -74,7 +80,7 @@ export async function connect(engine: FakeEngine) {
       closed: (error: unknown) => void told.push({ closed: error }),
       event: (event: unknown) => void told.push(event),
     });
-    connection.open({ name: 'fake', storage: 'memory', engine: {} }, undefined);
+    connection.open({ name: 'fake', storage: 'memory', engine: {} }, undefined, patience);
   });
   return {
     connection,

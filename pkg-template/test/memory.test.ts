@@ -118,6 +118,7 @@ test('a pair that is cut between two deltas is whole again', async () => {
   const { store, writer, close } = await memoryStore();
   for (const unit of 'a😀b👩‍👩‍👧c'.split('')) await writer.write(unit);
   expect((await writer.close()).text).toBe('a😀b👩‍👩‍👧c');
+  expect(writer.acknowledged).toBe('a😀b👩‍👩‍👧c'.length);
   expect((await store.messages.get(writer.id)).text).toBe('a😀b👩‍👩‍👧c');
   await close();
 });

@@ -213,6 +213,19 @@ test('a page and a worker of different versions refuse each other', async () => 
   port1.close();
 });
 
+test('a store that is still locked is waited for only where patience is asked for', async () => {
+  const engine = new FakeEngine();
+  let refusals = 3;
+  engine.onOpen = async () => {
+    await macrotask();
+    if (refusals-- > 0) throw { code: 'locked', message: 'locked', retryable: true };
+  };
+  await expect(connect(engine)).rejects.toMatchObject({ code: 'locked' });
+  const page = await connect(engine, 5000);
+  expect(refusals).toBe(-1);
+  page.end();
+});
+
 test('deltas written in one turn of the event loop cross as one request', async () => {
   const { engine, page, writer } = await openWriter();
   for (const delta of ['a', 'b', 'c']) void writer.write(delta);

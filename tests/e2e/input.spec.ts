@@ -32,7 +32,8 @@ test('bad input is refused with a clear error, and changes nothing', async ({ ha
         store.messages.append(conversation.id, { role: 'user', text: 'lost', parentId: 'us01-co01-ms99' }),
       "not_found: another user's conversation": () => store.as(other.id).conversations.get(conversation.id),
       "not_found: another user's message": () => store.as(other.id).messages.get(message.id),
-      'not_found: a conversation for a user that is not there': () => store.conversations.create({ userId: 'us99', title: 'lost' }),
+      'not_found: a conversation for a user that is not there': () =>
+        store.conversations.create({ userId: 'us99', title: 'lost' }),
       'invalid_argument: an identifier that is none': () => store.messages.get("'; DROP TABLE message; --"),
       'invalid_argument: an empty identifier': () => store.messages.get(''),
       'invalid_argument: an identifier of another kind': () => store.messages.get(conversation.id),
@@ -41,7 +42,8 @@ test('bad input is refused with a clear error, and changes nothing', async ({ ha
       'invalid_argument: an object for an identifier': () => store.messages.get(wrong({ id: message.id })),
       'invalid_argument: a number for a text': () => text(7),
       'invalid_argument: a list for a text': () => text(['a']),
-      'invalid_argument: a role that is none': () => store.messages.append(conversation.id, wrong({ role: 'root', text: 'x' })),
+      'invalid_argument: a role that is none': () =>
+        store.messages.append(conversation.id, wrong({ role: 'root', text: 'x' })),
       'invalid_argument: no role': () => store.messages.append(conversation.id, wrong({ text: 'x' })),
       'invalid_argument: text and parts at once': () =>
         store.messages.append(conversation.id, { role: 'user', text: 'x', parts: [{ type: 'text', text: 'y' }] }),
@@ -56,13 +58,16 @@ test('bad input is refused with a clear error, and changes nothing', async ({ ha
       'invalid_argument: a limit that is far too large': () => store.messages.list(conversation.id, { limit: 1e9 }),
       'invalid_argument: a cursor that was made up': () => store.messages.list(conversation.id, { cursor: forged }),
       'invalid_argument: a cursor of another list': () => store.users.list({ cursor: cursor ?? 'none' }),
-      'invalid_argument: a cursor that was changed': () => store.messages.list(conversation.id, { cursor: `${cursor}x` }),
+      'invalid_argument: a cursor that was changed': () =>
+        store.messages.list(conversation.id, { cursor: `${cursor}x` }),
       'invalid_argument: 70 MB of text': () => text('x'.repeat(70_000_000)),
       'invalid_argument: settings without sense': () =>
         store.streams.configure({ bundleTokens: 100, bundleMs: 1, chunkTokens: 10 }),
-      'invalid_argument: a method for one user that is for all': () => wrong(store.as(user.id).users.create({ name: 'x' })),
+      'invalid_argument: a method for one user that is for all': () =>
+        wrong(store.as(user.id).users.create({ name: 'x' })),
       'invalid_text: half of a character': () => text('half \uD83D of a pair'),
-      'invalid_text: half of a character in a title': () => store.conversations.create({ userId: user.id, title: '\uDE00' }),
+      'invalid_text: half of a character in a title': () =>
+        store.conversations.create({ userId: user.id, title: '\uDE00' }),
       'conflict: a version that has moved on': () => store.users.update({ id: user.id, version: 0, name: 'Eve' }),
     };
     const before = await dump();

@@ -53,7 +53,11 @@ for (const [name, kill] of Object.entries(kills)) {
     console.log(`kills: ${ROUNDS}, ${name} while streaming`);
   });
 
-  test(`${name} in a large transaction: the message is there whole or not at all`, async ({ start, profile, server }) => {
+  test(`${name} in a large transaction: the message is there whole or not at all`, async ({
+    start,
+    profile,
+    server,
+  }) => {
     const run = new Run(start, server);
     let finished = 0;
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -114,7 +118,9 @@ async function beginStreams(page: Page, name: string): Promise<Told> {
   await page.exposeFunction('tellWhole', (id: string, text: string) => {
     told.whole.set(id, text);
   });
-  await page.exposeFunction('deltas', (stream: number) => Array.from({ length: 20_000 }, (_, index) => delta(stream, index)));
+  await page.exposeFunction('deltas', (stream: number) =>
+    Array.from({ length: 20_000 }, (_, index) => delta(stream, index)),
+  );
   await page.evaluate(
     async ({ name, streams }) => {
       const { tellStream, tellWhole, deltas } = globalThis as unknown as {
@@ -209,13 +215,17 @@ function readLarge(page: Page, name: string): Promise<{ id: string; isWhole: boo
       for (const user of users) {
         const conversations = await harness.all((query) => store.conversations.list({ userId: user.id, ...query }));
         for (const conversation of conversations) {
-          const messages = await harness.all((query) => store.messages.list(conversation.id, { path: 'all', ...query, limit: 5 }));
+          const messages = await harness.all((query) =>
+            store.messages.list(conversation.id, { path: 'all', ...query, limit: 5 }),
+          );
           for (const { id } of messages) {
             let length = 0;
             let isEqual = true;
             for await (const piece of store.messages.text(id)) {
               const at = length % pattern.length;
-              const expected = pattern.repeat(Math.ceil((at + piece.length) / pattern.length)).slice(at, at + piece.length);
+              const expected = pattern
+                .repeat(Math.ceil((at + piece.length) / pattern.length))
+                .slice(at, at + piece.length);
               isEqual &&= piece === expected;
               length += piece.length;
             }

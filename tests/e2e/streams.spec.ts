@@ -69,7 +69,12 @@ test('what is left of a bundle and a chunk is kept at the end', async ({ harness
     const message = await writer.close({ usage: { output: 70 } });
     const { items } = await store.messages.chunks(message.id);
     await store.close();
-    return { text: message.text, usage: message.usage, acknowledged: writer.acknowledged, chunks: items.map(({ tokens }) => tokens) };
+    return {
+      text: message.text,
+      usage: message.usage,
+      acknowledged: writer.acknowledged,
+      chunks: items.map(({ tokens }) => tokens),
+    };
   });
   const text = Array.from({ length: 70 }, (_, index) => `${index} `).join('');
   expect(found).toEqual({ text, usage: { output: 70 }, acknowledged: text.length, chunks: [60, 10] });
@@ -132,7 +137,9 @@ test('who follows late has the whole text, without a gap or a repetition', async
   expect(found.afterwards.text).toBe(found.text);
 });
 
-test('a call that was aborted or came too late is given up, and has no effect unless it had run', async ({ harness: page }) => {
+test('a call that was aborted or came too late is given up, and has no effect unless it had run', async ({
+  harness: page,
+}) => {
   const found = await page.evaluate(async () => {
     const store = await harness.openStore('streams');
     const { user, conversation } = await harness.begin(store);

@@ -2,7 +2,10 @@
 
 import { expect, openHarness, test } from './support/fixtures.js';
 
-test('a second tab is told that the store is locked, and has it once the first is closed', async ({ harness: page, server }) => {
+test('a second tab is told that the store is locked, and has it once the first is closed', async ({
+  harness: page,
+  server,
+}) => {
   await page.evaluate(async () => {
     const store = await harness.openStore('shared');
     const { conversation } = await harness.begin(store);
@@ -29,7 +32,9 @@ const deaths = {
 };
 
 for (const [death, inPage] of Object.entries(deaths)) {
-  test(`when the worker ${death}, calls in flight are indeterminate and a new one goes on`, async ({ harness: page }) => {
+  test(`when the worker ${death}, calls in flight are indeterminate and a new one goes on`, async ({
+    harness: page,
+  }) => {
     await page.evaluate(async () => {
       const store = await harness.openStore('deaths');
       const states: string[] = [];
@@ -63,11 +68,13 @@ for (const [death, inPage] of Object.entries(deaths)) {
           conversation: { id: string };
           writer: { id: string; write(text: string): Promise<void>; flush(): Promise<number> };
         };
-        const inFlight = harness.codeOf(store.messages.append(conversation.id, { role: 'user', text: 'x'.repeat(30_000_000) }));
+        const inFlight = harness.codeOf(
+          store.messages.append(conversation.id, { role: 'user', text: 'x'.repeat(30_000_000) }),
+        );
         await new Promise((resolve) => setTimeout(resolve, 20));
         if (inPage) harness.killWorker();
         const flight = death === 'meets an error nobody caught' ? 'not asked' : await inFlight;
-        while (!states.includes('ready')) await new Promise((resolve) => setTimeout(resolve, 20));
+        while (states.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
         const write = await harness.codeOf(writer.write('more').then(() => writer.flush()));
         const message = await store.messages.get(writer.id);
         const continued = await store.messages.continue(writer.id);

@@ -60,11 +60,7 @@ export class Chat {
   }
 
   /** Opens the chat of this store's first user, who is made when there is none. */
-  static async open(
-    store: Store,
-    changed: (change: Change) => void,
-    failed: (error: unknown) => void,
-  ): Promise<Chat> {
+  static async open(store: Store, changed: (change: Change) => void, failed: (error: unknown) => void): Promise<Chat> {
     const { items } = await store.users.list({ limit: 1 });
     const user = items[0] ?? (await store.users.create({ name: 'You' }));
     return new Chat(store, user, changed, failed);

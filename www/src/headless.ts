@@ -96,14 +96,16 @@ async function keepIn({ store, killWorker }: Keeper, task: Task): Promise<Report
   unlisten();
   const whole = await store.messages.get(writer.id);
   const chunks = [];
-  for (let cursor: string | undefined; ; ) {
+  for (let cursor: string | undefined; ;) {
     const page = await store.messages.chunks(writer.id, { limit: 1000, ...(cursor === undefined ? {} : { cursor }) });
     chunks.push(...page.items);
     cursor = page.nextCursor;
     if (cursor === undefined) break;
   }
 
-  const writes = log.filter(({ kind, id }) => kind === 'chunk_written' && id?.startsWith(writer.id)).map(({ us }) => us);
+  const writes = log
+    .filter(({ kind, id }) => kind === 'chunk_written' && id?.startsWith(writer.id))
+    .map(({ us }) => us);
   return {
     name: task.name,
     deltas: source.deltas,

@@ -55,7 +55,9 @@ async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): P
     close: () => panels.close(),
   });
   store.on('log', (event) => inspector.log(event));
-  store.on('recovery', (event) => inspector.say(`recovered: ${event.causes.join(', ')}; ${event.replayed} lines replayed`));
+  store.on('recovery', (event) =>
+    inspector.say(`recovered: ${event.causes.join(', ')}; ${event.replayed} lines replayed`),
+  );
   store.on('trouble', (event) => inspector.say(`${event.during}: ${event.message}`));
 
   const redraw = (change: Change): void => {
@@ -68,6 +70,7 @@ async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): P
   const composer = makeComposer({
     send: (text) => {
       isAtEnd = true;
+      askToPersist();
       attempt(chat.send(text));
     },
     stop: () => chat.currentAnswer?.stop(),
@@ -85,7 +88,8 @@ async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): P
           attempt(chat.open(id).then(() => composer.focus()));
         },
         more: () => attempt(chat.moreConversations()),
-        remove: (conversation) => attempt(chat.remove(conversation).then(() => offerUndo(notices, conversation, chat, attempt))),
+        remove: (conversation) =>
+          attempt(chat.remove(conversation).then(() => offerUndo(notices, conversation, chat, attempt))),
         close: () => panels.close(),
       }),
     ),
@@ -131,6 +135,11 @@ async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): P
   composer.focus();
 }
 
+/** Asks the browser, once somebody has written something, not to clear it when space runs low. */
+function askToPersist(): void {
+  if (typeof navigator.storage?.persist === 'function') void navigator.storage.persist().catch(() => false);
+}
+
 /** Draws, and gives the focus back to what stands where the focused element stood. */
 function keepingFocus(place: HTMLElement, draw: () => void): void {
   const focused = document.activeElement;
@@ -146,7 +155,9 @@ function tellAnswer(chat: Chat, before: string | undefined, now: string | undefi
   if (now !== undefined) return announce('The answer is being written.');
   const ended = chat.thread.find(({ message }) => message.id === before)?.message;
   if (!ended) return;
-  announce(ended.status === 'complete' ? `The answer: ${ended.text}` : 'The answer was interrupted. You can continue it.');
+  announce(
+    ended.status === 'complete' ? `The answer: ${ended.text}` : 'The answer was interrupted. You can continue it.',
+  );
 }
 
 function setState(text: string): void {
@@ -187,7 +198,9 @@ function offerUndo(
     },
     'Undo',
   );
-  place.replaceChildren(h('div', { class: 'notice' }, h('p', {}, `“${conversation.title || 'Untitled'}” was deleted.`), undo));
+  place.replaceChildren(
+    h('div', { class: 'notice' }, h('p', {}, `“${conversation.title || 'Untitled'}” was deleted.`), undo),
+  );
 }
 
 /** Shows why the chat cannot open, in place of the chat. */
@@ -197,7 +210,9 @@ function showTrouble(error: unknown, retry: () => void): void {
   const acts = { retry, memory: () => void start('memory'), reload: () => location.reload() };
   const button =
     action && h('button', { type: 'button', class: 'primary', on: { click: acts[action] } }, labels[action]);
-  main.replaceChildren(h('section', { class: 'trouble', role: 'alert' }, h('h2', {}, title), h('p', {}, detail), button));
+  main.replaceChildren(
+    h('section', { class: 'trouble', role: 'alert' }, h('h2', {}, title), h('p', {}, detail), button),
+  );
 }
 
 for (const event of ['online', 'offline']) {

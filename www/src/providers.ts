@@ -48,7 +48,7 @@ export class StreamReader {
     else if (Array.isArray(fields.choices)) this.#chat(fields, reading);
     else if (Array.isArray(fields.candidates) || fields.usageMetadata) this.#google(fields, reading);
     else if (type.startsWith('response.')) this.#responses(type, fields, reading);
-    else if (/^(message|content_block)_|^ping$/.test(type)) this.#anthropic(type, fields, reading);
+    else if (/^(message|content_block)_|^(ping|keepalive)$/.test(type)) this.#anthropic(type, fields, reading);
     else reading.unknown = true;
     return reading;
   }

@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url';
 
 import type { BrowserContext, CDPSession, Page } from '@playwright/test';
 
+/** How often a worker's coverage is taken: one that ends takes the rest with it. */
+const TAKE_EVERY_MS = 100;
+
 const FOLDER = fileURLToPath(new URL('../../../test-results/coverage/', import.meta.url));
 
 /** A worker, reached through its page. */
@@ -22,6 +25,7 @@ export class Coverage {
   #results: unknown[] = [];
   #answers = new Map<string, (result: unknown) => void>();
   #lastId = 0;
+  #timer = setInterval(() => void this.#takeAll(), TAKE_EVERY_MS);
 
   /** Follows every page of a context, and every worker of each. */
   async watch(context: BrowserContext): Promise<void> {
@@ -31,7 +35,8 @@ export class Coverage {
 
   /** Takes what has run, and writes it to a file named after the test. What was killed took its coverage with it. */
   async write(name: string): Promise<void> {
-    for (const worker of this.#workers) await this.#take(worker);
+    clearInterval(this.#timer);
+    await this.#takeAll();
     for (const page of this.#pages) {
       const entries = await page.coverage.stopJSCoverage().catch(() => []);
       this.#results.push(...entries);
@@ -50,6 +55,9 @@ export class Coverage {
       if (targetInfo.type === 'worker') void this.#begin(worker);
       else this.#send(worker, 'Runtime.runIfWaitingForDebugger');
     });
+    session.on('Target.detachedFromTarget', ({ sessionId }) => {
+      this.#workers = this.#workers.filter((worker) => worker.sessionId !== sessionId);
+    });
     session.on('Target.receivedMessageFromTarget', ({ sessionId, message }) => {
       const { id, result } = JSON.parse(message) as { id?: number; result?: unknown };
       const key = `${sessionId} ${id}`;
@@ -66,11 +74,14 @@ export class Coverage {
     await this.#send(worker, 'Runtime.runIfWaitingForDebugger');
   }
 
-  async #take(worker: Worker): Promise<void> {
+  async #takeAll(): Promise<void> {
     const ended = new Promise<undefined>((resolve) => setTimeout(resolve, 1000, undefined));
-    const taken = await Promise.race([this.#send(worker, 'Profiler.takePreciseCoverage'), ended]);
-    const { result = [] } = (taken ?? {}) as { result?: unknown[] };
-    this.#results.push(...result);
+    const taken = this.#workers.map(async (worker) => {
+      const answer = await Promise.race([this.#send(worker, 'Profiler.takePreciseCoverage'), ended]);
+      const { result = [] } = (answer ?? {}) as { result?: unknown[] };
+      this.#results.push(...result);
+    });
+    await Promise.all(taken);
   }
 
   #send({ page, sessionId }: Worker, method: string, params: object = {}): Promise<unknown> {

@@ -57,7 +57,9 @@ export function makeComposer(actions: ComposerActions): Composer {
     h('div', { class: 'field' }, field, button),
   );
   const settings = makeSettings((endpoint) => {
-    source.textContent = endpoint ? `${endpoint.model} at ${hostOf(endpoint.address)} answers.` : 'A recording answers.';
+    source.textContent = endpoint
+      ? `${endpoint.model} at ${hostOf(endpoint.address)} answers.`
+      : 'A recording answers.';
     actions.answerFrom(endpoint);
   });
   const change = h('button', { type: 'button', class: 'tool', on: { click: () => settings.showModal() } }, 'Change');
@@ -82,7 +84,11 @@ function makeSettings(chosen: (endpoint: Endpoint | undefined) => void): HTMLDia
     input('address', 'Address', { type: 'url', placeholder: 'http://localhost:11434/v1', required: true }),
     input('model', 'Model', { type: 'text', placeholder: 'llama3.2', required: true }),
     input('key', 'Key, if it needs one', { type: 'password' }),
-    h('p', { class: 'note' }, 'Any address that speaks OpenAI’s chat completions. The key is not kept anywhere: it is gone with this page.'),
+    h(
+      'p',
+      { class: 'note' },
+      'Any address that speaks OpenAI’s chat completions. The key is not kept anywhere: it is gone with this page.',
+    ),
   );
   const form = h(
     'form',

@@ -102,7 +102,13 @@ export function makeInspector(place: HTMLElement, actions: InspectorActions): In
 
   const line = (name: string, what: string, us?: number): void => {
     events.prepend(
-      h('li', {}, h('span', { class: 'kind' }, name), h('span', {}, what), h('span', { class: 'us' }, us === undefined ? '' : time(us))),
+      h(
+        'li',
+        {},
+        h('span', { class: 'kind' }, name),
+        h('span', {}, what),
+        h('span', { class: 'us' }, us === undefined ? '' : time(us)),
+      ),
     );
     for (const old of [...events.children].slice(EVENTS_SHOWN)) old.remove();
   };
@@ -180,7 +186,14 @@ function latencyRow(name: string, measured: number[]): HTMLElement {
     const us = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
     return us === undefined ? '–' : time(us);
   };
-  return h('tr', {}, h('th', { scope: 'row' }, name), h('td', {}, at(0.5)), h('td', {}, at(0.99)), h('td', {}, number(measured.length)));
+  return h(
+    'tr',
+    {},
+    h('th', { scope: 'row' }, name),
+    h('td', {}, at(0.5)),
+    h('td', {}, at(0.99)),
+    h('td', {}, number(measured.length)),
+  );
 }
 
 function describe({ kind, id, count, bytes }: LogEvent): string {

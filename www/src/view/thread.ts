@@ -3,6 +3,7 @@
 import type { Message, Part } from '../../../pkg/index.js';
 import type { Answering, Chat, Shown } from '../chat.js';
 import { h } from '../dom.js';
+import { joined } from '../providers.js';
 import { showText } from '../text.js';
 
 /** What the thread asks for. */
@@ -51,7 +52,7 @@ function welcome(): HTMLElement {
 function messageItem({ message, siblings }: Shown, chat: Chat, actions: ThreadActions): HTMLElement {
   const answering = chat.answering.get(message.id);
   const content = h('div', { class: 'content' });
-  drawParts(content, answering?.parts ?? message.parts, answering?.acknowledged);
+  drawParts(content, answering?.parts ?? joined(message.parts), answering?.acknowledged);
   const mine = message.role === 'user';
   const article = h(
     'article',
@@ -63,7 +64,7 @@ function messageItem({ message, siblings }: Shown, chat: Chat, actions: ThreadAc
       'data-status': answering ? 'streaming' : message.status,
     },
     content,
-    answering ? h('p', { class: 'arriving' }, 'Answering; the paler words are not kept yet.') : undefined,
+    answering ? h('p', { class: 'arriving' }, 'Answering; the coloured words are not kept yet.') : undefined,
     !answering && unfinished(message, actions),
     h(
       'div',
