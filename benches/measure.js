@@ -48,7 +48,8 @@ async function rebuilds(contender, count) {
     const started = performance.now();
     const text = await contender.read(count);
     samples.push((performance.now() - started) * 1000);
-    if (text.length !== count * CHUNK.length) throw new Error(`read ${text.length} of ${count * CHUNK.length} characters`);
+    if (text.length !== count * CHUNK.length)
+      throw new Error(`read ${text.length} of ${count * CHUNK.length} characters`);
   }
   return samples;
 }

@@ -21,7 +21,13 @@ export function markdown(rows, { machine, version, peer, rounds, date }) {
     const of = rows.filter((row) => row.work === work);
     const base = of.find((row) => row.contender === 'bare') ?? of.find((row) => row.contender === 'strongroom');
     if (of.length === 0) continue;
-    lines.push('', `## ${work}: ${title}`, '', `| contender | median | p95 | mean | median ÷ ${base?.contender} | mean ÷ ${base?.contender} | n |`, '|---|--:|--:|--:|--:|--:|--:|');
+    lines.push(
+      '',
+      `## ${work}: ${title}`,
+      '',
+      `| contender | median | p95 | mean | median ÷ ${base?.contender} | mean ÷ ${base?.contender} | n |`,
+      '|---|--:|--:|--:|--:|--:|--:|',
+    );
     for (const row of of) {
       const ratio = (value, to) => (to ? (value / to).toFixed(2) : '–');
       lines.push(

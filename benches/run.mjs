@@ -60,7 +60,10 @@ try {
       for (const { name } of order) {
         const page = await browser.newPage();
         await page.goto(`${server.url}/benches/page.html`);
-        const measured = await page.evaluate(([name, work, round]) => globalThis.measure(name, work, round), [name, work, round]);
+        const measured = await page.evaluate(
+          ([name, work, round]) => globalThis.measure(name, work, round),
+          [name, work, round],
+        );
         await page.close();
         const key = `${work} ${name}`;
         samples.set(key, [...(samples.get(key) ?? []), ...measured]);
@@ -78,12 +81,26 @@ try {
     const sorted = values.toSorted((a, b) => a - b);
     const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    return { work, contender, unit: 'us', mean: round1(mean), p50: round1(at(0.5)), p95: round1(at(0.95)), n: values.length };
+    return {
+      work,
+      contender,
+      unit: 'us',
+      mean: round1(mean),
+      p50: round1(at(0.5)),
+      p95: round1(at(0.95)),
+      n: values.length,
+    };
   });
   if (options.json) for (const row of rows) console.log(JSON.stringify(row));
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}`;
   const peer = JSON.parse(readFileSync('node_modules/@sqlite.org/sqlite-wasm/package.json', 'utf8')).version;
-  const report = markdown(rows, { machine, version, peer, rounds: options.rounds, date: new Date().toISOString().slice(0, 10) });
+  const report = markdown(rows, {
+    machine,
+    version,
+    peer,
+    rounds: options.rounds,
+    date: new Date().toISOString().slice(0, 10),
+  });
   if (!options.json) console.log(report);
   if (!options.dry && !only) writeFileSync('docs/benchmarks.md', report);
 }

@@ -13,7 +13,10 @@ export async function open({ durability, directory }) {
   await engine.tick(true);
   const user = call('users.create', { name: 'bench' });
   const conversation = call('conversations.create', { userId: user.id });
-  const { stream, message } = call('messages.stream', { conversationId: conversation.id, message: { role: 'assistant' } });
+  const { stream, message } = call('messages.stream', {
+    conversationId: conversation.id,
+    message: { role: 'assistant' },
+  });
   return {
     async write(_seq, text) {
       call('streams.write', { stream, deltas: [text], tokens: [60] });

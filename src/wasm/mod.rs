@@ -135,7 +135,9 @@ impl Engine {
     /// Ends open streams as interrupted and closes the store.
     pub async fn close(&mut self) -> std::result::Result<(), JsValue> {
         match self.inner.take() {
-            Some(engine) => engine.close().await.map_err(|error| failure(&error)),
+            Some(engine) => Box::pin(engine.close())
+                .await
+                .map_err(|error| failure(&error)),
             None => Ok(()),
         }
     }
