@@ -172,6 +172,7 @@ fn a_cut_off_stream_is_interrupted_and_can_be_continued() {
         json!({ "stream": stream, "status": "complete", "usage": { "total": 3 } }),
     );
     assert_eq!(ended["text"], format!("{} and on", "kept".repeat(20)));
+    assert_eq!(ended["parts"].as_array().unwrap().len(), 1);
     assert_eq!(ended["usage"]["total"], 3);
     assert_eq!(
         session.refused("messages.continue", json!({ "id": message })),

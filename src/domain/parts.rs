@@ -287,6 +287,8 @@ pub struct Ends {
     pub chunk: i64,
     /// The number that its next part will have.
     pub next_part: i64,
+    /// Its last part, if that is text, which more text of the same kind continues.
+    pub text: Option<(i64, TextKind)>,
     /// The length of all its chunks, as JavaScript counts it.
     pub utf16: u64,
 }
@@ -303,9 +305,20 @@ pub fn ends(view: &View<'_>, id: MessageId) -> Result<Ends> {
         ends.chunk = row.get(0)?;
         ends.utf16 += tokens::utf16(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
     }
-    ends.next_part = view
-        .prepare("SELECT coalesce(max(part) + 1, 0) FROM part WHERE user = ?1 AND conversation = ?2 AND message = ?3")?
-        .query_row(key, |row| row.get(0))?;
+    drop(rows);
+    let mut parts = view.prepare(
+        "SELECT part, kind FROM part WHERE user = ?1 AND conversation = ?2 AND message = ?3 ORDER BY part DESC LIMIT 1",
+    )?;
+    let mut rows = parts.query(key)?;
+    if let Some(row) = rows.next()? {
+        let part: i64 = row.get(0)?;
+        ends.next_part = part + 1;
+        ends.text = match row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)? {
+            "text" => Some((part, TextKind::Text)),
+            "reasoning" => Some((part, TextKind::Reasoning)),
+            _ => None,
+        };
+    }
     Ok(ends)
 }
 

@@ -17,8 +17,16 @@ pub trait Codec {
     /// Reads arguments.
     ///
     /// # Errors
-    /// `invalid_argument` naming what does not fit.
+    /// `invalid_argument` naming what does not fit, a field that is not known included.
     fn decode<T: DeserializeOwned>(input: Self::Input) -> Result<T>;
+
+    /// Reads the arguments of a hot path, which only the package's own client sends.
+    ///
+    /// # Errors
+    /// `invalid_argument` naming what does not fit; fields that are not known may be passed over.
+    fn decode_hot<T: DeserializeOwned>(input: Self::Input) -> Result<T> {
+        Self::decode(input)
+    }
 
     /// Writes an answer.
     fn encode<T: Serialize>(value: &T) -> Result<Self::Output>;

@@ -373,7 +373,9 @@ fn answer<C: Codec>(
             streams.unfollow(&C::decode(input)?);
             C::encode(&Nothing)
         }
-        "streams.write" => C::encode(&streams.write(turn, caller, now_ms, &C::decode(input)?)?),
+        "streams.write" => {
+            C::encode(&streams.write(turn, caller, now_ms, &C::decode_hot(input)?)?)
+        }
         "streams.part" => C::encode(&streams.part(turn, caller, &C::decode(input)?)?),
         "streams.flush" => {
             let args: streams::StreamRef = C::decode(input)?;

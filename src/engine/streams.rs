@@ -458,7 +458,11 @@ impl Streams {
             message: message.id,
             owner: caller.user,
             bundler: Bundler::new(settings, ends.chunk + 1),
-            text: None,
+            text: ends.text.map(|(number, kind)| TextPart {
+                number,
+                kind,
+                written: true,
+            }),
             next_part: ends.next_part,
             kept: ends.utf16,
             bundles: 0,

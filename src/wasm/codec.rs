@@ -21,7 +21,13 @@ impl Codec for JsCodec {
     type Input = JsValue;
     type Output = JsValue;
 
+    // By way of a JSON value: read directly, a struct takes the fields it knows and never sees the others.
     fn decode<T: DeserializeOwned>(input: JsValue) -> Result<T> {
+        let value: serde_json::Value = from_js(input)?;
+        serde_json::from_value(value).map_err(|error| Error::invalid(error.to_string()))
+    }
+
+    fn decode_hot<T: DeserializeOwned>(input: JsValue) -> Result<T> {
         from_js(input)
     }
 

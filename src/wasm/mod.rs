@@ -57,10 +57,7 @@ impl Engine {
         let disk: Rc<dyn Disk> = match options.storage {
             Storage::Memory => Rc::new(MemoryDisk::default()),
             Storage::Opfs => {
-                crate::disk::check_path(&options.name)?;
-                if options.name.contains('/') {
-                    return Err(Error::invalid("a store's name holds no slash"));
-                }
+                check_name(&options.name)?;
                 Rc::new(OpfsDisk::open(&format!("{ROOT}/{}", options.name)).await?)
             }
         };
@@ -146,6 +143,16 @@ impl Engine {
         let closed = || failure(&Error::new(Code::Closed, "the store is closed"));
         self.inner.as_mut().ok_or_else(closed)
     }
+}
+
+/// A store's name is a folder's name.
+fn check_name(name: &str) -> Result<()> {
+    if crate::disk::check_path(name).is_err() || name.contains('/') {
+        return Err(Error::invalid(
+            "a store's name is made of letters, digits, dots, hyphens and underscores",
+        ));
+    }
+    Ok(())
 }
 
 /// Reads `[method, args, user, requestId]`.

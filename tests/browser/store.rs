@@ -40,6 +40,10 @@ async fn open(disk: &Rc<dyn Disk>) -> Store {
     .unwrap()
 }
 
+async fn close(store: Store) {
+    Box::pin(store.close()).await.unwrap();
+}
+
 fn fill(store: &mut Store, messages: usize) {
     let new = NewUser {
         name: "Ada".into(),
@@ -116,7 +120,7 @@ async fn what_was_written_is_there_after_a_clean_close() {
     let disk = disk("clean").await;
     let mut store = open(&disk).await;
     fill(&mut store, 40);
-    store.close().await.unwrap();
+    close(store).await;
     let mut store = open(&disk).await;
     assert_eq!(causes(&mut store), []);
     assert_eq!(texts(&mut store), expected(40));
@@ -151,7 +155,7 @@ async fn a_damaged_database_is_rebuilt() {
     let disk = disk("damaged").await;
     let mut store = open(&disk).await;
     fill(&mut store, 40);
-    store.close().await.unwrap();
+    close(store).await;
     let file = disk
         .open("store.sqlite3", OpenMode::Existing)
         .await
@@ -170,7 +174,7 @@ async fn a_lost_journal_restarts_from_the_database() {
     let disk = disk("lost").await;
     let mut store = open(&disk).await;
     fill(&mut store, 40);
-    store.close().await.unwrap();
+    close(store).await;
     for file in disk.list("journal").await.unwrap() {
         disk.remove(&format!("journal/{file}")).await.unwrap();
     }

@@ -44,6 +44,8 @@ test('bad input is refused with a clear error, and changes nothing', async ({ ha
       'invalid_argument: a list for a text': () => text(['a']),
       'invalid_argument: a role that is none': () =>
         store.messages.append(conversation.id, wrong({ role: 'root', text: 'x' })),
+      'invalid_argument: a field that is none': () =>
+        store.messages.append(conversation.id, wrong({ role: 'user', text: 'x', parentID: 'us01-co01-ms01' })),
       'invalid_argument: no role': () => store.messages.append(conversation.id, wrong({ text: 'x' })),
       'invalid_argument: text and parts at once': () =>
         store.messages.append(conversation.id, { role: 'user', text: 'x', parts: [{ type: 'text', text: 'y' }] }),
