@@ -7,9 +7,10 @@
 pub mod codec;
 pub mod methods;
 pub mod metrics;
-pub mod streams;
+mod streams;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod typescript;
+pub mod wire;
 
 use std::rc::Rc;
 
@@ -24,7 +25,8 @@ use crate::store::{Caller, Durability, Event, Options, Store, Turn};
 use crate::stream::StreamSettings;
 use codec::Codec;
 use methods::Nothing;
-use streams::{FollowerNews, StreamStats, Streams};
+use streams::Streams;
+use wire::{FollowerNews, StreamRef, StreamStats};
 
 /// What an app may choose when it opens a store.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -378,7 +380,7 @@ fn answer<C: Codec>(
         }
         "streams.part" => C::encode(&streams.part(turn, caller, &C::decode(input)?)?),
         "streams.flush" => {
-            let args: streams::StreamRef = C::decode(input)?;
+            let args: StreamRef = C::decode(input)?;
             C::encode(&streams.flush(turn, caller, args.stream)?)
         }
         "streams.end" => C::encode(&streams.end(turn, caller, &C::decode(input)?)?),

@@ -4,7 +4,7 @@ use ts_rs::{Config, TS};
 
 use super::methods;
 use super::metrics::LatencySummary;
-use super::streams::{
+use super::wire::{
     Follow, Followed, FollowerNews, FollowerRef, News, StreamBegin, StreamConfigure,
     StreamContinue, StreamEnd, StreamOpened, StreamPart, StreamProgress, StreamRef, StreamStats,
     StreamWrite,
