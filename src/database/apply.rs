@@ -51,7 +51,8 @@ impl<'c> Applier<'c> {
     /// Applies the rows of one line and names the records they belong to.
     ///
     /// # Errors
-    /// `corrupt` when a row names a table or column that this schema does not have; earlier rows are applied then.
+    /// `invalid_argument` when a row names a table or column that this schema does not have; earlier rows are applied then.
+    /// `corrupt` is the database's own.
     pub fn apply(&self, rows: &[u8]) -> Result<Vec<String>> {
         let mut records = Vec::new();
         let mut array = Vec::with_capacity(rows.len() + 2);
@@ -64,14 +65,14 @@ impl<'c> Applier<'c> {
             let table = self
                 .tables
                 .get(row.t)
-                .ok_or_else(|| Error::corrupt(format!("there is no table {:?}", row.t)))?;
+                .ok_or_else(|| Error::invalid(format!("there is no table {:?}", row.t)))?;
             let (sql, columns, values) = match (&row.put, &row.del) {
                 (Some(values), None) => (&table.put, &table.columns, values),
                 (None, Some(values)) => (&table.delete, &table.key, values),
-                _ => return Err(Error::corrupt("a row is neither put nor deleted")),
+                _ => return Err(Error::invalid("a row is neither put nor deleted")),
             };
             if values.len() != columns.len() {
-                return Err(Error::corrupt(format!(
+                return Err(Error::invalid(format!(
                     "a row of {:?} has {} columns",
                     row.t,
                     values.len()
@@ -81,7 +82,7 @@ impl<'c> Applier<'c> {
             for (column, index) in columns.iter().zip(1..) {
                 let value = values.get(column.as_str());
                 let value = value.ok_or_else(|| {
-                    Error::corrupt(format!("a row of {:?} lacks {column}", row.t))
+                    Error::invalid(format!("a row of {:?} lacks {column}", row.t))
                 })?;
                 bind(&mut statement, index, value)?;
             }
@@ -146,13 +147,13 @@ fn bind(statement: &mut rusqlite::CachedStatement<'_>, index: usize, value: &Val
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(integer), _) => statement.raw_bind_parameter(index, integer)?,
             (None, Some(real)) => statement.raw_bind_parameter(index, real)?,
-            (None, None) => return Err(Error::corrupt("a number is out of range")),
+            (None, None) => return Err(Error::invalid("a number is out of range")),
         },
-        _ => return Err(Error::corrupt("a column holds neither text nor a number")),
+        _ => return Err(Error::invalid("a column holds neither text nor a number")),
     }
     Ok(())
 }
 
 fn unreadable(error: serde_json::Error) -> Error {
-    Error::corrupt("a recorded row is not JSON").caused_by(error)
+    Error::invalid("a recorded row is not JSON").caused_by(error)
 }

@@ -121,7 +121,20 @@ impl<'a> Recoverer<'a> {
             self.nothing_after(position);
             journal.restart(position, self.host.now_ms()).await?;
         } else if position < journal.last_seq() || !self.report.causes.is_empty() {
-            self.replay(&journal, &mut database, position).await?;
+            match self.replay(&journal, &mut database, position).await {
+                // The database looked sound until it was written to.
+                Err(error) if database::is_damage(&error) => {
+                    drop(database);
+                    self.report.because(RecoveryCause::DatabaseDamaged);
+                    self.report
+                        .damage
+                        .push(format!("the database was set aside: {error}"));
+                    let (rebuilt, position) = self.rebuild(journal.last_seq()).await?;
+                    database = rebuilt;
+                    self.replay(&journal, &mut database, position).await?;
+                }
+                replayed => replayed?,
+            }
         }
         if !journal.is_active() {
             match journal.rotate(self.host.now_ms()).await {
@@ -299,7 +312,9 @@ impl<'a> Recoverer<'a> {
                 if record.op != MIGRATE_OP {
                     match applier.apply(record.rows) {
                         Ok(records) => audit.add(touch(&record, records)),
-                        Err(error) if error.code() == Code::Corrupt => {
+                        Err(error)
+                            if matches!(error.code(), Code::InvalidArgument | Code::Conflict) =>
+                        {
                             self.damage(format!("line {} cannot be applied: {error}", record.seq));
                         }
                         Err(error) => return Err(database.explain(error)),
@@ -365,7 +380,10 @@ impl<'a> Recoverer<'a> {
     fn damage(&mut self, what: String) {
         self.report.because(RecoveryCause::JournalDamaged);
         self.snapshot_wanted = true;
-        self.report.damage.push(what);
+        // Opening and replaying come upon the same.
+        if !self.report.damage.contains(&what) {
+            self.report.damage.push(what);
+        }
     }
 
     /// Moves a file to `quarantine/`, if it is there.

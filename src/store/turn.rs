@@ -191,21 +191,19 @@ impl<'s> Turn<'s> {
         if self.open {
             // What was done in a transaction that SQLite gave up, or beside damage, is not answered.
             self.store.check_sound()?;
-        }
-        if !self.lines.is_empty()
-            && let Err(error) = self.keep()
-        {
-            let broken = self.store.journal.is_broken();
-            self.roll_back();
-            if broken {
-                self.store.condition = Condition::Damaged(error.clone());
-                return Err(Error::new(
-                    Code::Indeterminate,
-                    "it is not known whether this was kept",
-                )
-                .caused_by(error));
+            if let Err(error) = self.keep() {
+                let broken = self.store.journal.is_broken();
+                self.roll_back();
+                if broken {
+                    self.store.condition = Condition::Damaged(error.clone());
+                    return Err(Error::new(
+                        Code::Indeterminate,
+                        "it is not known whether this was kept",
+                    )
+                    .caused_by(error));
+                }
+                return Err(error);
             }
-            return Err(error);
         }
         if std::mem::take(&mut self.open)
             && let Err(error) = self.store.database()?.run("RELEASE turn")
@@ -229,17 +227,20 @@ impl<'s> Turn<'s> {
     fn keep(&mut self) -> Result<()> {
         let store = &mut *self.store;
         let (bytes, count) = (self.lines.len() as u64, self.touches.len() as u64);
-        if !store.journal.is_active() {
-            // Opening left it without a segment for want of space; maintenance tries again.
-            return Err(Error::new(
-                Code::QuotaExceeded,
-                "there was no room to begin a journal segment",
-            ));
+        if !self.lines.is_empty() {
+            if !store.journal.is_active() {
+                // Opening left it without a segment for want of space; maintenance tries again.
+                return Err(Error::new(
+                    Code::QuotaExceeded,
+                    "there was no room to begin a journal segment",
+                ));
+            }
+            let started = store.host.monotonic_us();
+            store.journal.append(&self.lines, self.last_seq)?;
+            store.log(LogKind::Append, None, bytes, count, started);
         }
-        let started = store.host.monotonic_us();
-        store.journal.append(&self.lines, self.last_seq)?;
-        store.log(LogKind::Append, None, bytes, count, started);
-        if store.options.durability == Durability::Strict {
+        // Also what a relaxed turn wrote, and this one repeats the answer of, is strict now.
+        if store.options.durability == Durability::Strict && !store.journal.is_flushed() {
             let started = store.host.monotonic_us();
             store.journal.flush()?;
             store.log(LogKind::Flush, None, bytes, count, started);

@@ -87,7 +87,8 @@ fn check_survivor(driver: &mut Driver, end: End) {
     let seq = driver.store().last_seq();
     assert!(
         seq >= floor,
-        "lines up to {floor} were acknowledged, and {seq} are there"
+        "lines up to {floor} were acknowledged, and {seq} are there: {:?}",
+        driver.recoveries
     );
     let has_tables = driver.store().schema() == strongroom::database::migrate::LATEST;
     driver.settle_on(seq);
@@ -422,16 +423,20 @@ fn a_flipped_bit_in_any_file_is_never_returned_as_data_and_loses_nothing() {
                             disk.flip_bit(&path, bit).unwrap();
                             let mut driver = original.fork(disk, seed);
                             let (found, reported) = survive(&mut driver);
-                            assert!(
-                                found == *expected,
-                                "the content differs:\n{}\n{reported}",
-                                found.difference(expected)
-                            );
+                            if found != *expected {
+                                // Only a line that the database had not taken over yet lies in one place alone.
+                                let only_there = path.starts_with("journal/") && !closed;
+                                assert!(
+                                    only_there && says_loss(&driver),
+                                    "the content differs:\n{}\n{reported}",
+                                    found.difference(expected)
+                                );
+                            }
                             noticed.set(noticed.get() + u64::from(!driver.recoveries.is_empty()));
                             driver.rest().unwrap();
                             driver.close().unwrap();
                             driver.open_unchecked().unwrap();
-                            assert!(driver.read().unwrap() == *expected);
+                            assert!(driver.read().unwrap() == found, "what was saved stays");
                         }),
                     ));
                 }
