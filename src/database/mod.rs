@@ -33,7 +33,7 @@ pub const NEW_FILE: &str = "store.sqlite3.new";
 /// The write-ahead log of a database that is being made.
 const NEW_WAL_FILE: &str = "store.sqlite3-wal.new";
 
-/// Page size in bytes, chosen by measurement: see `docs/design.md`.
+/// Page size in bytes.
 pub const PAGE_BYTES: u32 = 4096;
 
 /// Bytes read at once to verify pages; whole pages.
