@@ -23,7 +23,7 @@ const US: Identity = Identity {
     writer: Uuid::from_u128(2),
 };
 
-const SMALL: Limits = Limits { segment_bytes: 900 };
+const SMALL: Limits = Limits { segment_bytes: 960 };
 
 /// Runs a future that never waits.
 fn now<T>(future: impl Future<Output = T>) -> T {

@@ -669,9 +669,15 @@ impl Journal {
             self.files.disk.remove(&name.path()).await?;
             opened.torn_bytes += scan.end;
         } else {
-            let mut finding = Finding::new(name, 0, scan.end, Reason::BadHeader);
-            finding.moved_to = Some(self.files.set_aside(name).await?);
-            opened.findings.push(finding);
+            let moved_to = self.files.set_aside(name).await?;
+            let mut findings = scan.findings.clone();
+            if findings.is_empty() {
+                findings.push(Finding::new(name, 0, scan.end, Reason::BadHeader));
+            }
+            for finding in &mut findings {
+                finding.moved_to = Some(moved_to.clone());
+            }
+            opened.findings.append(&mut findings);
         }
         self.segments.pop();
         Ok(())
@@ -710,7 +716,10 @@ impl Journal {
                     }
                 }
                 Event::Damage(finding) => {
-                    if torn.is_none() && finding.bytes > 0 {
+                    if finding.reason == Reason::OutOfOrder {
+                        // Whole lines are no torn write, nor is what lies before them.
+                        torn = None;
+                    } else if torn.is_none() && finding.bytes > 0 {
                         torn = Some(Torn {
                             offset: finding.offset,
                             last_seq,
