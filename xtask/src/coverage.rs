@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::{browser, demo, run, test, tools, wasm};
+use crate::{browser, demo, native, run, test, tools, wasm};
 
 /// The sources that only the browser's build has.
 const BROWSER_ONLY: &[&str] = &["src/wasm/", "src/disk/opfs.rs"];
@@ -89,11 +89,11 @@ fn native() -> Result<Covered> {
     let what = ["--package", "strongroom", "--all-features"];
 
     tools::cargo_tool("cargo-nextest")?;
-    let mut tests = Command::new("cargo");
+    let mut tests = native::cargo()?;
     with_coverage(tests.args(["nextest", "run"]).args(what))?;
     run::step(test::with_data(&mut tests))?;
 
-    let mut list = Command::new("cargo");
+    let mut list = native::cargo()?;
     with_coverage(
         list.args(["test", "--no-run", "--message-format=json", "--quiet"])
             .args(what),

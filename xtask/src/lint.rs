@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::package::{self, Profile};
-use crate::{run, tools, wasm};
+use crate::{native, run, tools, wasm};
 
 /// What Prettier formats, beside what `.prettierignore` leaves out.
 const PRETTIER_FILES: &str = "**/*.{ts,mts,js,mjs,css,html}";
@@ -33,7 +33,7 @@ pub fn format(check: bool) -> Result<()> {
 /// Every check that reads the sources and changes none.
 pub fn lint() -> Result<()> {
     format(true)?;
-    run::step(Command::new("cargo").args([
+    run::step(native::cargo()?.args([
         "clippy",
         "--workspace",
         "--all-targets",
@@ -86,7 +86,7 @@ fn typescript() -> Result<()> {
 /// Writes the TypeScript types that are generated from the Rust ones.
 pub fn write_types() -> Result<()> {
     run::step(
-        Command::new("cargo")
+        native::cargo()?
             .args(["test", "--lib", "types_are_fresh"])
             .env("STRONGROOM_WRITE_TYPES", "1"),
     )

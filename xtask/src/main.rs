@@ -7,6 +7,7 @@ mod browser;
 mod coverage;
 mod demo;
 mod lint;
+mod native;
 mod package;
 mod run;
 mod setup;

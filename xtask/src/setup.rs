@@ -2,11 +2,12 @@
 
 use anyhow::{Result, bail};
 
-use crate::{browser, tools, wasm};
+use crate::{browser, native, tools, wasm};
 
 /// Finds every tool and installs what is missing. One line for each; fails when one could not be had.
 pub fn all() -> Result<()> {
     let results = [
+        report("libclang", native::libclang().map(|()| "found".to_owned())),
         report(
             "wasm32 target and clang",
             wasm::Toolchain::find().map(|toolchain| describe(&toolchain)),

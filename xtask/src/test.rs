@@ -14,7 +14,7 @@ use anyhow::{Result, bail};
 use lexopt::prelude::*;
 
 use crate::summary::Counts;
-use crate::{browser, demo, run, tools, wasm};
+use crate::{browser, demo, native, run, tools, wasm};
 
 const SKIPPED_LINE: &str = "SKIPPED (no data):";
 
@@ -145,7 +145,7 @@ impl Ring {
 
 fn native(options: &Options, log: &SkipLog) -> Result<Counts> {
     tools::cargo_tool("cargo-nextest")?;
-    let mut suites = Command::new("cargo");
+    let mut suites = native::cargo()?;
     suites.args([
         "nextest",
         "run",
@@ -154,7 +154,7 @@ fn native(options: &Options, log: &SkipLog) -> Result<Counts> {
         "--no-fail-fast",
         "--no-tests=pass",
     ]);
-    let mut examples = Command::new("cargo");
+    let mut examples = native::cargo()?;
     examples.args(["test", "--doc", "--all-features", "--no-fail-fast"]);
 
     let (status, output) = run::watch(environment(&mut suites, options, log))?;
