@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 
 /// A specialised `Result` for everything in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -162,3 +163,18 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// As JavaScript sees it: `{ code, message, retryable, cause? }`.
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Error", 4)?;
+        object.serialize_field("code", &self.code)?;
+        object.serialize_field("message", &self.message)?;
+        object.serialize_field("retryable", &self.code.retryable())?;
+        match &self.cause {
+            Some(cause) => object.serialize_field("cause", cause)?,
+            None => object.skip_field("cause")?,
+        }
+        object.end()
+    }
+}

@@ -13,7 +13,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use strongroom::disk::memory::MemoryDisk;
 use strongroom::disk::ready;
-use strongroom::engine::codec::JsonCodec;
 use strongroom::engine::{Answer, Engine, EngineOptions, Request};
 use strongroom::host::ManualHost;
 
@@ -74,18 +73,18 @@ impl Session {
         }
     }
 
-    fn call(&mut self, method: &str, input: Value) -> Value {
+    fn call(&mut self, method: &str, input: &Value) -> Value {
         while self.engine.needs_tick() {
             ready(self.engine.tick(true)).unwrap();
         }
-        let request = Request::<JsonCodec> {
-            method: method.into(),
-            input,
+        let request = Request {
+            method,
+            args: &input.to_string(),
             user: None,
             request_id: None,
         };
-        match self.engine.turn(vec![request]).pop() {
-            Some(Answer::Done(value)) => value,
+        match self.engine.turn(&[request]).pop() {
+            Some(Answer::Done(value)) => serde_json::from_str(&value).unwrap(),
             Some(Answer::Failed(error) | Answer::Again(error)) => panic!("{method}: {error}"),
             None => panic!("{method}: no answer"),
         }
@@ -93,7 +92,7 @@ impl Session {
 
     fn path(&mut self, conversation: &str) -> Vec<String> {
         let list = json!({ "conversationId": conversation, "order": "oldest", "limit": 1000 });
-        let page = self.call("messages.list", list);
+        let page = self.call("messages.list", &list);
         page["items"]
             .as_array()
             .unwrap()
@@ -125,12 +124,12 @@ fn every_branch_of_every_oasst_tree_comes_back() {
         return;
     };
     let mut session = Session::new();
-    session.call("users.create", json!({ "name": "Ada" }));
+    session.call("users.create", &json!({ "name": "Ada" }));
     let mut paths: Vec<(String, String, Vec<String>)> = Vec::new();
     let mut messages = 0;
     for line in std::fs::read_to_string(file).unwrap().lines() {
         let tree: Tree = serde_json::from_str(line).unwrap();
-        let conversation = session.call("conversations.create", json!({ "userId": "us01" }));
+        let conversation = session.call("conversations.create", &json!({ "userId": "us01" }));
         let conversation = conversation["id"].as_str().unwrap().to_owned();
         let mut waiting = vec![(&tree.prompt, None::<String>, Vec::new())];
         while let Some((node, parent, mut path)) = waiting.pop() {
@@ -145,7 +144,7 @@ fn every_branch_of_every_oasst_tree_comes_back() {
             }
             let made = session.call(
                 "messages.append",
-                json!({ "conversationId": conversation, "message": message }),
+                &json!({ "conversationId": conversation, "message": message }),
             );
             messages += 1;
             let id = made["id"].as_str().unwrap().to_owned();
@@ -162,7 +161,7 @@ fn every_branch_of_every_oasst_tree_comes_back() {
     }
     let mut session = session.crash();
     for (conversation, leaf, expected) in &paths {
-        session.call("messages.switchBranch", json!({ "id": leaf }));
+        session.call("messages.switchBranch", &json!({ "id": leaf }));
         assert_eq!(&session.path(conversation), expected, "{leaf}");
     }
     println!("oasst: {messages} messages, {} branches", paths.len());
@@ -187,29 +186,29 @@ fn every_session_of_the_long_transcript_streams_and_comes_back() {
         .map(|(&start, end)| &transcript[start..end])
         .collect();
     let mut store = Session::new();
-    store.call("users.create", json!({ "name": "Ada" }));
+    store.call("users.create", &json!({ "name": "Ada" }));
     let mut ids = Vec::new();
     for text in &sessions {
-        let conversation = store.call("conversations.create", json!({ "userId": "us01" }));
+        let conversation = store.call("conversations.create", &json!({ "userId": "us01" }));
         let begin =
             json!({ "conversationId": conversation["id"], "message": { "role": "assistant" } });
-        let opened = store.call("messages.stream", begin);
+        let opened = store.call("messages.stream", &begin);
         let deltas: Vec<&str> = text.split_inclusive(' ').collect();
         for batch in deltas.chunks(50) {
             store.call(
                 "streams.write",
-                json!({ "stream": opened["stream"], "deltas": batch }),
+                &json!({ "stream": opened["stream"], "deltas": batch }),
             );
         }
         store.call(
             "streams.end",
-            json!({ "stream": opened["stream"], "status": "complete" }),
+            &json!({ "stream": opened["stream"], "status": "complete" }),
         );
         ids.push(opened["message"]["id"].as_str().unwrap().to_owned());
     }
     let mut store = store.crash();
     for (id, text) in ids.iter().zip(&sessions) {
-        let read = store.call("messages.get", json!({ "id": id }));
+        let read = store.call("messages.get", &json!({ "id": id }));
         assert!(read["text"] == **text, "{id}");
     }
     let figures = store.engine.stats();
@@ -234,19 +233,19 @@ fn answers_in_twelve_languages_are_cut_between_characters() {
         &mut texts,
     );
     let mut session = Session::new();
-    session.call("users.create", json!({ "name": "Ada" }));
-    session.call("conversations.create", json!({ "userId": "us01" }));
+    session.call("users.create", &json!({ "name": "Ada" }));
+    session.call("conversations.create", &json!({ "userId": "us01" }));
     for text in &texts {
         let begin = json!({ "conversationId": "us01-co01", "message": { "role": "assistant" } });
-        let opened = session.call("messages.stream", begin);
+        let opened = session.call("messages.stream", &begin);
         // The whole answer as one delta: far larger than a chunk, so it must be cut.
         session.call(
             "streams.write",
-            json!({ "stream": opened["stream"], "deltas": [text] }),
+            &json!({ "stream": opened["stream"], "deltas": [text] }),
         );
         let ended = session.call(
             "streams.end",
-            json!({ "stream": opened["stream"], "status": "complete" }),
+            &json!({ "stream": opened["stream"], "status": "complete" }),
         );
         assert_eq!(ended["text"], **text);
     }

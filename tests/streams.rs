@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use strongroom::disk::memory::MemoryDisk;
 use strongroom::disk::ready;
 use strongroom::disk::sim::{Fault, SimDisk};
-use strongroom::engine::codec::JsonCodec;
 use strongroom::engine::{Answer, Engine, EngineOptions, Request};
 use strongroom::host::ManualHost;
 use strongroom::{Code, Error};
@@ -29,40 +28,54 @@ impl Session {
         Self { engine, host }
     }
 
-    fn call_as(&mut self, user: Option<&str>, method: &str, args: Value) -> Result<Value, Error> {
+    fn call_as(&mut self, user: Option<&str>, method: &str, args: &Value) -> Result<Value, Error> {
         while self.engine.needs_tick() {
             ready(self.engine.tick(true)).unwrap();
         }
-        let request = Request::<JsonCodec> {
-            method: method.into(),
-            input: args,
-            user: user.map(Into::into),
+        let request = Request {
+            method,
+            args: &args.to_string(),
+            user,
             request_id: None,
         };
-        match self.engine.turn(vec![request]).pop().unwrap() {
-            Answer::Done(value) => Ok(value),
+        match self.engine.turn(&[request]).pop().unwrap() {
+            Answer::Done(value) => Ok(serde_json::from_str(&value).unwrap()),
             Answer::Failed(error) | Answer::Again(error) => Err(error),
         }
     }
 
-    fn call(&mut self, method: &str, args: Value) -> Value {
+    /// Writes to streams, all in one turn.
+    fn writes(&mut self, writes: &[String]) -> Vec<Answer> {
+        let requests: Vec<Request<'_>> = writes
+            .iter()
+            .map(|args| Request {
+                method: "streams.write",
+                args,
+                user: None,
+                request_id: None,
+            })
+            .collect();
+        self.engine.turn(&requests)
+    }
+
+    fn call(&mut self, method: &str, args: &Value) -> Value {
         self.call_as(None, method, args).unwrap()
     }
 
-    fn refused(&mut self, method: &str, args: Value) -> Code {
+    fn refused(&mut self, method: &str, args: &Value) -> Code {
         self.call_as(None, method, args).unwrap_err().code()
     }
 
     fn conversation(&mut self) -> String {
-        self.call("users.create", json!({ "name": "Ada" }));
-        let conversation = self.call("conversations.create", json!({ "userId": "us01" }));
+        self.call("users.create", &json!({ "name": "Ada" }));
+        let conversation = self.call("conversations.create", &json!({ "userId": "us01" }));
         conversation["id"].as_str().unwrap().to_owned()
     }
 
     fn begin(&mut self, conversation: &str) -> (u64, String) {
         let opened = self.call(
             "messages.stream",
-            json!({ "conversationId": conversation, "message": { "role": "assistant" } }),
+            &json!({ "conversationId": conversation, "message": { "role": "assistant" } }),
         );
         (
             opened["stream"].as_u64().unwrap(),
@@ -74,12 +87,12 @@ impl Session {
         let tokens = vec![1; deltas.len()];
         self.call(
             "streams.write",
-            json!({ "stream": stream, "deltas": deltas, "tokens": tokens }),
+            &json!({ "stream": stream, "deltas": deltas, "tokens": tokens }),
         )
     }
 
     fn text(&mut self, message: &str) -> String {
-        let message = self.call("messages.get", json!({ "id": message }));
+        let message = self.call("messages.get", &json!({ "id": message }));
         message["text"].as_str().unwrap().to_owned()
     }
 
@@ -105,7 +118,7 @@ fn three_bundles_make_a_chunk() {
     for word in &words {
         session.write(stream, &[word]);
     }
-    let progress = session.call("streams.flush", json!({ "stream": stream }));
+    let progress = session.call("streams.flush", &json!({ "stream": stream }));
     assert_eq!(progress["bundles"], 8);
     assert_eq!(progress["chunks"], 3);
     assert_eq!(
@@ -114,9 +127,9 @@ fn three_bundles_make_a_chunk() {
     );
     session.call(
         "streams.end",
-        json!({ "stream": stream, "status": "complete" }),
+        &json!({ "stream": stream, "status": "complete" }),
     );
-    let chunks = session.call("messages.chunks", json!({ "id": message }));
+    let chunks = session.call("messages.chunks", &json!({ "id": message }));
     let tokens: Vec<i64> = chunks["items"]
         .as_array()
         .unwrap()
@@ -155,33 +168,33 @@ fn a_cut_off_stream_is_interrupted_and_can_be_continued() {
     let told = serde_json::to_value(&events).unwrap();
     assert_eq!(told[0]["type"], "recovery", "{told}");
     assert_eq!(told[0]["interrupted"][0], message);
-    let read = session.call("messages.get", json!({ "id": message }));
+    let read = session.call("messages.get", &json!({ "id": message }));
     assert_eq!(read["status"], "interrupted");
     assert_eq!(read["text"], "kept".repeat(20));
 
-    let opened = session.call("messages.continue", json!({ "id": message }));
+    let opened = session.call("messages.continue", &json!({ "id": message }));
     assert_eq!(opened["message"]["status"], "streaming");
     let stream = opened["stream"].as_u64().unwrap();
     assert_eq!(
-        session.refused("messages.continue", json!({ "id": message })),
+        session.refused("messages.continue", &json!({ "id": message })),
         Code::Conflict
     );
     session.write(stream, &[" and on"]);
     let ended = session.call(
         "streams.end",
-        json!({ "stream": stream, "status": "complete", "usage": { "total": 3 } }),
+        &json!({ "stream": stream, "status": "complete", "usage": { "total": 3 } }),
     );
     assert_eq!(ended["text"], format!("{} and on", "kept".repeat(20)));
     assert_eq!(ended["parts"].as_array().unwrap().len(), 1);
     assert_eq!(ended["usage"]["total"], 3);
     assert_eq!(
-        session.refused("messages.continue", json!({ "id": message })),
+        session.refused("messages.continue", &json!({ "id": message })),
         Code::Conflict
     );
     assert_eq!(
         session.refused(
             "streams.write",
-            json!({ "stream": stream, "deltas": ["x"] })
+            &json!({ "stream": stream, "deltas": ["x"] })
         ),
         Code::Closed
     );
@@ -195,20 +208,20 @@ fn reasoning_text_and_tool_calls_become_parts_in_order() {
     let write = |session: &mut Session, kind: &str, text: &str| {
         session.call(
             "streams.write",
-            json!({ "stream": stream, "deltas": [text], "kind": kind }),
+            &json!({ "stream": stream, "deltas": [text], "kind": kind }),
         );
     };
     write(&mut session, "reasoning", "thinking…");
     write(&mut session, "text", "Let me look.");
     let call =
         json!({ "type": "tool_call", "callId": "c1", "name": "search", "input": { "q": "opfs" } });
-    session.call("streams.part", json!({ "stream": stream, "part": call }));
+    session.call("streams.part", &json!({ "stream": stream, "part": call }));
     write(&mut session, "text", "Found it.");
     session.call(
         "streams.end",
-        json!({ "stream": stream, "status": "complete" }),
+        &json!({ "stream": stream, "status": "complete" }),
     );
-    let read = session.call("messages.get", json!({ "id": message }));
+    let read = session.call("messages.get", &json!({ "id": message }));
     assert_eq!(
         read["parts"],
         json!([
@@ -228,13 +241,13 @@ fn a_late_follower_gets_everything_once() {
     let (stream, message) = session.begin(&conversation);
     session.write(stream, &["early "; 20]);
     session.write(stream, &["open "; 5]);
-    let followed = session.call("messages.follow", json!({ "id": message }));
+    let followed = session.call("messages.follow", &json!({ "id": message }));
     let mut seen = followed["message"]["text"].as_str().unwrap().to_owned();
     assert_eq!(seen, "early ".repeat(20));
     session.write(stream, &["late "; 15]);
     session.call(
         "streams.end",
-        json!({ "stream": stream, "status": "complete" }),
+        &json!({ "stream": stream, "status": "complete" }),
     );
     let news = session.news();
     for item in &news {
@@ -249,7 +262,7 @@ fn a_late_follower_gets_everything_once() {
     );
     session.call(
         "messages.unfollow",
-        json!({ "follower": followed["follower"] }),
+        &json!({ "follower": followed["follower"] }),
     );
     assert!(session.news().is_empty());
 }
@@ -265,7 +278,7 @@ fn a_bundle_that_cannot_be_kept_is_not_taken() {
     let failed = session.call_as(
         None,
         "streams.write",
-        json!({ "stream": stream, "deltas": ["b"], "tokens": [1] }),
+        &json!({ "stream": stream, "deltas": ["b"], "tokens": [1] }),
     );
     assert_eq!(failed.unwrap_err().code(), Code::QuotaExceeded);
     assert_eq!(session.text(&message), "");
@@ -280,25 +293,121 @@ fn a_delta_of_a_turn_that_is_not_kept_is_not_taken_either() {
     let conversation = session.conversation();
     let (first, message) = session.begin(&conversation);
     let (second, _) = session.begin(&conversation);
-    let request = |stream, delta: &str, tokens| Request::<JsonCodec> {
-        method: "streams.write".into(),
-        input: json!({ "stream": stream, "deltas": [delta], "tokens": [tokens] }),
-        user: None,
-        request_id: None,
+    let write = |stream, delta: &str, tokens| {
+        json!({ "stream": stream, "deltas": [delta], "tokens": [tokens] }).to_string()
     };
     disk.fail_at(disk.operations().changes, Fault::Once, Code::QuotaExceeded);
     // The first gathers only; the second closes a bundle, which cannot be kept.
-    let answers = session
-        .engine
-        .turn(vec![request(first, "once", 1), request(second, "x", 20)]);
+    let writes = [write(first, "once", 1), write(second, "x", 20)];
+    let answers = session.writes(&writes);
     assert!(
         answers
             .iter()
             .all(|answer| matches!(answer, Answer::Failed(_)))
     );
     session.write(first, &["once"]);
-    session.call("streams.flush", json!({ "stream": first }));
+    session.call("streams.flush", &json!({ "stream": first }));
     assert_eq!(session.text(&message), "once");
+}
+
+#[test]
+fn streams_of_one_turn_share_a_line_and_one_that_lost_its_message_is_no_others_loss() {
+    let (_, mut session) = memory();
+    let conversation = session.conversation();
+    let (first, kept) = session.begin(&conversation);
+    let (second, deleted) = session.begin(&conversation);
+    let (third, kept_too) = session.begin(&conversation);
+    let write = |stream, delta: &str| {
+        json!({ "stream": stream, "deltas": [delta], "tokens": [20] }).to_string()
+    };
+    let lines = session.engine.stats().journal_seq;
+    let answers = session.writes(&[write(first, "a"), write(second, "b"), write(third, "c")]);
+    assert!(
+        answers
+            .iter()
+            .all(|answer| matches!(answer, Answer::Done(_)))
+    );
+    assert_eq!(session.engine.stats().journal_seq, lines + 1);
+
+    // The third message follows the second on the path, and goes with it.
+    session.call("messages.delete", &json!({ "id": kept_too }));
+    let answers = session.writes(&[write(first, "d"), write(third, "e"), write(second, "f")]);
+    assert!(matches!(&answers[0], Answer::Done(_)));
+    assert!(matches!(&answers[1], Answer::Failed(error) if error.code() == Code::Closed));
+    assert!(matches!(&answers[2], Answer::Done(_)));
+    assert_eq!(session.text(&kept), "ad");
+    assert_eq!(session.text(&deleted), "bf");
+}
+
+#[test]
+fn a_text_is_read_in_pages_without_its_reasoning_and_with_marks_for_what_is_missing() {
+    let (_, mut session) = memory();
+    let conversation = session.conversation();
+    let piece = "zażółć ".repeat(100_000);
+    let message = session.call(
+        "messages.append",
+        &json!({ "conversationId": conversation, "message": { "role": "assistant", "parts": [
+            { "type": "reasoning", "text": "hm" }, { "type": "text", "text": piece }, { "type": "text", "text": "end" },
+        ] } }),
+    );
+    let (mut text, mut pages) = (String::new(), 0);
+    let mut args = json!({ "id": message["id"] });
+    loop {
+        let page = session.call("messages.text", &args.clone());
+        text.push_str(page["text"].as_str().unwrap());
+        pages += 1;
+        match page.get("nextCursor") {
+            Some(cursor) => args["cursor"] = cursor.clone(),
+            None => break,
+        }
+    }
+    assert_eq!(pages, 2);
+    assert!(text == format!("{piece}end"), "the text differs");
+    assert_eq!(
+        session.refused("messages.text", &json!({ "id": "us01-co01-ms99" })),
+        Code::NotFound
+    );
+}
+
+#[test]
+fn followers_are_told_of_the_end_that_closing_brings() {
+    let (_, mut session) = memory();
+    let conversation = session.conversation();
+    let (stream, message) = session.begin(&conversation);
+    session.call("messages.follow", &json!({ "id": message }));
+    session.write(stream, &["last words"]);
+    ready(session.engine.end_streams()).unwrap();
+    let (_, news) = session.engine.take_events();
+    let news: Vec<Value> = news
+        .iter()
+        .map(|one| serde_json::to_value(&one.news).unwrap())
+        .collect();
+    assert_eq!(news[0]["text"], "last words");
+    assert_eq!(news[1], json!({ "type": "end", "status": "interrupted" }));
+}
+
+#[test]
+fn a_stream_cut_off_on_a_full_disk_is_interrupted_once_there_is_room() {
+    let disk = SimDisk::new(3);
+    let mut session = Session::open(Rc::new(disk.clone()));
+    let conversation = session.conversation();
+    let (stream, message) = session.begin(&conversation);
+    session.write(stream, &["kept "; 20]);
+    drop(session);
+    disk.kill();
+    disk.set_capacity(disk.files().iter().map(|(_, bytes)| bytes).sum());
+    let mut session = Session::open(Rc::new(disk.clone()));
+    let status = |session: &mut Session| {
+        session.call("messages.get", &json!({ "id": message }))["status"].clone()
+    };
+    assert_eq!(status(&mut session), "streaming");
+    disk.set_capacity(u64::MAX);
+    ready(session.engine.tick(true)).unwrap();
+    for _ in 0..10 {
+        ready(session.engine.tick(true)).unwrap();
+        session.host.advance(2000);
+    }
+    assert_eq!(status(&mut session), "interrupted");
 }
 
 #[test]
@@ -309,14 +418,14 @@ fn a_continued_message_longer_than_is_shown_counts_all_it_holds() {
     let text = "zażółć ".repeat(200_000);
     session.call(
         "streams.write",
-        json!({ "stream": stream, "deltas": [text] }),
+        &json!({ "stream": stream, "deltas": [text] }),
     );
-    session.call("streams.flush", json!({ "stream": stream }));
+    session.call("streams.flush", &json!({ "stream": stream }));
     drop(session);
     let mut session = Session::open(Rc::new(disk));
-    let opened = session.call("messages.continue", json!({ "id": message }));
+    let opened = session.call("messages.continue", &json!({ "id": message }));
     assert_eq!(opened["message"]["truncated"], true);
-    let progress = session.call("streams.flush", json!({ "stream": opened["stream"] }));
+    let progress = session.call("streams.flush", &json!({ "stream": opened["stream"] }));
     assert_eq!(progress["acknowledged"].as_u64().unwrap(), 1_400_000);
 }
 
@@ -327,12 +436,12 @@ fn deleting_a_conversation_ends_its_streams() {
     let (stream, _) = session.begin(&conversation);
     let (idle, _) = session.begin(&conversation);
     session.write(idle, &["waiting"]);
-    session.call("conversations.delete", json!({ "id": conversation }));
+    session.call("conversations.delete", &json!({ "id": conversation }));
     let deltas = vec!["x"; 20];
     assert_eq!(
         session.refused(
             "streams.write",
-            json!({ "stream": stream, "deltas": deltas })
+            &json!({ "stream": stream, "deltas": deltas })
         ),
         Code::Closed
     );
@@ -347,16 +456,12 @@ fn many_streams_at_once_share_a_turn_and_stay_apart() {
     let conversation = session.conversation();
     let streams: Vec<(u64, String)> = (0..20).map(|_| session.begin(&conversation)).collect();
     for round in 0..30 {
-        let requests = streams
-            .iter()
-            .map(|(stream, message)| Request::<JsonCodec> {
-                method: "streams.write".into(),
-                input: json!({ "stream": stream, "deltas": [format!("{message}/{round} ")], "tokens": [3] }),
-                user: None,
-                request_id: None,
-            })
-            .collect();
-        let answers = session.engine.turn(requests);
+        let write = |(stream, message): &(u64, String)| {
+            json!({ "stream": stream, "deltas": [format!("{message}/{round} ")], "tokens": [3] })
+                .to_string()
+        };
+        let writes: Vec<String> = streams.iter().map(write).collect();
+        let answers = session.writes(&writes);
         assert!(
             answers
                 .iter()
@@ -366,7 +471,7 @@ fn many_streams_at_once_share_a_turn_and_stay_apart() {
     for (stream, message) in &streams {
         session.call(
             "streams.end",
-            json!({ "stream": stream, "status": "complete" }),
+            &json!({ "stream": stream, "status": "complete" }),
         );
         let expected: Vec<String> = (0..30).map(|round| format!("{message}/{round} ")).collect();
         assert_eq!(session.text(message), expected.concat());
@@ -377,12 +482,12 @@ fn many_streams_at_once_share_a_turn_and_stay_apart() {
 fn a_user_reaches_only_their_own_streams_and_messages() {
     let (_, mut session) = memory();
     let conversation = session.conversation();
-    session.call("users.create", json!({ "name": "Bob" }));
+    session.call("users.create", &json!({ "name": "Bob" }));
     let opened = session
         .call_as(
             Some("us01"),
             "messages.stream",
-            json!({ "conversationId": conversation, "message": { "role": "assistant" } }),
+            &json!({ "conversationId": conversation, "message": { "role": "assistant" } }),
         )
         .unwrap();
     let message = opened["message"]["id"].clone();
@@ -434,11 +539,11 @@ fn a_user_reaches_only_their_own_streams_and_messages() {
             Code::InvalidArgument,
         ),
     ] {
-        let refused = session.call_as(Some("us02"), method, args).unwrap_err();
+        let refused = session.call_as(Some("us02"), method, &args).unwrap_err();
         assert_eq!(refused.code(), code, "{method}: {refused}");
     }
     let users = session
-        .call_as(Some("us02"), "users.list", json!({}))
+        .call_as(Some("us02"), "users.list", &json!({}))
         .unwrap();
     assert_eq!(users["items"].as_array().unwrap().len(), 1);
     assert_eq!(users["items"][0]["id"], "us02");
@@ -558,7 +663,7 @@ fn bad_input_is_refused_and_changes_nothing() {
             Code::InvalidArgument,
         ),
     ] {
-        assert_eq!(session.refused(method, args.clone()), code, "{method}");
+        assert_eq!(session.refused(method, &args.clone()), code, "{method}");
     }
     assert_eq!(session.engine.store().last_seq(), seq);
 }

@@ -6,13 +6,14 @@ const MAX_DEPTH = 64;
 const MAX_VALUES = 1_000_000;
 
 /**
- * A deep copy of plain data. Properties that are `undefined` are left out.
+ * Plain data as JSON. Properties that are `undefined` are left out.
  *
  * Throws `invalid_text` for a lone surrogate in any string or key, and `invalid_argument` for what is not plain data:
  * functions, symbols, bigints, numbers that are not finite, instances of classes, cycles, nesting deeper than 64.
  */
-export function snapshot<T>(value: T): T {
-  return copy(value, { ancestors: [], values: 0 }) as T;
+export function encode(value: object): string {
+  check(value, { ancestors: [], values: 0 });
+  return JSON.stringify(value);
 }
 
 interface Walk {
@@ -20,49 +21,52 @@ interface Walk {
   values: number;
 }
 
-function copy(value: unknown, walk: Walk): unknown {
+function check(value: unknown, walk: Walk): void {
   walk.values += 1;
   if (walk.values > MAX_VALUES) throw invalid(`arguments of more than ${MAX_VALUES} values`);
   switch (typeof value) {
     case 'string':
-      return checkText(value);
+      checkText(value);
+      return;
     case 'number':
       if (!Number.isFinite(value)) throw invalid(`the number ${value}`);
-      return value;
+      return;
     case 'boolean':
     case 'undefined':
-      return value;
+      return;
     case 'object':
-      return value === null ? null : copyObject(value, walk);
+      if (value !== null) checkObject(value, walk);
+      return;
     default:
       throw invalid(`a ${typeof value}`);
   }
 }
 
-function copyObject(value: object, walk: Walk): unknown {
+function checkObject(value: object, walk: Walk): void {
   if (walk.ancestors.includes(value)) throw invalid('a cycle');
   if (walk.ancestors.length >= MAX_DEPTH) throw invalid(`nesting deeper than ${MAX_DEPTH}`);
   walk.ancestors.push(value);
-  const copied = Array.isArray(value) ? Array.from(value, (item) => copyItem(item, walk)) : copyFields(value, walk);
+  if (Array.isArray(value)) checkItems(value, walk);
+  else checkFields(value, walk);
   walk.ancestors.pop();
-  return copied;
 }
 
-function copyItem(item: unknown, walk: Walk): unknown {
-  if (item === undefined) throw invalid('undefined in an array');
-  return copy(item, walk);
-}
-
-function copyFields(value: object, walk: Walk): Record<string, unknown> {
-  if (!isPlain(value)) throw invalid(`an instance of ${value.constructor?.name ?? 'a class'}`);
-  const copied: Record<string, unknown> = {};
-  for (const [key, field] of Object.entries(value)) {
-    if (field === undefined) continue;
-    // Plain assignment to this key would set the prototype.
-    if (key === '__proto__') throw invalid('the key __proto__');
-    copied[checkText(key)] = copy(field, walk);
+function checkItems(items: unknown[], walk: Walk): void {
+  // Not a loop over what is there: a hole counts as undefined.
+  for (let i = 0; i < items.length; i += 1) {
+    if (items[i] === undefined) throw invalid('undefined in an array');
+    check(items[i], walk);
   }
-  return copied;
+}
+
+function checkFields(value: object, walk: Walk): void {
+  if (!isPlain(value)) throw invalid(`an instance of ${value.constructor?.name ?? 'a class'}`);
+  for (const [key, field] of Object.entries(value)) {
+    // Whoever copies it by plain assignment would set the prototype.
+    if (key === '__proto__') throw invalid('the key __proto__');
+    checkText(key);
+    check(field, walk);
+  }
 }
 
 /** Whether an object is `{}` or has no prototype, also when it comes from another frame. */

@@ -5,12 +5,12 @@
  * unanswered travels as the next one: so writes that come back to back share a flush.
  */
 
-import { snapshot } from './arguments.js';
+import { encode } from './arguments.js';
 import { StrongroomError } from './errors.js';
 import type { CallOptions } from './options.js';
 import { PROTOCOL, priorityOf } from './protocol.js';
 import type { Answer, OpenOptions, Port, Request, ToPage, ToWorker, WasmSource } from './protocol.js';
-import type { Event, News } from './types.js';
+import type { Event, FollowerNews, News } from './types.js';
 
 /** Batches that may be unanswered before the next one waits: one being served, one waiting to be. */
 const BATCHES_IN_FLIGHT = 2;
@@ -18,13 +18,12 @@ const BATCHES_IN_FLIGHT = 2;
 /** A request and who waits for it. `done` or `fail` is called exactly once. */
 export interface Outgoing {
   method: string;
-  /** Read when the request is sent, so it may grow until `sent` is called. */
-  args: unknown;
+  /** Gives the arguments as JSON; called when the request is sent. */
+  args(): string;
   user: string | undefined;
   requestId?: string | undefined;
   done(value: unknown): void;
   fail(error: StrongroomError): void;
-  sent?(): void;
   progress?: ((value: unknown) => void) | undefined;
 }
 
@@ -73,8 +72,8 @@ export class Connection {
     port.onmessageerror = () => owner.crashed('a message could not be read');
   }
 
-  open(options: OpenOptions, wasm: WasmSource | undefined, lockPatienceMs: number): void {
-    this.#post({ type: 'open', protocol: PROTOCOL, options, wasm, lockPatienceMs });
+  open(options: OpenOptions, wasm: WasmSource | undefined, lockPatienceMs: number, lifeline?: string): void {
+    this.#post({ type: 'open', protocol: PROTOCOL, options, wasm, lockPatienceMs, lifeline });
   }
 
   listen(on: boolean): void {
@@ -134,11 +133,10 @@ export class Connection {
       const holdsUp = priorityOf(request.method) !== 'long';
       if (holdsUp) batch.unanswered += 1;
       this.#sent.set(id, { request, batch: holdsUp ? batch : undefined });
-      return [id, request.method, request.args, request.user, request.requestId];
+      return [id, request.method, requestText(id, request)];
     });
     if (batch.unanswered > 0) this.#batches += 1;
     this.#post({ type: 'requests', requests });
-    for (const request of outgoing) request.sent?.();
   }
 
   #closeWhenIdle(): void {
@@ -169,14 +167,14 @@ export class Connection {
       case 'refused':
         return this.#owner.refused(StrongroomError.from(message.error));
       case 'answers':
-        for (const answer of message.answers) this.#settle(answer);
-        for (const { follower, news } of message.news) this.followers.get(follower)?.(news);
-        for (const event of message.events) this.#owner.event(event);
+        if (message.answers) for (const answer of JSON.parse(message.answers) as Answer[]) this.#settle(answer);
+        for (const [id, error] of message.refused) this.#settle([id, 1, error]);
+        if (message.happened) this.#tell(JSON.parse(message.happened) as [Event[], FollowerNews[]]);
         this.#schedule();
         this.#closeWhenIdle();
         return;
       case 'progress':
-        this.#sent.get(message.id)?.request.progress?.(message.value);
+        this.#sent.get(message.id)?.request.progress?.(JSON.parse(message.value));
         return;
       case 'crashed':
         return this.#owner.crashed(message.reason);
@@ -190,13 +188,25 @@ export class Connection {
     if (!sent) return;
     this.#sent.delete(id);
     if (sent.batch && --sent.batch.unanswered === 0) this.#batches -= 1;
-    if (status === 0) sent.request.done(value);
+    // Nothing is null in JSON, and undefined to who asked.
+    if (status === 0) sent.request.done(value ?? undefined);
     else sent.request.fail(StrongroomError.from(value));
+  }
+
+  #tell([events, allNews]: [Event[], FollowerNews[]]): void {
+    for (const { follower, news } of allNews) this.followers.get(follower)?.(news);
+    for (const event of events) this.#owner.event(event);
   }
 
   #post(message: ToWorker): void {
     this.#port.postMessage(message);
   }
+}
+
+/** A request as the engine reads it. */
+function requestText(id: number, { method, args, user, requestId }: Outgoing): string {
+  const text = (value: string | undefined): string => (value === undefined ? 'null' : JSON.stringify(value));
+  return `[${id},${text(method)},${args()},${text(user)},${text(requestId)}]`;
 }
 
 /** What a call may do beside giving its value. */
@@ -214,20 +224,22 @@ export function call<T>(
   connection: Connection,
   user: string | undefined,
   method: string,
-  args: unknown,
+  args: object,
   options: CallOptions = {},
   extras: CallExtras<T> = {},
 ): Promise<T> {
-  const start = (done: (value: T) => void, fail: (error: StrongroomError) => void): Withdraw =>
-    connection.send({
+  const start = (done: (value: T) => void, fail: (error: StrongroomError) => void): Withdraw => {
+    const text = encode(args);
+    return connection.send({
       method,
-      args: snapshot(args),
+      args: () => text,
       user,
       requestId: extras.requestId,
       progress: extras.progress,
       done: (value) => done(value as T),
       fail,
     });
+  };
   return cancellable(options, start, extras);
 }
 

@@ -19,7 +19,13 @@ export async function* follow(
   const unfollow = ({ follower }: Followed): void => {
     connection.followers.delete(follower);
     const args: FollowerRef = { follower };
-    connection.send({ method: 'messages.unfollow', args, user, done: () => {}, fail: () => {} });
+    connection.send({
+      method: 'messages.unfollow',
+      args: () => JSON.stringify(args),
+      user,
+      done: () => {},
+      fail: () => {},
+    });
   };
   const followed = await call<Followed>(
     connection,

@@ -6,7 +6,7 @@ import { StrongroomError } from './errors.js';
 import { follow } from './follow.js';
 import type { FollowUpdate } from './follow.js';
 import type { CallOptions, WriteOptions } from './options.js';
-import { CHUNKS_PER_PAGE, readText } from './text.js';
+import { readText } from './text.js';
 import type { TextStream } from './text.js';
 import type {
   Chunk,
@@ -267,7 +267,7 @@ export class Messages {
    */
   text(id: string, options?: CallOptions): TextStream {
     return readText((cursor) =>
-      this.chunks(id, cursor === undefined ? { limit: CHUNKS_PER_PAGE } : { limit: CHUNKS_PER_PAGE, cursor }, options),
+      this.#caller.method('messages.text', cursor === undefined ? { id } : { id, cursor }, options),
     );
   }
 

@@ -3,11 +3,18 @@
 import { StrongroomError } from './errors.js';
 import type { Port, ToWorker } from './protocol.js';
 
+/** How long the last messages of a worker that has ended are waited for. */
+const LAST_WORDS_MS = 100;
+
 /** A running engine's port, and the ways in which it ends. */
 export interface Host {
   port: Port;
+  /** The Web Lock that it holds as long as it lives, where there are any. */
+  lifeline?: string | undefined;
   /** Calls back when what runs the engine has failed as a whole. */
   onFailure(failed: (reason: string) => void): void;
+  /** Calls back too once the lifeline is free again. To be called when it is held. */
+  watch?(): void;
   /** Ends it at once, whatever it is doing. */
   end(): void;
 }
@@ -24,15 +31,35 @@ export function startWorker(given: URL | string | (() => Worker) | undefined): H
     );
   }
   const worker = makeWorker(given);
+  const lifeline = navigator.locks && `strongroom-${crypto.randomUUID()}`;
+  const ended = new AbortController();
+  let failed = (_reason: string): void => {};
   return {
     port: worker,
-    onFailure(failed) {
+    lifeline,
+    onFailure(callback) {
+      failed = callback;
       worker.onerror = (event) => {
         event.preventDefault();
         failed(`the worker failed: ${event.message || 'its file could not be loaded'}`);
       };
     },
-    end: () => worker.terminate(),
+    watch() {
+      if (!lifeline) return;
+      const { signal } = ended;
+      navigator.locks
+        // What a worker said last may come later than the news of its end.
+        .request(lifeline, { signal }, () =>
+          setTimeout(() => failed('the worker was ended from outside'), LAST_WORDS_MS),
+        )
+        .catch((error: unknown) => {
+          if (!signal.aborted) failed(`the worker cannot be watched: ${String(error)}`);
+        });
+    },
+    end() {
+      ended.abort();
+      worker.terminate();
+    },
   };
 }
 

@@ -5,10 +5,10 @@
  * something on their own port only; a new worker comes with a new port.
  */
 
-import type { Code, EngineOptions, Event, FollowerNews } from './types.js';
+import type { Code, EngineOptions } from './types.js';
 
 /** The version both sides must have; a page and a worker from different releases must not talk past each other. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** A worker, the inside of a worker, or a MessagePort. */
 export interface Port {
@@ -35,14 +35,8 @@ export interface OpenOptions {
 /** Where the wasm comes from, as it can be posted. */
 export type WasmSource = string | WebAssembly.Module | BufferSource;
 
-/** A method to call, for everyone or for one user. */
-export type Request = [
-  id: number,
-  method: string,
-  args: unknown,
-  user: string | undefined,
-  requestId: string | undefined,
-];
+/** A method to call. The text is `[id, method, arguments, user, requestId]` as JSON, which only the engine reads. */
+export type Request = [id: number, method: string, text: string];
 
 /** What became of a request: its value, or the error that kept it from having any effect. */
 export type Answer = [id: number, status: 0, value: unknown] | [id: number, status: 1, error: WireError];
@@ -50,7 +44,15 @@ export type Answer = [id: number, status: 0, value: unknown] | [id: number, stat
 /** From the page. */
 export type ToWorker =
   /** A store that is locked is asked for again, for as long as `lockPatienceMs`. */
-  | { type: 'open'; protocol: number; options: OpenOptions; wasm: WasmSource | undefined; lockPatienceMs: number }
+  | {
+      type: 'open';
+      protocol: number;
+      options: OpenOptions;
+      wasm: WasmSource | undefined;
+      lockPatienceMs: number;
+      /** A Web Lock to hold as long as the worker lives, by which the page learns of its end. */
+      lifeline: string | undefined;
+    }
   | { type: 'requests'; requests: Request[] }
   /** Takes a request out of the queue; too late for one that has run. Either way it is answered, once. */
   | { type: 'abort'; id: number }
@@ -62,9 +64,12 @@ export type ToPage =
   | { type: 'opened' }
   /** The store could not be opened; nothing else follows. */
   | { type: 'refused'; error: WireError }
-  /** All that one turn brought about. */
-  | { type: 'answers'; answers: Answer[]; events: Event[]; news: FollowerNews[] }
-  | { type: 'progress'; id: number; value: unknown }
+  /**
+   * All that one turn brought about, as the engine wrote it: `answers` is `Answer[]` and `happened` is
+   * `[Event[], FollowerNews[]]` as JSON. What never reached the engine is `refused`.
+   */
+  | { type: 'answers'; answers?: string; refused: [id: number, error: WireError][]; happened?: string }
+  | { type: 'progress'; id: number; value: string }
   /** The engine is unusable; nothing else follows. */
   | { type: 'crashed'; reason: string }
   | { type: 'closed'; error?: WireError };

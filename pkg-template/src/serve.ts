@@ -6,8 +6,8 @@
  */
 
 import { PROTOCOL, isWireError, priorityOf, wireError } from './protocol.js';
-import type { Answer, OpenOptions, Port, Request, ToPage, ToWorker, WasmSource, WireError } from './protocol.js';
-import type { Engine as BoundEngine, WireAnswer, WireRequest } from './strongroom.js';
+import type { OpenOptions, Port, Request, ToPage, ToWorker, WasmSource, WireError } from './protocol.js';
+import type { Engine as BoundEngine } from './strongroom.js';
 
 /** What is served. */
 export type Engine = Pick<BoundEngine, keyof BoundEngine>;
@@ -30,6 +30,8 @@ export function serve(port: Port, openEngine: OpenEngine, ended: () => void): vo
 }
 
 type Open = Extract<ToWorker, { type: 'open' }>;
+
+type Refused = [id: number, error: WireError];
 
 /** A request that waits, and the error it met if it is asked again. */
 interface Waiting {
@@ -89,8 +91,9 @@ class Server {
       this.#post({ type: 'refused', error });
       return this.#end();
     }
+    if (message.lifeline) await hold(message.lifeline);
     this.#post({ type: 'opened' });
-    this.#settle([]);
+    this.#settle();
     await this.#run();
   }
 
@@ -124,9 +127,8 @@ class Server {
       const place = queue.findIndex(({ request }) => request[0] === id);
       if (place < 0) continue;
       queue.splice(place, 1);
-      const answer: Answer = [id, 1, wireError('aborted', 'the call was aborted')];
       // Events are left alone: a task may be holding the engine.
-      this.#post({ type: 'answers', answers: [answer], events: [], news: [] });
+      this.#post({ type: 'answers', refused: [[id, wireError('aborted', 'the call was aborted')]] });
     }
   }
 
@@ -166,32 +168,30 @@ class Server {
   #turn(engine: Engine): void {
     const waiting = [...this.#streams, ...this.#calls.splice(0, CALLS_PER_TURN)];
     this.#streams = [];
-    const answers = engine.turn(waiting.map(({ request }) => wire(request)));
+    const [answers, again] = engine.turn(`[${waiting.map(({ request }) => request[2]).join(',')}]`);
+    const refused: Refused[] = [];
     const repeated: Waiting[] = [];
-    const settled: Answer[] = [];
-    waiting.forEach((one, place) => {
-      const answer = answers[place];
-      if (!answer) throw new Error('an answer is missing');
-      const [status, value] = answer;
-      if (status === 2 && !one.again) repeated.push({ ...one, again: value });
-      else settled.push(answerTo(one.request, answer));
-    });
+    for (const [id, error] of again) {
+      const one = waiting.find(({ request }) => request[0] === id);
+      if (one && !one.again) repeated.push({ ...one, again: error });
+      else refused.push([id, error]);
+    }
     for (const one of repeated.reverse()) this.#queueOf(one.request).unshift(one);
-    this.#settle(settled);
+    this.#settle(answers, refused);
   }
 
   async #task(engine: Engine): Promise<void> {
     const one = this.#long.shift();
     if (!one) return;
-    const [id, method] = one.request;
-    const progress = (value: unknown): void => this.#post({ type: 'progress', id, value });
-    const answer = await engine.task(wire(one.request), progress);
-    this.#settle([answerTo(one.request, answer ?? [1, wireError('invalid_argument', `there is no method ${method}`)])]);
+    const [id, method, text] = one.request;
+    const answers = await engine.task(text, (value) => this.#post({ type: 'progress', id, value }));
+    const unknown = wireError('invalid_argument', `there is no method ${method}`);
+    this.#settle(answers, answers === undefined ? [[id, unknown]] : []);
   }
 
   /** Upkeep. While the engine cannot recover, whatever waits is told so, and the next request tries again. */
   async #tick(engine: Engine): Promise<void> {
-    const settled: Answer[] = [];
+    const refused: Refused[] = [];
     try {
       await engine.tick(!this.#isWaiting());
       this.#hasTickFailed = false;
@@ -200,14 +200,16 @@ class Server {
       this.#hasTickFailed = true;
       if (engine.needsTick()) {
         const waiting = [...this.#streams.splice(0), ...this.#calls.splice(0), ...this.#long.splice(0)];
-        for (const { request } of waiting) settled.push([request[0], 1, error]);
+        for (const { request } of waiting) refused.push([request[0], error]);
       }
     }
-    this.#settle(settled);
+    this.#settle(undefined, refused);
   }
 
   async #close(engine: Engine): Promise<boolean> {
     try {
+      await engine.endStreams();
+      this.#settle();
       await engine.close();
       this.#post({ type: 'closed' });
     } catch (error) {
@@ -219,9 +221,10 @@ class Server {
   }
 
   /** Posts answers with everything else that happened. */
-  #settle(answers: Answer[]): void {
-    const [events, news] = this.#engine?.takeEvents() ?? [[], []];
-    if (answers.length + events.length + news.length > 0) this.#post({ type: 'answers', answers, events, news });
+  #settle(answers?: string, refused: Refused[] = []): void {
+    const happened = this.#engine?.takeEvents();
+    if (answers === undefined && refused.length === 0 && happened === undefined) return;
+    this.#post({ type: 'answers', refused, ...(answers && { answers }), ...(happened && { happened }) });
   }
 
   #setTimer(): void {
@@ -271,12 +274,14 @@ class Pause {
   }
 }
 
-function wire([, method, args, user, requestId]: Request): WireRequest {
-  return [method, args, user, requestId];
-}
-
-function answerTo([id]: Request, [status, value]: WireAnswer): Answer {
-  return status === 0 ? [id, 0, value] : [id, 1, value as WireError];
+/** Holds a Web Lock until this worker ends, however it ends. */
+function hold(name: string): Promise<void> {
+  return new Promise((held) => {
+    void navigator.locks.request(name, () => {
+      held();
+      return new Promise(() => {});
+    });
+  });
 }
 
 function describe(error: unknown): string {

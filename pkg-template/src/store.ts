@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import { snapshot } from './arguments.js';
+import { encode } from './arguments.js';
 import { Connection, abortedBy, cancellable } from './connection.js';
 import { StrongroomError } from './errors.js';
 import { Caller, Conversations, Messages, Migrations, Streams, Users } from './groups.js';
@@ -85,11 +85,8 @@ export interface UserView {
 export async function openStore(name: string, options: StoreOptions = {}): Promise<Store> {
   const { signal, timeout, durability, stream, storage = 'opfs' } = options;
   if (signal?.aborted) throw abortedBy(signal);
-  const open = snapshot<EngineOpenOptions>({
-    name,
-    storage,
-    engine: { ...(durability && { durability }), ...(stream && { stream }) },
-  });
+  // As they are now, whatever the app does with its objects later.
+  const open = JSON.parse(encode({ name, storage, engine: { durability, stream } })) as EngineOpenOptions;
   const store = new Store(open, options);
   try {
     await cancellable<void>({ signal, timeout }, (opened, refused) => {
@@ -205,6 +202,7 @@ export class Store {
     };
     const connection = new Connection(host.port, {
       opened: () => {
+        host.watch?.();
         this.#wasOpen = true;
         opened();
       },
@@ -216,7 +214,8 @@ export class Store {
     host.onFailure((reason) => failed('unsupported', reason));
     this.#running = { host, connection };
     // A worker that was ended holds its files until it has finished what it was doing.
-    connection.open(this.#open, wasmSource(this.#options.wasm), this.#wasOpen ? LOCK_PATIENCE_MS : 0);
+    const patience = this.#wasOpen ? LOCK_PATIENCE_MS : 0;
+    connection.open(this.#open, wasmSource(this.#options.wasm), patience, host.lifeline);
     if (this.#listenersTo('log').size > 0) connection.listen(true);
   }
 

@@ -1,16 +1,10 @@
-import type { Chunk, Page } from './types.js';
-
-/** Chunks read at a time. */
-const CHUNKS_PER_PAGE = 200;
-
-/** Stands for a chunk that is missing. */
-const GAP_MARK = '\uFFFD';
+import type { TextPage } from './types.js';
 
 /** A message's text, piece by piece: a stream that can also be iterated in browsers where streams cannot. */
 export type TextStream = ReadableStream<string> & AsyncIterable<string>;
 
-/** Reads a message's text by its chunks; a page of them is read when the one before is used up. */
-export function readText(page: (cursor: string | undefined) => Promise<Page<Chunk>>): TextStream {
+/** Reads a message's text; a page of it is read when the one before is used up. */
+export function readText(page: (cursor: string | undefined) => Promise<TextPage>): TextStream {
   const pieces = readPieces(page);
   const stream = new ReadableStream<string>(
     {
@@ -31,19 +25,13 @@ export function readText(page: (cursor: string | undefined) => Promise<Page<Chun
   return stream as TextStream;
 }
 
-export { CHUNKS_PER_PAGE };
-
 async function* readPieces(
-  page: (cursor: string | undefined) => Promise<Page<Chunk>>,
+  page: (cursor: string | undefined) => Promise<TextPage>,
 ): AsyncGenerator<string, void, undefined> {
-  let expected = 1;
   let cursor: string | undefined;
   do {
-    const { items, nextCursor } = await page(cursor);
-    for (const { seq, kind, text } of items) {
-      if (kind === 'text') yield GAP_MARK.repeat(seq - expected) + text;
-      expected = seq + 1;
-    }
+    const { text, nextCursor } = await page(cursor);
+    if (text) yield text;
     cursor = nextCursor;
   } while (cursor !== undefined);
 }

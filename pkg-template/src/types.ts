@@ -594,6 +594,32 @@ limit?: number,
 cursor?: string, };
 
 /**
+ * Reads a message's text.
+ */
+export type TextRead = { 
+/**
+ * The message.
+ */
+id: string, 
+/**
+ * Where the page before ended.
+ */
+cursor?: string, };
+
+/**
+ * A piece of a message's text.
+ */
+export type TextPage = { 
+/**
+ * The text; U+FFFD stands for each missing chunk.
+ */
+text: string, 
+/**
+ * Where the next page begins; absent on the last.
+ */
+nextCursor?: string, };
+
+/**
  * A message and the alternatives to it.
  */
 export type Siblings = { 
@@ -1199,5 +1225,6 @@ export interface Methods {
   'messages.delete': { args: MessageRef; result: void };
   'messages.switchBranch': { args: MessageRef; result: Conversation };
   'messages.siblings': { args: MessageRef; result: Siblings };
+  'messages.text': { args: TextRead; result: TextPage };
   'messages.chunks': { args: ChunkList; result: Page<Chunk> };
 }

@@ -1,4 +1,4 @@
-import { checkText, snapshot } from './arguments.js';
+import { checkText, encode } from './arguments.js';
 import { cancellable } from './connection.js';
 import type { Connection, Withdraw } from './connection.js';
 import { StrongroomError } from './errors.js';
@@ -42,10 +42,12 @@ export interface AbortOptions extends CloseOptions {
 /** One request of the stream, from its making to its answer. */
 interface Step {
   method: 'streams.write' | 'streams.part' | 'streams.flush' | 'streams.end' | 'streams.configure';
-  args: { stream: number };
+  /** Its arguments as JSON; a write grows until it is sent. */
+  args(): string;
+  /** What a write takes, as long as it can grow. */
+  write?: StreamWrite | undefined;
   /** Characters it holds. */
   length: number;
-  isSent: boolean;
   withdraw?: Withdraw;
   done(value: unknown): void;
   fail(error: StrongroomError): void;
@@ -135,7 +137,7 @@ export class MessageWriter {
     return attempt(() => {
       this.#checkOpen();
       this.#checkNothingHeld();
-      return this.#call('streams.part', { part: snapshot(part) }, options, () => {});
+      return this.#call('streams.part', { part }, options, () => {});
     });
   }
 
@@ -151,7 +153,7 @@ export class MessageWriter {
   configure(settings: StreamSettings, options?: CallOptions): Promise<void> {
     return attempt(() => {
       this.#checkOpen();
-      return this.#call('streams.configure', { settings: snapshot(settings) }, options, () => {});
+      return this.#call('streams.configure', { settings }, options, () => {});
     });
   }
 
@@ -247,28 +249,27 @@ export class MessageWriter {
   #push(text: string, tokens: number | undefined, kind: TextKind): void {
     this.#unanswered += text.length;
     const last = this.#steps.at(-1) ?? this.#inFlight.at(-1);
-    const args = last?.args as StreamWrite | undefined;
-    const joins =
-      last?.method === 'streams.write' &&
-      !last.isSent &&
-      args?.kind === kind &&
-      (args.tokens === undefined) === (tokens === undefined);
-    if (last && args && joins) {
-      args.deltas.push(text);
-      if (tokens !== undefined) args.tokens?.push(tokens);
+    const open = last?.write;
+    if (last && open?.kind === kind && (open.tokens === undefined) === (tokens === undefined)) {
+      open.deltas.push(text);
+      if (tokens !== undefined) open.tokens?.push(tokens);
       last.length += text.length;
       return;
     }
     const write: StreamWrite = { stream: this.#stream, deltas: [text], kind };
     if (tokens !== undefined) write.tokens = [tokens];
-    this.#add({
+    const step: Step = {
       method: 'streams.write',
-      args: write,
+      args() {
+        step.write = undefined;
+        return JSON.stringify(write);
+      },
+      write,
       length: text.length,
-      isSent: false,
       done: () => {},
       fail: (error) => this.#break(error),
-    });
+    };
+    this.#add(step);
   }
 
   /** No text may follow what was not taken. */
@@ -290,8 +291,7 @@ export class MessageWriter {
   }
 
   async #finish(status: 'complete' | 'interrupted' | 'error', { usage, ...options }: CloseOptions): Promise<Message> {
-    const args = snapshot({ status, usage });
-    const end = this.#call('streams.end', args, options, (message) => message as Message);
+    const end = this.#call('streams.end', { status, usage }, options, (message) => message as Message);
     this.#end = end;
     end.catch(() => {
       if (this.#end === end) this.#end = undefined;
@@ -305,12 +305,12 @@ export class MessageWriter {
     options: CallOptions | undefined,
     result: (value: unknown) => T,
   ): Promise<T> {
+    const text = encode({ stream: this.#stream, ...args });
     return cancellable<T>(options ?? {}, (done, fail) => {
       const step: Step = {
         method,
-        args: { stream: this.#stream, ...args },
+        args: () => text,
         length: 0,
-        isSent: false,
         // A write before it may have failed in the same turn.
         done: (value) => (this.#failure && method !== 'streams.end' ? fail(this.#failure) : done(result(value))),
         fail,
@@ -347,7 +347,6 @@ export class MessageWriter {
       method: step.method,
       args: step.args,
       user: this.#user,
-      sent: () => void (step.isSent = true),
       done: (value) => {
         this.#settle(step);
         this.#taken += step.length;

@@ -3,7 +3,7 @@
 import { Connection, call } from '../../pkg/connection.js';
 import { serve } from '../../pkg/serve.js';
 
-export type Wire = [method: string, args: any, user: string | undefined, requestId: string | undefined];
+export type Wire = [method: string, args: any, user: string | null, requestId: string | null];
 
 export class FakeEngine {
   turns: Wire[][] = [];
@@ -16,7 +16,7 @@ export class FakeEngine {
   mustTick = false;
   answer: (request: Wire) => unknown[] = ([, args]) => [0, args];
   onTick: () => void | Promise<void> = () => {};
-  onTask: (request: Wire, progress: (value: unknown) => void) => Promise<unknown> = async () => undefined;
+  onTask: (request: Wire, progress: (value: unknown) => void) => Promise<unknown[] | undefined> = async () => undefined;
 
   onOpen: () => void | Promise<void> = () => {};
 
@@ -24,12 +24,22 @@ export class FakeEngine {
     await this.onOpen();
     return this;
   }
-  turn(requests: Wire[]): unknown[] {
-    this.turns.push(requests);
-    return requests.map((request) => this.answer(request));
+  turn(text: string): [string | undefined, [number, unknown][]] {
+    const requests = JSON.parse(text) as [number, ...Wire][];
+    this.turns.push(requests.map(([, ...request]) => request));
+    const answers: unknown[] = [];
+    const again: [number, unknown][] = [];
+    for (const [id, ...request] of requests) {
+      const [status, value] = this.answer(request);
+      if (status === 2) again.push([id, value]);
+      else answers.push([id, status, value]);
+    }
+    return [answers.length > 0 ? JSON.stringify(answers) : undefined, again];
   }
-  task(request: Wire, progress: (value: unknown) => void): Promise<unknown> {
-    return this.onTask(request, progress);
+  async task(text: string, progress: (value: string) => void): Promise<string | undefined> {
+    const [id, ...request] = JSON.parse(text) as [number, ...Wire];
+    const answer = await this.onTask(request, (value) => progress(JSON.stringify(value)));
+    return answer && JSON.stringify([[id, ...answer]]);
   }
   needsTick(): boolean {
     return this.mustTick;
@@ -42,8 +52,9 @@ export class FakeEngine {
     this.dueIn = undefined;
     await this.onTick();
   }
-  takeEvents(): [unknown[], unknown[]] {
-    const taken: [unknown[], unknown[]] = [this.events, this.news];
+  takeEvents(): string | undefined {
+    if (this.events.length + this.news.length === 0) return undefined;
+    const taken = JSON.stringify([this.events, this.news]);
     this.events = [];
     this.news = [];
     return taken;
@@ -51,6 +62,7 @@ export class FakeEngine {
   setListening(on: boolean): void {
     this.listening = on;
   }
+  async endStreams(): Promise<void> {}
   async close(): Promise<void> {
     this.closed = true;
   }

@@ -251,7 +251,7 @@ test('no text follows text that was not taken', async () => {
   const taken = engine.turns.flat().filter(([method]) => method === 'streams.write');
   expect(taken.map(([, args]) => args.deltas)).toEqual([['lost']]);
   await writer.abort();
-  expect(engine.turns.flat().at(-1)).toMatchObject(['streams.end', { stream: 3, status: 'interrupted' }]);
+  expect(engine.turns.flat().at(-1)).toMatchObject(['streams.end', { stream: 3, status: 'interrupted' }, null, null]);
   page.end();
 });
 

@@ -216,6 +216,29 @@ pub struct MessageList {
     pub cursor: Option<String>,
 }
 
+/// Reads a message's text.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TextRead {
+    /// The message.
+    pub id: MessageId,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+}
+
+/// A piece of a message's text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub struct TextPage {
+    /// The text; U+FFFD stands for each missing chunk.
+    pub text: String,
+    /// Where the next page begins; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
 /// Which chunks of a message to read.
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -656,25 +679,18 @@ pub fn set_status(
     Ok(())
 }
 
-/// Marks every message that was still streaming as interrupted, and says which they were.
-pub fn interrupt_all(tx: &Tx<'_>) -> Result<Vec<MessageId>> {
-    let streaming = {
-        let mut statement = tx.prepare(
-            "SELECT user, conversation, message FROM message WHERE status = 'streaming'",
-        )?;
-        let ids = statement.query_map([], |row| {
-            Ok(MessageId {
-                user: row.get(0)?,
-                conversation: row.get(1)?,
-                message: row.get(2)?,
-            })
-        })?;
-        ids.collect::<rusqlite::Result<Vec<_>>>()?
-    };
-    for &id in &streaming {
-        set_status(tx, id, MessageStatus::Interrupted, None)?;
-    }
-    Ok(streaming)
+/// Every message whose stream has not ended.
+pub fn streaming(view: &View<'_>) -> Result<Vec<MessageId>> {
+    let mut statement =
+        view.prepare("SELECT user, conversation, message FROM message WHERE status = 'streaming'")?;
+    let ids = statement.query_map([], |row| {
+        Ok(MessageId {
+            user: row.get(0)?,
+            conversation: row.get(1)?,
+            message: row.get(2)?,
+        })
+    })?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Deletes a message with everything that follows it on any branch. The active path then ends at its parent.
@@ -711,6 +727,24 @@ pub fn delete(tx: &Tx<'_>, id: MessageId) -> Result<()> {
         parent
     };
     touch(tx, conversation, leaf, 1)
+}
+
+/// Bytes of text in one page.
+const TEXT_PAGE_BYTES: usize = 1 << 20;
+
+/// Reads a message's text, page by page.
+pub fn text(view: &View<'_>, query: &TextRead) -> Result<TextPage> {
+    view.admit_message(query.id)?;
+    let list = format!("text {}", query.id);
+    let [after] = Cursor::decode(&list, query.cursor.as_deref())?.unwrap_or([0]);
+    let (text, more) = parts::text(view, query.id, after, TEXT_PAGE_BYTES)?;
+    if text.is_empty() && !exists(view, query.id)? {
+        return Err(Error::not_found("message", query.id));
+    }
+    Ok(TextPage {
+        text,
+        next_cursor: more.map(|seq| Cursor::encode(&list, &[seq])),
+    })
 }
 
 /// Reads a message's chunks in order, page by page.

@@ -280,6 +280,41 @@ pub fn content(view: &View<'_>, id: MessageId) -> Result<Content> {
     Ok(content)
 }
 
+/// Reads a message's text, without its reasoning, from after chunk `after`: whole chunks up to `max_bytes`, but at least
+/// one. Gives the last chunk that was read if more may follow.
+pub fn text(
+    view: &View<'_>,
+    id: MessageId,
+    after: i64,
+    max_bytes: usize,
+) -> Result<(String, Option<i64>)> {
+    let key = (id.user, id.conversation, id.message);
+    let mut parts = view.prepare(
+        "SELECT part FROM part WHERE user = ?1 AND conversation = ?2 AND message = ?3 AND kind = 'reasoning'",
+    )?;
+    let reasoning = parts.query_map(key, |row| row.get(0))?;
+    let reasoning = reasoning.collect::<rusqlite::Result<Vec<i64>>>()?;
+    let mut chunks = view.prepare(
+        "SELECT seq, part, text FROM chunk WHERE user = ?1 AND conversation = ?2 AND message = ?3 AND seq > ?4 ORDER BY seq",
+    )?;
+    let mut rows = chunks.query((id.user, id.conversation, id.message, after))?;
+    let mut text = String::new();
+    let mut expected = after + 1;
+    while let Some(row) = rows.next()? {
+        let seq = row.get(0)?;
+        let piece = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+        if expected > after + 1 && text.len() + piece.len() > max_bytes {
+            return Ok((text, Some(expected - 1)));
+        }
+        (expected..seq).for_each(|_| text.push(GAP_MARK));
+        if !reasoning.contains(&row.get(1)?) {
+            text.push_str(piece);
+        }
+        expected = seq + 1;
+    }
+    Ok((text, None))
+}
+
 /// Where a message ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ends {

@@ -3,13 +3,14 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::codec::Codec;
+use super::json;
 use crate::domain::conversations::{
     self, AddParticipant, Conversation, ConversationList, ConversationRef, ConversationStatus,
     ConversationUpdate, NewConversation, Participant, ParticipantRef,
 };
 use crate::domain::messages::{
-    self, Append, ChunkList, Message, MessageEdit, MessageList, MessageRef, MessageUpdate, Siblings,
+    self, Append, ChunkList, Message, MessageEdit, MessageList, MessageRef, MessageUpdate,
+    Siblings, TextPage, TextRead,
 };
 use crate::domain::page::Page;
 use crate::domain::parts::Chunk;
@@ -25,9 +26,9 @@ pub struct Nothing;
 macro_rules! methods {
     ($($name:literal: $kind:ident($args:ty) -> $answer:ty = $operation:expr;)*) => {
         /// Runs a method of the table in a turn; none if there is no method of that name.
-        pub fn call<C: Codec>(turn: &mut Turn<'_>, name: &str, caller: Caller<'_>, input: C::Input) -> Option<Result<C::Output>> {
+        pub fn call(turn: &mut Turn<'_>, name: &str, caller: Caller<'_>, args: &str) -> Option<Result<String>> {
             match name {
-                $($name => Some($kind::<C, $args, $answer>(turn, $name, caller, input, $operation)),)*
+                $($name => Some($kind::<$args, $answer>(turn, $name, caller, args, $operation)),)*
                 _ => None,
             }
         }
@@ -78,31 +79,31 @@ methods! {
     "messages.delete": write(MessageRef) -> Nothing = |tx, args| messages::delete(tx, args.id).map(|()| Nothing);
     "messages.switchBranch": write(MessageRef) -> Conversation = |tx, args| messages::switch_branch(tx, args.id);
     "messages.siblings": read(MessageRef) -> Siblings = |view, args| messages::siblings(view, args.id);
+    "messages.text": read(TextRead) -> TextPage = |view, args| messages::text(view, &args);
     "messages.chunks": read(ChunkList) -> Page<Chunk> = |view, args| messages::chunks(view, &args);
 }
 
-fn read<C: Codec, A: DeserializeOwned, T: Serialize>(
+fn read<A: DeserializeOwned, T: Serialize>(
     turn: &mut Turn<'_>,
     _name: &str,
     caller: Caller<'_>,
-    input: C::Input,
+    args: &str,
     operation: impl FnOnce(&View<'_>, A) -> Result<T>,
-) -> Result<C::Output> {
-    let args = C::decode(input)?;
-    let value = turn.read(caller, |view| operation(view, args))?;
-    C::encode(&value)
+) -> Result<String> {
+    let args = json::read(args)?;
+    json::write(&turn.read(caller, |view| operation(view, args))?)
 }
 
-fn write<C: Codec, A: DeserializeOwned, T: Serialize>(
+fn write<A: DeserializeOwned, T: Serialize>(
     turn: &mut Turn<'_>,
     name: &str,
     caller: Caller<'_>,
-    input: C::Input,
+    args: &str,
     operation: impl FnOnce(&Tx<'_>, A) -> Result<T>,
-) -> Result<C::Output> {
-    let args = C::decode(input)?;
+) -> Result<String> {
+    let args = json::read(args)?;
     match turn.write(name, caller, |tx| operation(tx, args))? {
-        Outcome::Done(value) => C::encode(&value),
-        Outcome::Repeated(json) => C::encode_json(&json),
+        Outcome::Done(value) => json::write(&value),
+        Outcome::Repeated(json) => Ok(Box::<str>::from(json).into_string()),
     }
 }

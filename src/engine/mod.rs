@@ -2,9 +2,9 @@
 //!
 //! Whoever drives an engine hands it the requests that wait as one [`turn`](Engine::turn), calls
 //! [`tick`](Engine::tick) when [`due`](Engine::due) says so, and passes on what [`take_events`](Engine::take_events) gives.
-//! Nothing in here knows of browsers: arguments and answers go through a [`Codec`].
+//! Nothing in here knows of browsers: arguments and answers are JSON.
 
-pub mod codec;
+pub mod json;
 pub mod methods;
 pub mod metrics;
 mod streams;
@@ -20,13 +20,11 @@ use serde::{Deserialize, Serialize};
 use crate::disk::Disk;
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
-use crate::id::UserId;
 use crate::store::{Caller, Durability, Event, Options, Store, Turn};
 use crate::stream::StreamSettings;
-use codec::Codec;
 use methods::Nothing;
-use streams::Streams;
-use wire::{FollowerNews, StreamRef, StreamStats};
+use streams::{Step, Streams};
+use wire::{FollowerNews, StreamStats};
 
 /// What an app may choose when it opens a store.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -40,21 +38,32 @@ pub struct EngineOptions {
 }
 
 /// A request: a method's name, its arguments, and on whose behalf.
-pub struct Request<C: Codec> {
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
     /// The method.
-    pub method: String,
-    /// Its arguments.
-    pub input: C::Input,
+    pub method: &'a str,
+    /// Its arguments, as JSON.
+    pub args: &'a str,
     /// The user whose records alone may be seen and touched.
-    pub user: Option<String>,
+    pub user: Option<&'a str>,
     /// The request's own name.
-    pub request_id: Option<String>,
+    pub request_id: Option<&'a str>,
+}
+
+impl<'a> Request<'a> {
+    fn caller(&self) -> Result<Caller<'a>> {
+        Ok(Caller {
+            user: self.user.map(str::parse).transpose()?,
+            request_id: self.request_id,
+        })
+    }
 }
 
 /// What became of a request.
-pub enum Answer<T> {
-    /// It is done and kept.
-    Done(T),
+#[derive(Debug)]
+pub enum Answer {
+    /// It is done and kept; its value, as JSON.
+    Done(String),
     /// It failed and changed nothing.
     Failed(Error),
     /// Damage came in its way before it had any effect: ask again after the next [`Engine::tick`].
@@ -144,16 +153,13 @@ impl Engine {
     /// Answers requests together: one append and one flush for all of them.
     ///
     /// Must not be called while [`needs_tick`](Self::needs_tick).
-    pub fn turn<C: Codec>(&mut self, requests: Vec<Request<C>>) -> Vec<Answer<C::Output>> {
+    pub fn turn(&mut self, requests: &[Request<'_>]) -> Vec<Answer> {
         let started = self.store.host().monotonic_us();
         let now_ms = self.store.host().now_ms();
-        let count = requests.len();
-        let mut answers = Vec::with_capacity(count);
+        let mut answers = Vec::with_capacity(requests.len());
         let kept = match self.store.turn() {
             Ok(mut turn) => {
-                for request in requests {
-                    answers.push(answer::<C>(&mut turn, &mut self.streams, now_ms, request));
-                }
+                answer_all(&mut turn, &mut self.streams, now_ms, requests, &mut answers);
                 turn.finish()
             }
             Err(error) => Err(error),
@@ -178,7 +184,7 @@ impl Engine {
                     Err(error) => Answer::Failed(error),
                 })
                 .collect(),
-            Err(error) => (0..count).map(|_| failed(error.clone())).collect(),
+            Err(error) => requests.iter().map(|_| failed(error.clone())).collect(),
         }
     }
 
@@ -250,52 +256,52 @@ impl Engine {
         Ok(())
     }
 
-    /// Methods that concern the store as a whole, and run between turns: none if there is no such method.
-    pub async fn task<C: Codec>(
+    /// Methods that concern the store as a whole, and run between turns: none if there is no such method. `progress` is told
+    /// steps as JSON.
+    pub async fn task(
         &mut self,
-        request: Request<C>,
-        mut progress: impl FnMut(C::Output),
-    ) -> Option<Result<C::Output>> {
-        match request.method.as_str() {
-            "migrations.migrate" => Some(self.migrate::<C>(request, &mut progress).await),
+        request: Request<'_>,
+        mut progress: impl FnMut(&str),
+    ) -> Option<Result<String>> {
+        match request.method {
+            "migrations.migrate" => Some(self.migrate(request, &mut progress).await),
             "migrations.status" => {
-                Some(self.app_only::<C, NoArguments, _>(request, |engine, _| {
+                Some(self.app_only::<NoArguments, _>(request, |engine, _| {
                     engine.store.migration_status()
                 }))
             }
             "store.stats" => {
-                Some(self.app_only::<C, NoArguments, _>(request, |engine, _| Ok(engine.stats())))
+                Some(self.app_only::<NoArguments, _>(request, |engine, _| Ok(engine.stats())))
             }
-            "store.setDurability" => Some(self.app_only::<C, SetDurability, _>(
-                request,
-                |engine, args| {
+            "store.setDurability" => {
+                Some(self.app_only::<SetDurability, _>(request, |engine, args| {
                     engine.store.options_mut().durability = args.durability;
                     Ok(Nothing)
-                },
-            )),
+                }))
+            }
             _ => None,
         }
     }
 
     /// Answers a request that concerns the store as a whole.
-    fn app_only<C: Codec, A: DeserializeOwned, T: Serialize>(
+    fn app_only<A: DeserializeOwned, T: Serialize>(
         &mut self,
-        request: Request<C>,
+        request: Request<'_>,
         work: impl FnOnce(&mut Self, A) -> Result<T>,
-    ) -> Result<C::Output> {
+    ) -> Result<String> {
         if request.user.is_some() {
             return Err(Error::invalid("a user's own view cannot do this"));
         }
-        let args = C::decode(request.input)?;
-        C::encode(&work(self, args)?)
+        let args = json::read(request.args)?;
+        json::write(&work(self, args)?)
     }
 
-    async fn migrate<C: Codec>(
+    async fn migrate(
         &mut self,
-        request: Request<C>,
-        progress: &mut impl FnMut(C::Output),
-    ) -> Result<C::Output> {
-        let MigrateTo { to } = C::decode(request.input)?;
+        request: Request<'_>,
+        progress: &mut impl FnMut(&str),
+    ) -> Result<String> {
+        let MigrateTo { to } = json::read(request.args)?;
         if request.user.is_some() {
             return Err(Error::invalid("a user's own view cannot migrate"));
         }
@@ -307,12 +313,12 @@ impl Engine {
         }
         self.store
             .migrate(to, &mut |step| {
-                if let Ok(step) = C::encode(&step) {
-                    progress(step);
+                if let Ok(step) = json::write(&step) {
+                    progress(&step);
                 }
             })
             .await?;
-        C::encode(&self.store.migration_status()?)
+        json::write(&self.store.migration_status()?)
     }
 
     /// Takes what happened since the last call.
@@ -342,53 +348,70 @@ impl Engine {
         }
     }
 
-    /// Ends open streams as interrupted, keeping all their text, and closes the store.
-    pub async fn close(mut self) -> Result<()> {
+    /// Ends open streams as interrupted, keeping all their text; followers are told with the next
+    /// [`take_events`](Self::take_events).
+    pub async fn end_streams(&mut self) -> Result<()> {
         if self.needs_tick() {
             self.store.maintain(true).await?;
         }
-        let mut turn = self.store.turn()?;
-        self.streams.interrupt_all(&mut turn)?;
-        turn.finish()?;
+        let started = self.store.host().monotonic_us();
+        let kept = self.store.turn().and_then(|mut turn| {
+            self.streams.interrupt_all(&mut turn)?;
+            turn.finish()
+        });
+        self.conclude(&kept, started);
+        kept
+    }
+
+    /// Ends open streams and closes the store.
+    pub async fn close(mut self) -> Result<()> {
+        self.end_streams().await?;
         Box::pin(self.store.close()).await
     }
 }
 
-/// Answers one request of a turn.
-fn answer<C: Codec>(
+/// Answers the requests of a turn in their order. What grows streams, one request after another, is written together.
+fn answer_all(
     turn: &mut Turn<'_>,
     streams: &mut Streams,
     now_ms: i64,
-    request: Request<C>,
-) -> Result<C::Output> {
-    let user: Option<UserId> = request.user.as_deref().map(str::parse).transpose()?;
-    let caller = Caller {
-        user,
-        request_id: request.request_id.as_deref(),
-    };
-    let input = request.input;
-    match request.method.as_str() {
-        "messages.stream" => C::encode(&streams.begin(turn, caller, &C::decode(input)?)?),
-        "messages.continue" => C::encode(&streams.resume(turn, caller, &C::decode(input)?)?),
-        "messages.follow" => C::encode(&streams.follow(turn, caller, &C::decode(input)?)?),
+    requests: &[Request<'_>],
+    answers: &mut Vec<Result<String>>,
+) {
+    let mut steps = Vec::new();
+    for request in requests {
+        if Step::is_one(request.method) {
+            steps.push(
+                request
+                    .caller()
+                    .and_then(|caller| Step::read(caller.user, request)),
+            );
+            continue;
+        }
+        streams.grow(turn, now_ms, &mut steps, answers);
+        answers.push(answer(turn, streams, request));
+    }
+    streams.grow(turn, now_ms, &mut steps, answers);
+}
+
+/// Answers one request of a turn.
+fn answer(turn: &mut Turn<'_>, streams: &mut Streams, request: &Request<'_>) -> Result<String> {
+    let caller = request.caller()?;
+    let args = request.args;
+    match request.method {
+        "messages.stream" => json::write(&streams.begin(turn, caller, &json::read(args)?)?),
+        "messages.continue" => json::write(&streams.resume(turn, caller, &json::read(args)?)?),
+        "messages.follow" => json::write(&streams.follow(turn, caller, &json::read(args)?)?),
         "messages.unfollow" => {
-            streams.unfollow(&C::decode(input)?);
-            C::encode(&Nothing)
+            streams.unfollow(&json::read(args)?);
+            json::write(&Nothing)
         }
-        "streams.write" => {
-            C::encode(&streams.write(turn, caller, now_ms, &C::decode_hot(input)?)?)
-        }
-        "streams.part" => C::encode(&streams.part(turn, caller, &C::decode(input)?)?),
-        "streams.flush" => {
-            let args: StreamRef = C::decode(input)?;
-            C::encode(&streams.flush(turn, caller, args.stream)?)
-        }
-        "streams.end" => C::encode(&streams.end(turn, caller, &C::decode(input)?)?),
+        "streams.end" => json::write(&streams.end(turn, caller, &json::read(args)?)?),
         "streams.configure" => {
-            streams.configure(caller, &C::decode(input)?)?;
-            C::encode(&Nothing)
+            streams.configure(caller, &json::read(args)?)?;
+            json::write(&Nothing)
         }
-        name => methods::call::<C>(turn, name, caller, input)
+        name => methods::call(turn, name, caller, args)
             .unwrap_or_else(|| Err(Error::invalid(format!("there is no method {name:?}")))),
     }
 }

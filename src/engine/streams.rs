@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use super::metrics::Latency;
 use super::wire::{
     Follow, Followed, FollowerNews, FollowerRef, News, StreamBegin, StreamConfigure,
-    StreamContinue, StreamEnd, StreamOpened, StreamPart, StreamProgress, StreamStats, StreamWrite,
+    StreamContinue, StreamEnd, StreamOpened, StreamPart, StreamProgress, StreamRef, StreamStats,
+    StreamWrite,
 };
+use super::{Request, json};
 use crate::domain::messages::{self, Message, MessageStatus};
 use crate::domain::parts::{self, Ends, Part, TextKind};
 use crate::error::{Code, Error, Result};
@@ -16,6 +18,10 @@ use crate::stream::{Bundler, ChunkState, Closed, StreamSettings, tokens};
 
 /// Milliseconds before a bundle that could not be kept is tried again.
 const RETRY_MS: i64 = 1000;
+
+/// Steps, and bytes of their text, that become one journal line at most.
+const MAX_STEPS: usize = 256;
+const MAX_STEP_BYTES: usize = 256 * 1024;
 
 #[derive(Debug, Clone)]
 struct Stream {
@@ -38,10 +44,77 @@ struct TextPart {
     written: bool,
 }
 
-/// What one request adds to a message.
-#[derive(Default)]
+/// A request that grows a stream.
+pub struct Step {
+    /// The user whose streams alone may be grown.
+    user: Option<UserId>,
+    stream: u64,
+    action: Action,
+}
+
+enum Action {
+    /// Takes deltas; bundles that close are written.
+    Write(StreamWrite),
+    /// Adds a part that is not text.
+    Part(Part),
+    /// Writes what has gathered, so that everything taken so far is kept.
+    Flush,
+    /// Writes what is left.
+    End,
+}
+
+impl Step {
+    /// Whether a method is a step.
+    pub fn is_one(method: &str) -> bool {
+        matches!(method, "streams.write" | "streams.part" | "streams.flush")
+    }
+
+    /// Reads the arguments of one.
+    pub fn read(user: Option<UserId>, request: &Request<'_>) -> Result<Self> {
+        let (stream, action) = match request.method {
+            "streams.write" => {
+                let write: StreamWrite = json::read(request.args)?;
+                let counts = write.tokens.as_ref().map(Vec::len);
+                if counts.is_some_and(|counts| counts != write.deltas.len()) {
+                    return Err(Error::invalid(
+                        "there must be one token count for each delta",
+                    ));
+                }
+                (write.stream, Action::Write(write))
+            }
+            "streams.part" => {
+                let StreamPart { stream, part } = json::read(request.args)?;
+                if matches!(part, Part::Text { .. } | Part::Reasoning { .. }) {
+                    return Err(Error::invalid("text is written, not added as a part"));
+                }
+                (stream, Action::Part(part))
+            }
+            _ => {
+                let StreamRef { stream } = json::read(request.args)?;
+                (stream, Action::Flush)
+            }
+        };
+        Ok(Self {
+            user,
+            stream,
+            action,
+        })
+    }
+
+    fn bytes(&self) -> usize {
+        match &self.action {
+            Action::Write(write) => write.deltas.iter().map(String::len).sum(),
+            _ => 0,
+        }
+    }
+}
+
+/// What one step adds to a message.
 struct Growth {
+    message: MessageId,
     rows: Vec<Row>,
+    chunks: u64,
+    deltas: u64,
     news: Vec<News>,
     /// When the first delta of each bundle came.
     since_ms: Vec<i64>,
@@ -54,6 +127,34 @@ enum Row {
 }
 
 impl Stream {
+    fn step(&mut self, action: &Action, now_ms: i64) -> Growth {
+        let mut growth = Growth {
+            message: self.message,
+            rows: Vec::new(),
+            chunks: 0,
+            deltas: 0,
+            news: Vec::new(),
+            since_ms: Vec::new(),
+        };
+        let chunks_before = self.chunks;
+        match action {
+            Action::Write(write) => {
+                let kind = write.kind.unwrap_or_default();
+                let counts = write.tokens.iter().flatten().copied().map(Some);
+                let counts = counts.chain(std::iter::repeat(None));
+                for (delta, tokens) in write.deltas.iter().zip(counts) {
+                    self.push(kind, delta, tokens, now_ms, &mut growth);
+                }
+                growth.deltas = write.deltas.len() as u64;
+            }
+            Action::Part(part) => self.push_part(part, &mut growth),
+            Action::Flush => self.close_bundle(&mut growth),
+            Action::End => self.end_text(&mut growth),
+        }
+        growth.chunks = self.chunks - chunks_before;
+        growth
+    }
+
     fn push(
         &mut self,
         kind: TextKind,
@@ -135,6 +236,14 @@ impl Stream {
             bundles: self.bundles,
             chunks: self.chunks,
         }
+    }
+}
+
+impl Growth {
+    fn write(&self, tx: &Tx<'_>) -> Result<()> {
+        self.rows
+            .iter()
+            .try_for_each(|row| row.write(tx, self.message))
     }
 }
 
@@ -282,63 +391,45 @@ impl Streams {
         }
     }
 
-    /// Takes deltas; bundles that close are written.
-    pub fn write(
+    /// Takes steps and adds an answer for each: those of one owner share a journal line. A line that cannot be kept is tried
+    /// again step by step, so that what is wrong with one stream is no other's loss.
+    pub fn grow(
         &mut self,
         turn: &mut Turn<'_>,
-        caller: Caller<'_>,
         now_ms: i64,
-        args: &StreamWrite,
-    ) -> Result<StreamProgress> {
-        if args
-            .tokens
-            .as_ref()
-            .is_some_and(|tokens| tokens.len() != args.deltas.len())
-        {
-            return Err(Error::invalid(
-                "there must be one token count for each delta",
-            ));
-        }
-        let kind = args.kind.unwrap_or_default();
-        let progress = self.change(turn, caller, args.stream, |stream, growth| {
-            let tokens = args
-                .tokens
-                .iter()
-                .flatten()
-                .copied()
-                .map(Some)
-                .chain(std::iter::repeat(None));
-            for (delta, tokens) in args.deltas.iter().zip(tokens) {
-                stream.push(kind, delta, tokens, now_ms, growth);
+        steps: &mut Vec<Result<Step>>,
+        answers: &mut Vec<Result<String>>,
+    ) {
+        let mut steps = steps.drain(..).peekable();
+        while let Some(step) = steps.next() {
+            let step = match step {
+                Ok(step) => step,
+                Err(error) => {
+                    answers.push(Err(error));
+                    continue;
+                }
+            };
+            let owner = self.owner(step.stream);
+            let mut bytes = step.bytes();
+            let mut together = vec![step];
+            while let Some(Ok(next)) = steps.next_if(|next| {
+                let joins = |next: &Step| {
+                    bytes += next.bytes();
+                    bytes <= MAX_STEP_BYTES && self.owner(next.stream) == owner
+                };
+                together.len() < MAX_STEPS && next.as_ref().is_ok_and(joins)
+            }) {
+                together.push(next);
             }
-        })?;
-        self.totals.deltas += args.deltas.len() as u64;
-        Ok(progress)
-    }
-
-    /// Adds a part that is not text.
-    pub fn part(
-        &mut self,
-        turn: &mut Turn<'_>,
-        caller: Caller<'_>,
-        args: &StreamPart,
-    ) -> Result<StreamProgress> {
-        if matches!(args.part, Part::Text { .. } | Part::Reasoning { .. }) {
-            return Err(Error::invalid("text is written, not added as a part"));
+            let progress = match self.grow_together(turn, owner, now_ms, &together) {
+                Ok(progress) => progress,
+                Err(_) => together
+                    .iter()
+                    .map(|step| self.grow_alone(turn, now_ms, step))
+                    .collect(),
+            };
+            answers.extend(progress.into_iter().map(|one| json::write(&one?)));
         }
-        self.change(turn, caller, args.stream, |stream, growth| {
-            stream.push_part(&args.part, growth);
-        })
-    }
-
-    /// Writes what has gathered, so that everything taken so far is kept.
-    pub fn flush(
-        &mut self,
-        turn: &mut Turn<'_>,
-        caller: Caller<'_>,
-        number: u64,
-    ) -> Result<StreamProgress> {
-        self.change(turn, caller, number, Stream::close_bundle)
     }
 
     /// Writes what is left and ends the stream.
@@ -353,8 +444,13 @@ impl Streams {
                 "a stream ends as complete, interrupted or error",
             ));
         }
-        self.change(turn, caller, args.stream, Stream::end_text)?;
-        let id = self.find(args.stream, caller)?.message;
+        let rest = Step {
+            user: caller.user,
+            stream: args.stream,
+            action: Action::End,
+        };
+        self.grow_alone(turn, 0, &rest)?;
+        let id = self.find(args.stream, caller.user)?.message;
         let ended = turn.write("messages.end", caller, |tx| {
             messages::set_status(tx, id, args.status, args.usage.as_ref())?;
             messages::get(tx, id)
@@ -379,7 +475,7 @@ impl Streams {
     pub fn configure(&mut self, caller: Caller<'_>, args: &StreamConfigure) -> Result<()> {
         let settings = args.settings.check()?;
         if let Some(number) = args.stream {
-            self.find(number, caller)?;
+            self.find(number, caller.user)?;
             if let Some(stream) = self.open.get_mut(&number) {
                 stream.bundler.set_settings(settings);
             }
@@ -427,18 +523,19 @@ impl Streams {
             })
             .map(|(number, _)| *number)
             .collect();
-        for number in overdue {
-            let owner = self.open.get(&number).and_then(|stream| stream.owner);
-            let caller = Caller {
-                user: owner,
-                request_id: None,
-            };
-            match self.change(turn, caller, number, Stream::close_bundle) {
-                Err(error) if error.code() != Code::Closed => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
+        let steps = overdue.into_iter().map(|stream| {
+            Ok(Step {
+                user: None,
+                stream,
+                action: Action::Flush,
+            })
+        });
+        let mut answers = Vec::new();
+        self.grow(turn, now_ms, &mut steps.collect(), &mut answers);
+        let mut failed = answers.into_iter().filter_map(Result::err);
+        failed
+            .find(|error| error.code() != Code::Closed)
+            .map_or(Ok(()), Err)
     }
 
     /// Gives overdue bundles that could not be kept another second before they are tried again.
@@ -540,48 +637,81 @@ impl Streams {
         self.log.clear();
     }
 
-    fn find(&self, number: u64, caller: Caller<'_>) -> Result<&Stream> {
+    fn owner(&self, number: u64) -> Option<UserId> {
+        self.open.get(&number).and_then(|stream| stream.owner)
+    }
+
+    fn find(&mut self, number: u64, user: Option<UserId>) -> Result<&mut Stream> {
         let stream = self
             .open
-            .get(&number)
-            .filter(|stream| caller.user.is_none() || stream.owner == caller.user);
+            .get_mut(&number)
+            .filter(|stream| user.is_none() || stream.owner == user);
         stream.ok_or_else(|| Error::new(Code::Closed, "the stream has ended"))
     }
 
-    /// Lets `step` grow a copy of a stream, writes the rows, and only then puts the copy in its place.
-    fn change(
+    /// Takes a step in a line of its own.
+    fn grow_alone(
         &mut self,
         turn: &mut Turn<'_>,
-        caller: Caller<'_>,
-        number: u64,
-        step: impl FnOnce(&mut Stream, &mut Growth),
+        now_ms: i64,
+        step: &Step,
     ) -> Result<StreamProgress> {
-        let mut stream = self.find(number, caller)?.clone();
-        let mut growth = Growth::default();
-        step(&mut stream, &mut growth);
-        let id = stream.message;
-        let chunks_before = self.find(number, caller)?.chunks;
-        if !growth.rows.is_empty() {
+        let owner = self.owner(step.stream);
+        let grown = self.grow_together(turn, owner, now_ms, std::slice::from_ref(step));
+        match grown.map(|mut progress| progress.pop()) {
+            Ok(progress) => progress.unwrap_or_else(|| Err(Error::invalid("there is no step"))),
+            Err(error) => Err(self.give_up(step.stream, error)),
+        }
+    }
+
+    /// Grows streams of one owner and writes the rows. When those cannot be written, the streams are as they were.
+    fn grow_together(
+        &mut self,
+        turn: &mut Turn<'_>,
+        owner: Option<UserId>,
+        now_ms: i64,
+        steps: &[Step],
+    ) -> Result<Vec<Result<StreamProgress>>> {
+        let mut undo = Vec::with_capacity(steps.len());
+        let mut grown = Vec::with_capacity(steps.len());
+        let mut progress = Vec::with_capacity(steps.len());
+        for step in steps {
+            let stream = match self.find(step.stream, step.user) {
+                Ok(stream) => stream,
+                Err(error) => {
+                    progress.push(Err(error));
+                    continue;
+                }
+            };
+            undo.push((step.stream, stream.clone()));
+            grown.push(stream.step(&step.action, now_ms));
+            progress.push(Ok(stream.progress()));
+        }
+        if grown.iter().any(|growth| !growth.rows.is_empty()) {
             let caller = Caller {
-                user: stream.owner,
+                user: owner,
                 request_id: None,
             };
             let written = turn.write("messages.stream", caller, |tx| {
-                growth.rows.iter().try_for_each(|row| row.write(tx, id))
+                grown.iter().try_for_each(|growth| growth.write(tx))
             });
             if let Err(error) = written {
-                return Err(self.give_up(number, error));
+                self.open.extend(undo.into_iter().rev());
+                return Err(error);
             }
         }
-        self.totals.chunks += stream.chunks - chunks_before;
-        self.note(id, &growth);
-        for news in &growth.news {
-            self.tell(id, news);
+        for (number, stream) in undo {
+            self.before.entry(number).or_insert(Some(stream));
         }
-        self.since_ms.append(&mut growth.since_ms);
-        let progress = stream.progress();
-        let before = self.open.insert(number, stream);
-        self.before.entry(number).or_insert(before);
+        for growth in grown {
+            self.totals.deltas += growth.deltas;
+            self.totals.chunks += growth.chunks;
+            self.note(&growth);
+            for news in &growth.news {
+                self.tell(growth.message, news);
+            }
+            self.since_ms.extend(growth.since_ms);
+        }
         Ok(progress)
     }
 
@@ -602,7 +732,8 @@ impl Streams {
         Error::new(Code::Closed, "the message was deleted while it streamed").caused_by(error)
     }
 
-    fn note(&mut self, id: MessageId, growth: &Growth) {
+    fn note(&mut self, growth: &Growth) {
+        let id = growth.message;
         for news in &growth.news {
             if let News::Bundle { text, tokens, .. } = news {
                 self.log

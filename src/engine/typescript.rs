@@ -80,6 +80,8 @@ fn generate() -> String {
         m::MessagePath,
         m::MessageList,
         m::ChunkList,
+        m::TextRead,
+        m::TextPage,
         m::Siblings,
         Part,
         TextKind,

@@ -64,6 +64,10 @@ impl Store {
         if idle {
             self.flush()?;
         }
+        if !self.cut_off.is_empty() {
+            self.interrupt_cut_off()?;
+            return Ok(Some(0));
+        }
         if self.snapshot.is_some() {
             self.snapshot_step().await?;
             return Ok(Some(0));

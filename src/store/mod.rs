@@ -19,9 +19,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::database::{Database, Position};
 use crate::disk::Disk;
-use crate::domain::messages;
+use crate::domain::messages::{self, MessageStatus};
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
+use crate::id::MessageId;
 use crate::journal::{self, Journal};
 use audit::Audit;
 use lease::Lease;
@@ -109,6 +110,8 @@ pub struct Store {
     audit: Audit,
     /// The last commit has not reached the disk, which was full.
     unsettled: bool,
+    /// Messages of an earlier session that still say they are streaming.
+    cut_off: Vec<MessageId>,
     snapshot: Option<snapshot::Job>,
     /// The last line that a finished snapshot holds, and when it was made.
     snapshot_seq: u64,
@@ -172,6 +175,7 @@ impl Store {
             batch_writes: 0,
             audit: Audit::default(),
             unsettled: false,
+            cut_off: Vec::new(),
             snapshot: None,
             snapshot_at: now,
             snapshot_wanted: loaded.snapshot_wanted,
@@ -378,36 +382,49 @@ impl Store {
         }
     }
 
+    /// Finds what was streaming when the store was last open, and marks it as interrupted.
     fn interrupt_streams(&mut self) -> Result<()> {
-        let interrupted = self.write(
-            "messages.interrupt",
-            Caller::default(),
-            messages::interrupt_all,
-        );
-        let interrupted = match interrupted {
-            Ok(Outcome::Done(interrupted)) => interrupted,
-            Ok(Outcome::Repeated(_)) => return Ok(()),
-            // A full disk can be read; the next opening interrupts them.
+        self.cut_off = self.read(Caller::default(), messages::streaming)?;
+        match self.interrupt_cut_off() {
+            // A full disk can be read; maintenance tries again.
             Err(error) if error.code() == Code::QuotaExceeded => {
                 self.trouble("interrupting streams", &error);
-                return Ok(());
+                Ok(())
             }
-            Err(error) => return Err(error),
-        };
-        if !interrupted.is_empty() {
-            let now = self.host.now_ms();
-            let told = self.events.iter_mut().rev().find_map(|event| match event {
-                Event::Recovery(recovery) => Some(recovery),
-                _ => None,
-            });
-            if let Some(recovery) = told {
-                recovery.interrupted = interrupted;
-            } else {
-                let mut recovery = recover::nothing(now);
-                recovery.because(RecoveryCause::Unclosed);
-                recovery.interrupted = interrupted;
-                self.tell(Event::Recovery(recovery));
+            interrupted => interrupted,
+        }
+    }
+
+    fn interrupt_cut_off(&mut self) -> Result<()> {
+        if self.cut_off.is_empty() {
+            return Ok(());
+        }
+        let ids = std::mem::take(&mut self.cut_off);
+        let interrupted = self.write("messages.interrupt", Caller::default(), |tx| {
+            for &id in &ids {
+                match messages::set_status(tx, id, MessageStatus::Interrupted, None) {
+                    // It was deleted since.
+                    Err(error) if error.code() == Code::NotFound => {}
+                    set => set?,
+                }
             }
+            Ok(())
+        });
+        if let Err(error) = interrupted {
+            self.cut_off = ids;
+            return Err(error);
+        }
+        let told = self.events.iter_mut().rev().find_map(|event| match event {
+            Event::Recovery(recovery) => Some(recovery),
+            _ => None,
+        });
+        if let Some(recovery) = told {
+            recovery.interrupted = ids;
+        } else {
+            let mut recovery = recover::nothing(self.host.now_ms());
+            recovery.because(RecoveryCause::Unclosed);
+            recovery.interrupted = ids;
+            self.tell(Event::Recovery(recovery));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The binding: the engine as JavaScript sees it. Conversions only; whatever decides lies elsewhere.
 
-mod codec;
+mod convert;
 mod host;
 
 use std::rc::Rc;
@@ -12,9 +12,10 @@ use wasm_bindgen::prelude::*;
 use crate::disk::Disk;
 use crate::disk::memory::MemoryDisk;
 use crate::disk::opfs::OpfsDisk;
-use crate::engine::{self, EngineOptions, Request};
+use crate::engine::json::{self, WireAnswers, WireRequest};
+use crate::engine::{self, Answer, EngineOptions};
 use crate::error::{Code, Error, Result};
-use codec::{JsCodec, answer, failure, to_js};
+use convert::{failure, from_js};
 use host::BrowserHost;
 
 /// The folder in the origin's file system that holds every store.
@@ -52,7 +53,7 @@ impl Engine {
     }
 
     async fn open_inner(options: JsValue) -> Result<Engine> {
-        let options: OpenOptions = codec::from_js(options)?;
+        let options: OpenOptions = from_js(options)?;
         let host = Rc::new(BrowserHost::new()?);
         let disk: Rc<dyn Disk> = match options.storage {
             Storage::Memory => Rc::new(MemoryDisk::default()),
@@ -65,34 +66,48 @@ impl Engine {
         Ok(Engine { inner: Some(inner) })
     }
 
-    /// Answers requests together, in their order.
-    pub fn turn(&mut self, requests: &Array) -> std::result::Result<Array, JsValue> {
+    /// Answers `[[id, method, arguments, user, requestId], …]` together, in their order: gives `[[id, 0, value], [id, 1, error],
+    /// …]`, if anything is answered, then pairs of an id and an error for requests to ask again after the next `tick`.
+    pub fn turn(&mut self, requests: &str) -> std::result::Result<Array, JsValue> {
         let engine = self.engine()?;
-        let requests = requests
-            .iter()
-            .map(request)
-            .collect::<std::result::Result<Vec<_>, _>>()?;
-        Ok(engine.turn(requests).into_iter().map(answer).collect())
+        let requests: Vec<WireRequest<'_>> =
+            json::read_requests(requests).map_err(|error| failure(&error))?;
+        let asked: Vec<_> = requests.iter().map(WireRequest::request).collect();
+        let mut answers = WireAnswers::default();
+        for (request, answer) in requests.iter().zip(engine.turn(&asked)) {
+            answers
+                .add(request.0, answer)
+                .map_err(|error| failure(&error))?;
+        }
+        let again = std::mem::take(&mut answers.again)
+            .into_iter()
+            .map(|(id, error)| Array::of2(&number(id), &failure(&error)));
+        let again: Array = again.collect();
+        Ok(Array::of2(&answers.into_text().into(), &again))
     }
 
-    /// Answers a request that concerns the store as a whole; undefined if there is no such method.
+    /// Answers a request that concerns the store as a whole, like `turn`; undefined if there is no such method.
     pub async fn task(
         &mut self,
-        wire: JsValue,
+        request: String,
         progress: Function,
-    ) -> std::result::Result<JsValue, JsValue> {
+    ) -> std::result::Result<Option<String>, JsValue> {
         let engine = self.engine()?;
-        let report = |value: JsValue| {
+        let report = |step: &str| {
             // A listener that throws must not stop the work it listens to.
-            let _thrown = progress.call1(&JsValue::UNDEFINED, &value);
+            let _thrown = progress.call1(&JsValue::UNDEFINED, &step.into());
         };
-        let answered = engine.task(request(wire)?, report).await;
-        Ok(answered.map_or(JsValue::UNDEFINED, |result| {
-            answer(match result {
-                Ok(value) => engine::Answer::Done(value),
-                Err(error) => engine::Answer::Failed(error),
-            })
-        }))
+        let task = async {
+            let request: WireRequest<'_> = json::read_requests(&request)?;
+            let Some(answered) = engine.task(request.request(), report).await else {
+                return Ok(None);
+            };
+            let mut answers = WireAnswers::default();
+            let answer = answered.map_or_else(Answer::Failed, Answer::Done);
+            answers.add(request.0, answer)?;
+            Ok(answers.into_text())
+        };
+        task.await.map_err(|error: Error| failure(&error))
     }
 
     /// Whether `tick` must come before the next turn.
@@ -115,11 +130,15 @@ impl Engine {
             .map_err(|error| failure(&error))
     }
 
-    /// Takes what happened since the last call: events, then news for followers.
+    /// Takes what happened since the last call, as `[events, news]`; undefined when nothing did.
     #[wasm_bindgen(js_name = takeEvents)]
-    pub fn take_events(&mut self) -> std::result::Result<Array, JsValue> {
+    pub fn take_events(&mut self) -> std::result::Result<Option<String>, JsValue> {
         let (events, news) = self.engine()?.take_events();
-        Ok(Array::of2(&to_js(&events)?, &to_js(&news)?))
+        if events.is_empty() && news.is_empty() {
+            return Ok(None);
+        }
+        let text = json::write(&(events, news));
+        text.map(Some).map_err(|error| failure(&error))
     }
 
     /// Whether measured steps are told.
@@ -129,7 +148,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends open streams as interrupted and closes the store.
+    /// Ends open streams as interrupted.
+    #[wasm_bindgen(js_name = endStreams)]
+    pub async fn end_streams(&mut self) -> std::result::Result<(), JsValue> {
+        let engine = self.engine()?;
+        engine.end_streams().await.map_err(|error| failure(&error))
+    }
+
+    /// Closes the store.
     pub async fn close(&mut self) -> std::result::Result<(), JsValue> {
         match self.inner.take() {
             Some(engine) => Box::pin(engine.close())
@@ -155,15 +181,8 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Reads `[method, args, user, requestId]`.
-fn request(wire: JsValue) -> std::result::Result<Request<JsCodec>, JsValue> {
-    let wire: Array = wire.dyn_into()?;
-    let method = wire.get(0).as_string();
-    let method = method.ok_or_else(|| failure(&Error::invalid("a request needs a method")))?;
-    Ok(Request {
-        method,
-        input: wire.get(1),
-        user: wire.get(2).as_string(),
-        request_id: wire.get(3).as_string(),
-    })
+/// An id as JavaScript counts.
+#[allow(clippy::cast_precision_loss)] // ids are counted up from 1 by the page
+fn number(id: u64) -> JsValue {
+    (id as f64).into()
 }

@@ -102,7 +102,7 @@ fn bind(profile: Profile) -> Result<PathBuf> {
             // Higher levels take seven times as long, and what they make is larger once compressed.
             run::step(
                 tools::npm_tool("wasm-opt")?
-                    .arg("-O1")
+                    .args(["-O1", "--reorder-functions"])
                     .args(WASM_FEATURES)
                     .arg(&wasm)
                     .arg("-o")

@@ -1,0 +1,132 @@
+//! Arguments and answers as JSON: what crosses to JavaScript is one text each way, and the browser's own parser reads it.
+
+use std::borrow::Cow;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Answer, Request};
+use crate::error::{Code, Error, Result};
+
+/// Reads arguments.
+///
+/// # Errors
+/// `invalid_argument` naming what does not fit, a field that is not known included; `invalid_text` for half of a surrogate pair.
+pub fn read<T: DeserializeOwned>(args: &str) -> Result<T> {
+    serde_json::from_str(args).map_err(|error| {
+        let message = error.to_string();
+        if message.contains("hex escape") {
+            return Error::new(Code::InvalidText, "a text holds half of a surrogate pair");
+        }
+        // Where in the text it was says nothing to who gave an object.
+        let what = message.split(" at line ").next().unwrap_or_default();
+        Error::invalid(what.to_owned())
+    })
+}
+
+/// Writes an answer.
+pub fn write<T: Serialize + ?Sized>(value: &T) -> Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| Error::new(Code::Internal, "an answer is not JSON").caused_by(error))
+}
+
+/// A request as it crosses: `[id, method, arguments, user, requestId]`.
+#[derive(Deserialize)]
+pub struct WireRequest<'a>(
+    pub u64,
+    #[serde(borrow)] pub Cow<'a, str>,
+    #[serde(borrow)] pub &'a RawValue,
+    #[serde(borrow)] pub Option<Cow<'a, str>>,
+    #[serde(borrow)] pub Option<Cow<'a, str>>,
+);
+
+impl WireRequest<'_> {
+    /// The request for the engine.
+    pub fn request(&self) -> Request<'_> {
+        Request {
+            method: &self.1,
+            args: self.2.get(),
+            user: self.3.as_deref(),
+            request_id: self.4.as_deref(),
+        }
+    }
+}
+
+/// Reads one request, or an array of them.
+pub fn read_requests<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| {
+        Error::new(Code::Internal, "a request is not of the protocol").caused_by(error)
+    })
+}
+
+/// Answers as they cross: `[[id, 0, value], [id, 1, error], …]`.
+#[derive(Default)]
+pub struct WireAnswers {
+    text: String,
+    /// Requests to ask again after the next upkeep, with the error that met each.
+    pub again: Vec<(u64, Error)>,
+}
+
+impl WireAnswers {
+    /// Adds what became of a request.
+    pub fn add(&mut self, id: u64, answer: Answer) -> Result<()> {
+        match answer {
+            Answer::Done(value) => self.push(id, 0, &value),
+            Answer::Failed(error) => self.push(id, 1, &write(&error)?),
+            Answer::Again(error) => self.again.push((id, error)),
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, id: u64, status: u8, value: &str) {
+        self.text.push(if self.text.is_empty() { '[' } else { ',' });
+        let head = format!("[{id},{status},");
+        for piece in [&head, value, "]"] {
+            self.text.push_str(piece);
+        }
+    }
+
+    /// The text; none when nothing is answered.
+    pub fn into_text(mut self) -> Option<String> {
+        if self.text.is_empty() {
+            return None;
+        }
+        self.text.push(']');
+        Some(self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::users::NewUser;
+
+    #[test]
+    fn what_does_not_fit_is_named_without_its_place_in_the_text() {
+        let error = read::<NewUser>(r#"{"name":"Ada","nmae":"x"}"#).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
+        assert!(error.message().starts_with("unknown field `nmae`"));
+        assert!(!error.message().contains("line"));
+    }
+
+    #[test]
+    fn half_of_a_surrogate_pair_is_not_text() {
+        let error = read::<NewUser>(r#"{"name":"\ud83d!"}"#).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidText);
+    }
+
+    #[test]
+    fn answers_cross_as_one_text() {
+        let mut answers = WireAnswers::default();
+        answers.add(7, Answer::Done("{\"a\":1}".into())).unwrap();
+        let missing = Error::not_found("user", "us01");
+        answers.add(8, Answer::Failed(missing)).unwrap();
+        answers.add(9, Answer::Again(Error::corrupt("x"))).unwrap();
+        assert_eq!(answers.again.len(), 1);
+        assert_eq!(
+            answers.into_text().unwrap(),
+            r#"[[7,0,{"a":1}],[8,1,{"code":"not_found","message":"there is no user us01","retryable":false}]]"#
+        );
+    }
+}
