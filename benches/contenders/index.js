@@ -1,0 +1,164 @@
+// Who is measured. A contender is a file in this folder, which exports open({ durability, directory, create, … }) and gives
+// a store:
+//
+//   createConversations(titles)                    handles of new conversations
+//   appendMessage(conversation, role, text)        a whole message; its handle
+//   importMessages(conversation, texts)            many whole messages, in bulk
+//   beginMessage(conversation)                     a message whose text is arriving; its handle
+//   appendChunk(message, seq, text, tokens)        a new chunk, in a transaction of its own; settles when it is kept
+//   growChunk(message, seq, text, tokens)          the open chunk with more text
+//   readMessage(message)                           its whole text
+//   listMessages(conversation, { limit, before })  { items: [{ text, role }], next }, newest first
+//   listConversations(limit)                       [{ handle, title }], last changed first
+//   renameConversation(conversation, title)
+//   openStream(conversation)                       instead of the three above, where a store has streams of its own
+//   finish()                                       does what is still owed for the writes so far; optional
+//   memory()                                       bytes of its wasm's memory; optional
+//   close()
+//
+// Handles are plain values. Methods may be synchronous.
+
+const STRICT = ['strict'];
+const RELAXED = ['relaxed'];
+const BOTH = ['strict', 'relaxed'];
+const READS = ['reads', 'open'];
+const WRITES = ['chunks', 'streams'];
+
+const SQLOCAL_NOTE =
+  'as it comes: rollback journal and FULL, on the `opfs` file system, which is why it has no relaxed rows';
+
+/**
+ * `in`: a worker, or the page itself for those that bring their own worker or need none. `stores`: contenders with the
+ * same name here read the same files, so that large ones are made once.
+ */
+export const CONTENDERS = [
+  {
+    name: 'bare',
+    file: 'bare',
+    in: 'worker',
+    durability: BOTH,
+    does: ['chunks'],
+    note: 'the limit: 600 bytes for a chunk',
+  },
+  {
+    name: 'strongroom',
+    file: 'strongroom',
+    in: 'worker',
+    durability: BOTH,
+    does: ['chunks', ...READS, 'import', 'replay', 'recover'],
+    stores: 'strongroom',
+    note: 'its engine, called in the worker',
+  },
+  {
+    name: 'strongroom-page',
+    file: 'strongroom-page',
+    in: 'page',
+    durability: BOTH,
+    does: [...WRITES, ...READS, 'import', 'replay', 'scan'],
+    stores: 'strongroom',
+    note: 'the package as an app uses it, from the page',
+  },
+  {
+    name: 'sqlite-wasm-default',
+    file: 'sqlite-wasm',
+    options: { wal: false },
+    in: 'worker',
+    durability: STRICT,
+    does: WRITES,
+    note: 'as it comes: rollback journal and FULL, on the access handle pool',
+  },
+  {
+    name: 'sqlite-wasm-wal-full',
+    file: 'sqlite-wasm',
+    options: { wal: true },
+    in: 'worker',
+    durability: STRICT,
+    does: [...WRITES, ...READS, 'import', 'replay'],
+    stores: 'sqlite-wasm',
+  },
+  {
+    name: 'sqlite-wasm-wal-normal',
+    file: 'sqlite-wasm',
+    options: { wal: true },
+    in: 'worker',
+    durability: RELAXED,
+    does: [...WRITES, 'scan'],
+    stores: 'sqlite-wasm',
+  },
+  {
+    name: 'wa-sqlite-pool-full',
+    file: 'wa-sqlite',
+    options: { vfs: 'AccessHandlePoolVFS' },
+    in: 'worker',
+    durability: STRICT,
+    does: [...WRITES, ...READS, 'import', 'replay'],
+    stores: 'wa-sqlite-pool',
+  },
+  {
+    name: 'wa-sqlite-pool-normal',
+    file: 'wa-sqlite',
+    options: { vfs: 'AccessHandlePoolVFS' },
+    in: 'worker',
+    durability: RELAXED,
+    does: [...WRITES, 'scan'],
+    stores: 'wa-sqlite-pool',
+  },
+  {
+    name: 'wa-sqlite-writeahead-full',
+    file: 'wa-sqlite',
+    options: { vfs: 'OPFSWriteAheadVFS' },
+    in: 'worker',
+    durability: STRICT,
+    does: [...WRITES, 'import'],
+  },
+  {
+    name: 'wa-sqlite-writeahead-normal',
+    file: 'wa-sqlite',
+    options: { vfs: 'OPFSWriteAheadVFS' },
+    in: 'worker',
+    durability: RELAXED,
+    does: WRITES,
+  },
+  {
+    name: 'sqlocal',
+    file: 'sqlocal',
+    in: 'page',
+    durability: STRICT,
+    does: [...WRITES, ...READS, 'import'],
+    stores: 'sqlocal',
+    note: SQLOCAL_NOTE,
+  },
+  {
+    name: 'indexeddb',
+    file: 'indexeddb',
+    in: 'page',
+    durability: BOTH,
+    does: [...WRITES, ...READS, 'import', 'replay', 'scan'],
+    stores: 'indexeddb',
+  },
+  {
+    name: 'dexie',
+    file: 'dexie',
+    in: 'page',
+    durability: BOTH,
+    does: [...WRITES, ...READS, 'import', 'replay', 'scan'],
+    stores: 'dexie',
+    note: 'strict by its `chromeTransactionDurability`; its default is the browser’s, which is relaxed',
+  },
+  {
+    name: 'pglite-strict',
+    file: 'pglite',
+    in: 'worker',
+    durability: STRICT,
+    does: [...WRITES, ...READS, 'import'],
+    stores: 'pglite',
+  },
+  {
+    name: 'pglite-relaxed',
+    file: 'pglite',
+    in: 'worker',
+    durability: RELAXED,
+    does: WRITES,
+    note: '`relaxedDurability`: answered before it is flushed',
+  },
+];
