@@ -1,4 +1,4 @@
-// One contender, one work: in a fresh worker, or in this page where the contender or the work is measured from there.
+// One session: in a fresh worker, or in this page where the contender or the works are measured from there.
 import { measureHere } from './measure.js';
 import { openThrough } from './hop.js';
 
@@ -33,7 +33,7 @@ async function run(task) {
     worker.onerror = (event) => reject(new Error(`the worker failed: ${event.message}`));
   });
   try {
-    const isDriven = task.work.from === 'page';
+    const isDriven = task.works[0].from === 'page';
     return await Promise.race([isDriven ? drive(worker, task) : ask(worker, task), failed]);
   } finally {
     worker.terminate();

@@ -36,7 +36,8 @@ const works = named(options.works, [...WORKS, { name: 'size' }], 'work');
 const isAll = !options.only && !options.works;
 
 const data = process.env.STRONGROOM_DATA && resolve(process.env.STRONGROOM_DATA);
-const failures = [];
+/** What went wrong, by the work and the contender. */
+const failures = new Map();
 const skipped = [];
 const samples = new Map();
 /** What works on a dataset need, by the dataset's directory. */
@@ -58,15 +59,31 @@ try {
 await report();
 
 async function measureAll() {
-  const todo = WORKS.filter((work) => works.has(work.name) && isPossible(work));
+  const todo = sessions(WORKS.filter((work) => works.has(work.name) && isPossible(work)));
   for (let round = 0; round < Number(options.rounds); round++) {
-    for (const work of todo) {
+    for (const session of todo) {
+      const [{ rounds = Infinity }] = session;
       // Another order each round, the same in every run.
-      const order = CONTENDERS.filter((contender) => only.has(contender.name) && canDo(contender, work));
+      const order = CONTENDERS.filter(
+        (contender) =>
+          only.has(contender.name) &&
+          canDo(contender, session[0]) &&
+          round < Math.min(rounds, contender.rounds ?? Infinity),
+      );
       order.push(...order.splice(0, round % Math.max(1, order.length)));
-      for (const contender of order) await attempt(contender, work, round);
+      for (const contender of order) await attempt(contender, session, round);
     }
   }
+}
+
+/** Works that are measured one after another in one worker, and each other work by itself. */
+function sessions(works) {
+  const named = new Map();
+  for (const work of works) {
+    const name = work.session ?? work.name;
+    named.set(name, [...(named.get(name) ?? []), work]);
+  }
+  return [...named.values()];
 }
 
 function isPossible({ name, isLong, data: file }) {
@@ -90,32 +107,43 @@ function canDo(contender, work) {
 }
 
 /** Measures once. What goes wrong is told, and the others go on; a contender that failed at a work is not asked again. */
-async function attempt(contender, work, round) {
-  const key = `${work.name} ${contender.name}`;
-  if (failures.some((failure) => failure.key === key)) return;
+async function attempt(contender, session, round) {
+  const key = `${session.map(({ name }) => name).join(' ')} of ${contender.name}`;
+  if (failures.has(key)) return;
   try {
-    const directory = work.dataset ? `keep-${contender.stores}-${datasetOf(work)}` : `bench-${contender.name}-${round}`;
-    const isMade = !work.dataset || datasets.has(directory);
-    if (!isMade) {
-      const dataset = datasetOf(work);
-      const make = { name: `make ${dataset}`, kind: 'datasets', durability: contender.durability.at(-1) };
-      const from = performance.now();
-      datasets.set(directory, await evaluate({ contender, work: make, dataset, directory, create: true }));
-      console.error(`${contender.name}: ${dataset} made in ${((performance.now() - from) / 1000).toFixed(1)} s`);
-    }
-    const task = { contender, work, directory, create: !work.dataset, handles: datasets.get(directory) };
-    if (work.data) task.data = `/data/${work.data}`;
+    const dataset = datasetOf(session[0]);
+    const directory = dataset ? `keep-${contender.stores}-${dataset}` : `bench-${contender.name}-${round}`;
+    if (dataset && !datasets.has(directory)) datasets.set(directory, await make(contender, dataset, directory));
+    const file = session[0].data && `/data/${session[0].data}`;
+    const task = {
+      contender,
+      works: session,
+      directory,
+      create: !dataset,
+      handles: datasets.get(directory),
+      data: file,
+    };
     const measures = await evaluate(task);
-    for (const { unit, values } of measures) {
-      const place = `${key}\t${unit}`;
+    for (const { work, unit, values } of measures) {
+      const place = [work, contender.name, unit].join('\t');
       samples.set(place, [...(samples.get(place) ?? []), ...values]);
+      const shown = round1(quantile(values, 0.5));
+      if (unit !== 'bytes') console.error(`round ${round + 1}: ${work} ${contender.name}: ${shown} ${unit}`);
     }
-    const shown = measures.map(({ unit, values }) => `${round1(quantile(values, 0.5))} ${unit}`).join(', ');
-    console.error(`round ${round + 1}: ${key}: ${shown}`);
   } catch (error) {
-    failures.push({ key, message: error.message });
+    failures.set(key, error.message.split('\n')[0]);
     console.error(`round ${round + 1}: ${key}: FAILED: ${error.message}`);
   }
+}
+
+/** Makes a dataset, by the first of those that share it. */
+async function make({ stores }, dataset, directory) {
+  const contender = CONTENDERS.find((one) => one.stores === stores);
+  const work = { name: dataset, kind: 'datasets', durability: contender.durability.at(-1), isDataset: true };
+  const from = performance.now();
+  const handles = await evaluate({ contender, works: [work], dataset, directory, create: true });
+  console.error(`${contender.name}: ${dataset} made in ${((performance.now() - from) / 1000).toFixed(1)} s`);
+  return handles;
 }
 
 function datasetOf({ dataset }) {
@@ -128,8 +156,7 @@ function evaluate(task) {
 
 async function report() {
   const rows = [...samples].map(([place, values]) => {
-    const [key, unit] = place.split('\t');
-    const [work, contender] = key.split(' ');
+    const [work, contender, unit] = place.split('\t');
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     const at = (share) => round1(quantile(values, share));
     const spread = { p50: at(0.5), p95: at(0.95), p99: at(0.99), min: at(0), max: at(1) };
@@ -138,17 +165,15 @@ async function report() {
   const order = CONTENDERS.map(({ name }) => name);
   rows.sort((a, b) => order.indexOf(a.contender) - order.indexOf(b.contender));
   if (works.has('size')) rows.push(...(await sizes()).filter(({ contender }) => isAll || !options.only));
-  for (const { key, message } of failures) skipped.push(`${key.replace(' ', ' of ')}: ${message.split('\n')[0]}`);
+  for (const [key, message] of failures) skipped.push(`${key}: ${message}`);
   if (options.json) for (const row of rows) console.log(JSON.stringify(row));
   const minutes = ((performance.now() - started) / 60_000).toFixed(1);
   const text = markdown(rows, { ...about(), minutes }, skipped);
   if (!options.json) console.log(text);
-  if (!options.dry && isAll && !options.firefox && failures.length === 0) writeFileSync('docs/benchmarks.md', text);
+  if (!options.dry && isAll && !options.firefox && failures.size === 0) writeFileSync('docs/benchmarks.md', text);
   console.error(`${minutes} minutes`);
-  if (failures.length > 0) {
-    for (const { key, message } of failures) console.error(`FAILED: ${key}: ${message.split('\n')[0]}`);
-    process.exitCode = 1;
-  }
+  for (const [key, message] of failures) console.error(`FAILED: ${key}: ${message}`);
+  if (failures.size > 0) process.exitCode = 1;
 }
 
 function about() {

@@ -11,7 +11,7 @@ const BATCH = 2000;
 /** Makes a dataset; gives the handles that works need. */
 export async function measure(store, { dataset }) {
   const handles = dataset === 'chat' ? await chat(store) : await texts(store, Number(dataset.split('-')[1]));
-  await store.finish?.();
+  await store.settle?.();
   return handles;
 }
 

@@ -1,5 +1,6 @@
 // What is measured. `kind` names the file in this folder that does it; `does` what a contender must do for it. A work
 // without a durability is a read, and runs on a store made before: `dataset` names it, in megabytes of text or by name.
+// Works with the same `session` are measured one after another in one worker. `rounds`: how many rounds at most.
 
 const SIZES = { 1: '1 MB', 100: '100 MB', 1000: '1 GB' };
 
@@ -19,6 +20,7 @@ const rebuilds = [20, 170].flatMap((chunks) => [
   {
     name: `rebuild-${chunks}`,
     kind: 'reads',
+    session: 'reads',
     does: 'reads',
     read: `message-${chunks}`,
     dataset: 'chat',
@@ -38,6 +40,7 @@ const rebuilds = [20, 170].flatMap((chunks) => [
 const pages = [100, 10_000, 100_000].map((count) => ({
   name: `page-${count}`,
   kind: 'reads',
+  session: 'reads',
   does: 'reads',
   read: `page-${count}`,
   dataset: 'chat',
@@ -107,6 +110,7 @@ export const WORKS = [
   {
     name: 'conversations-1000',
     kind: 'reads',
+    session: 'reads',
     does: 'reads',
     read: 'conversations',
     dataset: 'chat',
@@ -114,6 +118,7 @@ export const WORKS = [
   },
   {
     name: 'import-20000',
+    rounds: 3,
     kind: 'import',
     does: 'import',
     durability: 'strict',
@@ -122,6 +127,7 @@ export const WORKS = [
   },
   {
     name: 'replay-2000',
+    rounds: 3,
     kind: 'replay',
     does: 'replay',
     durability: 'strict',
