@@ -73,7 +73,8 @@ async function begin(address, profile) {
 }
 
 async function ask(method, url, body) {
-  const response = await fetch(url, { method, ...(body && { body: JSON.stringify(body) }) });
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(url, { method, headers, ...(body && { body: JSON.stringify(body) }) });
   const { value } = await response.json();
   if (value?.error) throw new Error(`${value.error}: ${value.message}`);
   return value;

@@ -39,8 +39,8 @@ export async function open({ durability, directory, create, vfs: kind }) {
     return rows;
   }
 
-  await sqlite3.exec(db, 'PRAGMA locking_mode = exclusive');
   if (isPool) {
+    await sqlite3.exec(db, 'PRAGMA locking_mode = exclusive');
     const [[mode]] = await all('PRAGMA journal_mode = wal', []);
     if (mode !== 'wal') throw new Error(`the journal mode is ${mode}`);
   }
