@@ -5,9 +5,9 @@ import { WORKS } from './works/index.js';
 /** `about` says where and how it was measured; `skipped` are works that could not be. */
 export function markdown(rows, about, skipped) {
   const lines = [
-    '# Benchmarks',
+    `# Benchmarks in ${about.browser.split(' ')[0]}`,
     '',
-    `Written by \`${about.command}\`. ${about.date} · ${about.machine} · ${about.browser} · ${about.rounds} rounds of ${about.minutes} minutes in all.`,
+    `Written by \`${about.command}\`. ${about.date} · ${about.machine} · ${about.browser} · ${about.rounds} rounds, ${about.minutes} minutes in all.`,
     `Versions: ${Object.entries(about.versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}.`,
@@ -17,13 +17,11 @@ export function markdown(rows, about, skipped) {
     'interleaved, their order rotates. Same records, keys and indexes for all; every read checks what it read. A chunk is 300 bytes,',
     '60 tokens. Times are microseconds. What a store still owes after its answers is divided among them. Cold means a store just',
     'opened; the operating system’s cache is warm. Heap is JavaScript’s, where the browser tells, and the wasm memory that can be seen',
-    `from where it was measured. The browser’s clock moves in steps of ${about.clock} µs.`,
+    `from where it was measured. The browser’s clock moves in steps of ${about.clock} µs: means tell more than that, medians do not.`,
     'Shared machines are noisy: compare within one table, never between two.',
   ];
   for (const work of WORKS) lines.push(...tablesOf(work, rows));
   lines.push(...sizeTable(rows.filter((row) => row.work === 'size')));
-  const notes = CONTENDERS.filter(({ note }) => note).map(({ name, note }) => `- \`${name}\`: ${note}.`);
-  lines.push('', '## The contenders', '', ...notes);
   if (skipped.length > 0) lines.push('', '## Not measured', '', ...skipped.map((line) => `- ${line}`));
   return `${lines.join('\n')}\n`;
 }
@@ -41,6 +39,7 @@ function tablesOf({ name, title }, rows) {
   return lines;
 }
 
+const noteOf = (contender) => CONTENDERS.find(({ name }) => name === contender).note;
 const base = (of) => of.find(({ contender }) => contender === 'bare') ?? of[0];
 const ratio = (value, to) => (to ? (value / to).toFixed(2) : '–');
 const megabytes = (bytes) => (bytes === undefined ? '–' : (bytes / 1e6).toFixed(1));
@@ -58,6 +57,7 @@ function times(of, heaps, withHeap) {
       `mean ÷ ${to.contender}`,
       'n',
       ...(withHeap ? ['heap MB'] : []),
+      'note',
     ],
     of.map((row) => [
       row.contender,
@@ -69,6 +69,7 @@ function times(of, heaps, withHeap) {
       ratio(row.mean, to.mean),
       row.n,
       ...(withHeap ? [megabytes(heaps.get(row.contender))] : []),
+      noteOf(row.contender),
     ]),
   );
 }
@@ -84,6 +85,7 @@ function rates(of, unit, heaps, withHeap) {
       `median ÷ ${to.contender}`,
       'n',
       ...(withHeap ? ['heap MB'] : []),
+      'note',
     ],
     of.map((row) => [
       row.contender,
@@ -93,6 +95,7 @@ function rates(of, unit, heaps, withHeap) {
       ratio(row.p50, to.p50),
       row.n,
       ...(withHeap ? [megabytes(heaps.get(row.contender))] : []),
+      noteOf(row.contender),
     ]),
   );
 }
@@ -115,5 +118,6 @@ function sizeTable(of) {
 
 function table(heads, rows) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
-  return [line(heads), `|---${'|--:'.repeat(heads.length - 1)}|`, ...rows.map(line)];
+  const rule = heads.map((head, index) => (index === 0 || head === 'note' ? '---' : '--:'));
+  return [line(heads), `|${rule.join('|')}|`, ...rows.map(line)];
 }

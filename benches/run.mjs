@@ -5,8 +5,8 @@
 //   --works NAME,…    only these works
 //   --long            the works that need large stores too
 //   --scan-mb N       size of the store that is scanned: 50, or 500 with --long
-//   --firefox         Firefox, not Chromium
-//   --dry             leave docs/benchmarks.md as it is
+//   --firefox         in Firefox, to docs/benchmarks-firefox.md
+//   --dry             leave the document as it is
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -170,7 +170,8 @@ async function report() {
   const minutes = ((performance.now() - started) / 60_000).toFixed(1);
   const text = markdown(rows, { ...about(), minutes }, skipped);
   if (!options.json) console.log(text);
-  if (!options.dry && isAll && !options.firefox && failures.size === 0) writeFileSync('docs/benchmarks.md', text);
+  const document = options.firefox ? 'docs/benchmarks-firefox.md' : 'docs/benchmarks.md';
+  if (!options.dry && isAll && failures.size === 0) writeFileSync(document, text);
   console.error(`${minutes} minutes`);
   for (const [key, message] of failures) console.error(`FAILED: ${key}: ${message}`);
   if (failures.size > 0) process.exitCode = 1;

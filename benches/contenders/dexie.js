@@ -1,6 +1,6 @@
 // Dexie, with the records and keys of indexeddb.js.
 import Dexie from '/node_modules/dexie/dist/dexie.mjs';
-import { chunkRecord, conversationRecord, joined, messageRecords } from './indexeddb.js';
+import { changed, chunkRecord, conversationRecord, joined, messageRecords } from './indexeddb.js';
 
 export async function open({ durability, directory }) {
   const db = new Dexie(directory, { chromeTransactionDurability: durability });
@@ -29,6 +29,9 @@ export async function open({ durability, directory }) {
       return [conversation, leaf];
     });
 
+  const change = (table, key, fields) =>
+    db.transaction('rw', [table], async () => table.put(changed(await table.get(key), fields)));
+
   return {
     async createConversations(titles) {
       const last = await conversations.orderBy('[user+conversation]').last();
@@ -47,6 +50,7 @@ export async function open({ durability, directory }) {
       append(conversation, [(number) => messageRecords(conversation, number, 'assistant', 'streaming', '')]),
     appendChunk: (message, seq, text, tokens) => chunks.add(chunkRecord(message, seq, text, tokens)),
     growChunk: (message, seq, text, tokens) => chunks.put(chunkRecord(message, seq, text, tokens)),
+    endMessage: ([conversation, message]) => change(messages, [1, conversation, message], { status: 'complete' }),
     async readMessage([conversation, message]) {
       const range = chunks.where(`[user+conversation+message+seq]`);
       const found = await range.between([1, conversation, message, MIN], [1, conversation, message, MAX]).toArray();
@@ -73,11 +77,7 @@ export async function open({ durability, directory }) {
         .reverse()
         .map((record) => ({ handle: record.conversation, ...record }));
     },
-    renameConversation: (conversation, title) =>
-      db.transaction('rw', [conversations], async () => {
-        const record = await conversations.get([1, conversation]);
-        await conversations.put({ ...record, title, version: record.version + 1, updatedAt: Date.now() });
-      }),
+    renameConversation: (conversation, title) => change(conversations, [1, conversation], { title }),
     close: () => db.close(),
   };
 }

@@ -7,11 +7,12 @@
 //   beginMessage(conversation)                     a message whose text is arriving; its handle
 //   appendChunk(message, seq, text, tokens)        a new chunk, in a transaction of its own; settles when it is kept
 //   growChunk(message, seq, text, tokens)          the open chunk with more text
+//   endMessage(message)                            the message is complete
 //   readMessage(message)                           its whole text
 //   listMessages(conversation, { limit, before })  { items: [{ text, role }], next }, newest first
 //   listConversations(limit)                       [{ handle, title }], last changed first
 //   renameConversation(conversation, title)
-//   openStream(conversation)                       instead of the three above, where a store has streams of its own
+//   openStream(conversation)                       instead of beginMessage to endMessage, where a store has streams of its own
 //   finish()                                       does what is still owed for the writes so far; optional
 //   settle()                                       does all upkeep, as when nobody asks for anything for a while; optional
 //   memory()                                       bytes of its wasm's memory; optional
@@ -25,9 +26,6 @@ const BOTH = ['strict', 'relaxed'];
 const READS = ['reads', 'open'];
 const WRITES = ['chunks', 'streams'];
 
-const SQLOCAL_NOTE =
-  'as it comes: rollback journal and FULL, on the `opfs` file system, which is why it has no relaxed rows';
-
 /**
  * `in`: a worker, or the page itself for those that bring their own worker or need none. `stores`: contenders with the
  * same name here read the same files, so that large ones are made once. `rounds`: how many rounds at most.
@@ -39,7 +37,7 @@ export const CONTENDERS = [
     in: 'worker',
     durability: BOTH,
     does: ['chunks'],
-    note: 'the limit: 600 bytes for a chunk',
+    note: 'the disk itself: 600 bytes a chunk',
   },
   {
     name: 'strongroom',
@@ -57,7 +55,7 @@ export const CONTENDERS = [
     durability: BOTH,
     does: [...WRITES, ...READS, 'import', 'replay', 'scan'],
     stores: 'strongroom',
-    note: 'the package as an app uses it, from the page',
+    note: 'as an app uses it',
   },
   {
     name: 'sqlite-wasm-default',
@@ -66,7 +64,7 @@ export const CONTENDERS = [
     in: 'worker',
     durability: STRICT,
     does: WRITES,
-    note: 'as it comes: rollback journal and FULL, on the access handle pool',
+    note: 'rollback journal, FULL: as it comes',
   },
   {
     name: 'sqlite-wasm-wal-full',
@@ -76,6 +74,7 @@ export const CONTENDERS = [
     durability: STRICT,
     does: [...WRITES, ...READS, 'import', 'replay'],
     stores: 'sqlite-wasm',
+    note: 'WAL, FULL',
   },
   {
     name: 'sqlite-wasm-wal-normal',
@@ -85,6 +84,7 @@ export const CONTENDERS = [
     durability: RELAXED,
     does: [...WRITES, 'scan'],
     stores: 'sqlite-wasm',
+    note: 'WAL, NORMAL',
   },
   {
     name: 'wa-sqlite-pool-full',
@@ -94,6 +94,7 @@ export const CONTENDERS = [
     durability: STRICT,
     does: [...WRITES, ...READS, 'import', 'replay'],
     stores: 'wa-sqlite-pool',
+    note: 'AccessHandlePool, WAL, FULL',
   },
   {
     name: 'wa-sqlite-pool-normal',
@@ -103,6 +104,7 @@ export const CONTENDERS = [
     durability: RELAXED,
     does: [...WRITES, 'scan'],
     stores: 'wa-sqlite-pool',
+    note: 'AccessHandlePool, WAL, NORMAL',
   },
   {
     name: 'wa-sqlite-writeahead-full',
@@ -111,6 +113,7 @@ export const CONTENDERS = [
     in: 'worker',
     durability: STRICT,
     does: [...WRITES, 'import'],
+    note: 'OPFSWriteAhead, FULL',
   },
   {
     name: 'wa-sqlite-writeahead-normal',
@@ -119,6 +122,7 @@ export const CONTENDERS = [
     in: 'worker',
     durability: RELAXED,
     does: WRITES,
+    note: 'OPFSWriteAhead, NORMAL',
   },
   {
     name: 'sqlocal',
@@ -127,7 +131,7 @@ export const CONTENDERS = [
     durability: STRICT,
     does: [...WRITES, ...READS, 'import'],
     stores: 'sqlocal',
-    note: SQLOCAL_NOTE,
+    note: 'rollback journal, FULL: as it comes; it has no relaxed',
   },
   {
     name: 'indexeddb',
@@ -136,6 +140,7 @@ export const CONTENDERS = [
     durability: BOTH,
     does: [...WRITES, ...READS, 'import', 'replay', 'scan'],
     stores: 'indexeddb',
+    note: 'the transaction’s `durability`',
   },
   {
     name: 'dexie',
@@ -143,7 +148,7 @@ export const CONTENDERS = [
     in: 'page',
     durability: BOTH,
     does: [...WRITES, 'import', 'replay'],
-    note: 'strict by its `chromeTransactionDurability`; its default is the browser’s, which is relaxed; its reads are IndexedDB’s',
+    note: '`chromeTransactionDurability` set; its default is the browser’s: relaxed',
   },
   {
     name: 'pglite-strict',
@@ -152,8 +157,8 @@ export const CONTENDERS = [
     durability: STRICT,
     does: [...WRITES, ...READS, 'import'],
     stores: 'pglite',
-    note: 'two rounds, because an empty store takes 5 s to open',
     rounds: 2,
+    note: 'opfs-ahp; two rounds, an empty store takes 5 s',
   },
   {
     name: 'pglite-relaxed',
@@ -161,7 +166,7 @@ export const CONTENDERS = [
     in: 'worker',
     durability: RELAXED,
     does: WRITES,
-    note: '`relaxedDurability`: answered before it is flushed; two rounds, because an empty store takes 5 s to open',
     rounds: 2,
+    note: 'opfs-ahp, `relaxedDurability`; two rounds',
   },
 ];

@@ -67,6 +67,13 @@ export const chunkRecord = ([conversation, message], seq, text, tokens) => ({
   at: Date.now(),
 });
 
+export const changed = (record, fields) => ({
+  ...record,
+  ...fields,
+  version: record.version + 1,
+  updatedAt: Date.now(),
+});
+
 /** A page of messages with their texts joined, newest first. */
 export function joined(messages, chunks) {
   const texts = new Map();
@@ -114,6 +121,13 @@ export async function open({ durability, directory }) {
     });
   }
 
+  /** Changes fields of a record, which moves it on. */
+  const change = (store, key, fields) =>
+    write([store], (object) => {
+      const reading = object(store).get(key);
+      reading.onsuccess = () => object(store).put(changed(reading.result, fields));
+    });
+
   const writeOne = (store, method, record) =>
     write([store], (object, transaction) => {
       object(store)[method](record);
@@ -140,6 +154,7 @@ export async function open({ durability, directory }) {
       append(conversation, [(number) => messageRecords(conversation, number, 'assistant', 'streaming', '')]),
     appendChunk: (message, seq, text, tokens) => writeOne('chunk', 'add', chunkRecord(message, seq, text, tokens)),
     growChunk: (message, seq, text, tokens) => writeOne('chunk', 'put', chunkRecord(message, seq, text, tokens)),
+    endMessage: ([conversation, message]) => change('message', [1, conversation, message], { status: 'complete' }),
     async readMessage([conversation, message]) {
       const range = IDBKeyRange.bound([1, conversation, message], [1, conversation, message, []]);
       const chunks = await done(db.transaction('chunk').objectStore('chunk').getAll(range));
@@ -164,14 +179,7 @@ export async function open({ durability, directory }) {
         .reverse()
         .map((record) => ({ handle: record.conversation, ...record }));
     },
-    renameConversation: (conversation, title) =>
-      write(['conversation'], (store) => {
-        const reading = store('conversation').get([1, conversation]);
-        reading.onsuccess = () => {
-          const record = reading.result;
-          store('conversation').put({ ...record, title, version: record.version + 1, updatedAt: Date.now() });
-        };
-      }),
+    renameConversation: (conversation, title) => change('conversation', [1, conversation], { title }),
     close: () => db.close(),
   };
 }

@@ -54,6 +54,8 @@ CREATE INDEX message_streaming ON message ("user", conversation, message) WHERE 
 
 const GROW = `UPDATE chunk SET text = $1, tokens = $2, at = $3
 WHERE "user" = 1 AND conversation = $4 AND message = $5 AND seq = $6`;
+const END = `UPDATE message SET status = 'complete', version = version + 1, updated_at = $1
+WHERE "user" = 1 AND conversation = $2 AND message = $3`;
 const TOUCH = `UPDATE conversation SET leaf = $1, next_message = $2, version = version + 1, updated_at = $3
 WHERE "user" = 1 AND conversation = $4`;
 const RENAME = `UPDATE conversation SET title = $1, version = version + 1, updated_at = $2
@@ -182,6 +184,7 @@ export function sqlStore(driver) {
       driver.run(INSERT.chunk, [1, conversation, message, seq, 0, text, tokens, Date.now()]),
     growChunk: ([conversation, message], seq, text, tokens) =>
       driver.run(GROW, [text, tokens, Date.now(), conversation, message, seq]),
+    endMessage: (message) => driver.run(END, [Date.now(), ...message]),
     async readMessage(message) {
       let text = '';
       for (const [piece] of await driver.all(TEXT, message)) text += piece;

@@ -28,7 +28,7 @@ async function chat(store) {
   for (const chunks of [20, 170]) {
     const stream = await openStream(store, conversations[counts.length]);
     for (let i = 0; i < chunks; i++) await stream.append(CHUNK, CHUNK_TOKENS);
-    await stream.close?.();
+    await stream.close();
     handles[`message-${chunks}`] = stream.message;
   }
   return handles;

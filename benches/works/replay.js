@@ -21,7 +21,7 @@ export async function measure(store, { work: { operations }, data }) {
       await timed(() => store.appendMessage(conversation, 'user', prompt));
       const stream = await timed(() => openStream(store, conversation));
       for (const piece of answer) await timed(() => stream.append(piece, 60));
-      await stream.close?.();
+      await timed(() => stream.close());
       same(await timed(() => store.readMessage(stream.message)), answer.join(''), 'an answer');
       const { items } = await timed(() => store.listMessages(conversation, { limit: 50 }));
       same(items[1].text, prompt, 'a prompt');

@@ -45,6 +45,7 @@ class Stream {
 
   async close() {
     await this.flush();
+    await this.#store.endMessage(this.message);
   }
 
   async #closeBundle() {
