@@ -62,8 +62,8 @@ function times(of, heaps, withHeap) {
     of.map((row) => [
       row.contender,
       row.p50,
-      row.p95,
-      row.p99,
+      row.n >= 20 ? row.p95 : '–',
+      row.n >= 100 ? row.p99 : '–',
       row.mean,
       ratio(row.p50, to.p50),
       ratio(row.mean, to.mean),

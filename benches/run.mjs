@@ -128,11 +128,11 @@ async function attempt(contender, session, round) {
       const place = [work, contender.name, unit].join('\t');
       samples.set(place, [...(samples.get(place) ?? []), ...values]);
       const shown = round1(quantile(values, 0.5));
-      if (unit !== 'bytes') console.error(`round ${round + 1}: ${work} ${contender.name}: ${shown} ${unit}`);
+      if (unit !== 'bytes') tell(`round ${round + 1}: ${work} ${contender.name}: ${shown} ${unit}`);
     }
   } catch (error) {
     failures.set(key, error.message.split('\n')[0]);
-    console.error(`round ${round + 1}: ${key}: FAILED: ${error.message}`);
+    tell(`round ${round + 1}: ${key}: FAILED: ${error.message}`);
   }
 }
 
@@ -142,8 +142,13 @@ async function make({ stores }, dataset, directory) {
   const work = { name: dataset, kind: 'datasets', durability: contender.durability.at(-1), isDataset: true };
   const from = performance.now();
   const handles = await evaluate({ contender, works: [work], dataset, directory, create: true });
-  console.error(`${contender.name}: ${dataset} made in ${((performance.now() - from) / 1000).toFixed(1)} s`);
+  tell(`${contender.name}: ${dataset} made in ${((performance.now() - from) / 1000).toFixed(1)} s`);
   return handles;
+}
+
+/** Progress, with the seconds since the beginning. */
+function tell(line) {
+  console.error(`${((performance.now() - started) / 1000).toFixed(0).padStart(4)} s  ${line}`);
 }
 
 function datasetOf({ dataset }) {
@@ -200,9 +205,10 @@ function named(list, all, what) {
   return new Set(asked);
 }
 
+/** By nearest rank. */
 function quantile(values, share) {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)];
 }
 
 function round1(value) {
