@@ -46,13 +46,14 @@ const datasets = new Map();
 const started = performance.now();
 const server = await serve(data);
 const profile = mkdtempSync(join(tmpdir(), 'strongroom-bench-'));
-const browser = await launch(options.firefox, profile);
+let browser;
 let clock;
 try {
+  browser = await launch(options.firefox, profile);
   clock = Math.round((await browser.evaluate(`${server.url}/benches/page.html`, () => globalThis.clock())) * 10) / 10;
   await measureAll();
 } finally {
-  await browser.close();
+  await browser?.close();
   server.close();
   rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }

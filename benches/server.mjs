@@ -1,7 +1,7 @@
 // A static server for the benchmark pages: cross-origin isolated, so that the browser's clock is fine enough.
 import { createReadStream, statSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { extname, join, normalize } from 'node:path';
+import { extname, join, normalize, sep } from 'node:path';
 import { build } from 'esbuild';
 
 const TYPES = {
@@ -49,7 +49,7 @@ export async function serve(data) {
 
 function inside(folder, path) {
   const full = normalize(join(folder, decodeURIComponent(path)));
-  return full.startsWith(folder) ? full : undefined;
+  return full.startsWith(folder + sep) ? full : undefined;
 }
 
 async function bundle() {

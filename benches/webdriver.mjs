@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-const SCRIPT_TIMEOUT_MS = 1_200_000;
+/** A little less than the five minutes after which fetch gives up. */
+const SCRIPT_TIMEOUT_MS = 290_000;
 
 /** Starts Firefox on a profile that it keeps; `STRONGROOM_FIREFOX` and `STRONGROOM_GECKODRIVER` name the programs. */
 export async function launchFirefox(profile) {
