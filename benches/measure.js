@@ -1,55 +1,40 @@
-// The works, the same for every contender.
-//
-// A contender exports open({ durability, directory }) and gives { write(seq, text), read(count), close() }; it may also give
-// finish(), which does what is still owed for the writes so far, so that means are honest.
+// A session, wherever this is called: opens one contender's store, measures its works, looks at the heap, closes it.
 
-/** A chunk: 300 bytes, 60 tokens. */
-export const CHUNK = 'The quick brown fox jumps over the lazy dog and back again. '.repeat(5);
-
-const WRITES = { strict: 200, relaxed: 3000 };
-const WARM_UP = 50;
-const READS = 200;
-
-export async function measureHere(name, work, round) {
-  const [kind, detail] = work.split('-');
-  const directory = `bench-${name}-${work}-${round}`;
-  const module = await import(`./contenders/${name}.js`);
-  const contender = await module.open({ durability: kind === 'chunk' ? detail : 'relaxed', directory });
-  try {
-    return kind === 'chunk' ? await chunks(contender, WRITES[detail]) : await rebuilds(contender, Number(detail));
-  } finally {
-    await contender.close();
+/**
+ * `task` has the contender, the works, the directory, and for works on a dataset its handles. `openStore` opens the store
+ * elsewhere than here. Gives { work, unit, values } for each thing that was measured; for a dataset its handles.
+ */
+export async function measureHere(task, openStore = openHere) {
+  const { contender, works, directory, create } = task;
+  const [first] = works;
+  const kind = await import(`./works/${first.kind}.js`);
+  const bytes = await kind.before?.(directory);
+  const module = openStore === openHere ? await import(`./contenders/${contender.file}.js`) : undefined;
+  const durability = first.durability ?? contender.durability[0];
+  const options = { ...contender.options, durability, directory, create };
+  const started = performance.now();
+  const store = await openStore(options, module);
+  const measures = [];
+  for (const work of works) {
+    const found = await kind.measure(store, { ...task, work, started, bytes });
+    if (work.isDataset) {
+      await store.close();
+      return found;
+    }
+    const heap = await heapBytes(store);
+    if (heap > 0) found.push({ unit: 'bytes', values: [heap] });
+    measures.push(...found.map((one) => ({ work: work.name, ...one })));
   }
+  await store.close();
+  return measures;
 }
 
-async function chunks(contender, count) {
-  let seq = 0;
-  for (; seq < WARM_UP; seq++) await contender.write(seq + 1, CHUNK);
-  const samples = [];
-  for (const end = seq + count; seq < end; seq++) {
-    const started = performance.now();
-    await contender.write(seq + 1, CHUNK);
-    samples.push((performance.now() - started) * 1000);
-  }
-  if (contender.finish) {
-    const started = performance.now();
-    await contender.finish();
-    const owed = ((performance.now() - started) * 1000) / count;
-    for (let i = 0; i < samples.length; i++) samples[i] += owed;
-  }
-  return samples;
+function openHere(options, module) {
+  return module.open(options);
 }
 
-async function rebuilds(contender, count) {
-  for (let seq = 1; seq <= count; seq++) await contender.write(seq, CHUNK);
-  await contender.finish?.();
-  const samples = [];
-  for (let i = 0; i < READS; i++) {
-    const started = performance.now();
-    const text = await contender.read(count);
-    samples.push((performance.now() - started) * 1000);
-    if (text.length !== count * CHUNK.length)
-      throw new Error(`read ${text.length} of ${count * CHUNK.length} characters`);
-  }
-  return samples;
+/** JavaScript's heap and the store's wasm memory, as far as the browser tells. */
+async function heapBytes(store) {
+  const wasm = (await store.memory?.()) ?? 0;
+  return wasm + (performance.memory?.usedJSHeapSize ?? 0);
 }

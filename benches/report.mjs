@@ -1,39 +1,123 @@
-// The table that people read.
+// The tables that people read.
+import { CONTENDERS } from './contenders/index.js';
+import { WORKS } from './works/index.js';
 
-const WORKS = {
-  'chunk-strict': 'one chunk per transaction, flushed before the answer',
-  'chunk-relaxed': 'one chunk per transaction, not flushed',
-  'rebuild-20': 'a message of 20 chunks read whole, warm',
-  'rebuild-170': 'a message of 170 chunks (about 10,000 tokens) read whole, warm',
-};
-
-export function markdown(rows, { machine, version, peer, rounds, date }) {
+/** `about` says where and how it was measured; `skipped` are works that could not be. */
+export function markdown(rows, about, skipped) {
   const lines = [
-    '# Benchmarks',
+    `# Benchmarks in ${about.browser.split(' ')[0]}`,
     '',
-    'Written by `cargo xtask bench`. Real Chromium, headless, on a persistent profile; each contender in an empty directory and,',
-    'unless it is measured from the page, a fresh worker; rounds interleaved. A chunk is 300 bytes, 60 tokens. Times are',
-    'microseconds. Shared machines are noisy: compare within one table, never between two.',
+    `Written by \`${about.command}\`. ${about.date} · ${about.machine} · ${about.browser} · ${about.rounds} rounds, ${about.minutes} minutes in all.`,
+    `Versions: ${Object.entries(about.versions)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(', ')}.`,
     '',
-    `${date} · ${machine} · Chromium ${version} · SQLite wasm ${peer} · ${rounds} rounds`,
+    'A real browser, headless, on a profile kept for the run. Each contender writes in an empty directory and a fresh worker, or',
+    'from the page where that is how it is used; reads are measured on stores made once, each time in a fresh worker. Rounds are',
+    'interleaved, their order rotates. Same records, keys and indexes for all; every read checks what it read. A chunk is 300 bytes,',
+    '60 tokens. Times are microseconds. What a store still owes after its answers is divided among them. Cold means a store just',
+    'opened; the operating system’s cache is warm. Heap is JavaScript’s, where the browser tells, and the wasm memory that can be seen',
+    `from where it was measured. The browser’s clock moves in steps of ${about.clock} µs: means tell more than that, medians do not.`,
+    'Shared machines are noisy: compare within one table, never between two.',
   ];
-  for (const [work, title] of Object.entries(WORKS)) {
-    const of = rows.filter((row) => row.work === work);
-    const base = of.find((row) => row.contender === 'bare') ?? of.find((row) => row.contender === 'strongroom');
-    if (of.length === 0) continue;
-    lines.push(
-      '',
-      `## ${work}: ${title}`,
-      '',
-      `| contender | median | p95 | mean | median ÷ ${base?.contender} | mean ÷ ${base?.contender} | n |`,
-      '|---|--:|--:|--:|--:|--:|--:|',
-    );
-    for (const row of of) {
-      const ratio = (value, to) => (to ? (value / to).toFixed(2) : '–');
-      lines.push(
-        `| ${row.contender} | ${row.p50} | ${row.p95} | ${row.mean} | ${ratio(row.p50, base?.p50)} | ${ratio(row.mean, base?.mean)} | ${row.n} |`,
-      );
-    }
-  }
+  for (const work of WORKS) lines.push(...tablesOf(work, rows));
+  lines.push(...sizeTable(rows.filter((row) => row.work === 'size')));
+  if (skipped.length > 0) lines.push('', '## Not measured', '', ...skipped.map((line) => `- ${line}`));
   return `${lines.join('\n')}\n`;
+}
+
+function tablesOf({ name, title }, rows) {
+  const all = rows.filter((row) => row.work === name);
+  const heaps = new Map(all.filter(({ unit }) => unit === 'bytes').map((row) => [row.contender, row.p50]));
+  const units = [...new Set(all.map(({ unit }) => unit))].filter((unit) => unit !== 'bytes');
+  if (units.length === 0) return [];
+  const lines = ['', `## ${name}: ${title}`];
+  for (const [index, unit] of units.entries()) {
+    const of = all.filter((row) => row.unit === unit);
+    lines.push('', ...(unit === 'us' ? times(of, heaps, index === 0) : rates(of, unit, heaps, index === 0)));
+  }
+  return lines;
+}
+
+const noteOf = (contender) => CONTENDERS.find(({ name }) => name === contender).note;
+const base = (of) => of.find(({ contender }) => contender === 'bare') ?? of[0];
+const ratio = (value, to) => (to ? (value / to).toFixed(2) : '–');
+const megabytes = (bytes) => (bytes === undefined ? '–' : (bytes / 1e6).toFixed(1));
+
+function times(of, heaps, withHeap) {
+  const to = base(of);
+  return table(
+    [
+      'contender',
+      'median',
+      'p95',
+      'p99',
+      'mean',
+      `median ÷ ${to.contender}`,
+      `mean ÷ ${to.contender}`,
+      'n',
+      ...(withHeap ? ['heap MB'] : []),
+      'note',
+    ],
+    of.map((row) => [
+      row.contender,
+      row.p50,
+      row.n >= 20 ? row.p95 : '–',
+      row.n >= 100 ? row.p99 : '–',
+      row.mean,
+      ratio(row.p50, to.p50),
+      ratio(row.mean, to.mean),
+      row.n,
+      ...(withHeap ? [megabytes(heaps.get(row.contender))] : []),
+      noteOf(row.contender),
+    ]),
+  );
+}
+
+function rates(of, unit, heaps, withHeap) {
+  const to = base(of);
+  return table(
+    [
+      'contender',
+      `${unit}, median`,
+      'least',
+      'most',
+      `median ÷ ${to.contender}`,
+      'n',
+      ...(withHeap ? ['heap MB'] : []),
+      'note',
+    ],
+    of.map((row) => [
+      row.contender,
+      row.p50,
+      row.min,
+      row.max,
+      ratio(row.p50, to.p50),
+      row.n,
+      ...(withHeap ? [megabytes(heaps.get(row.contender))] : []),
+      noteOf(row.contender),
+    ]),
+  );
+}
+
+function sizeTable(of) {
+  if (of.length === 0) return [];
+  const kilobytes = (bytes) => (bytes / 1024).toFixed(1);
+  return [
+    '',
+    '## size: what a page loads, KB',
+    '',
+    'JavaScript bundled and minified alike; the wasm with the data files it needs.',
+    '',
+    ...table(
+      ['package', 'file', 'plain', 'gzip', 'brotli'],
+      of.map((row) => [row.contender, row.file, ...[row.plain, row.gzip, row.brotli].map(kilobytes)]),
+    ),
+  ];
+}
+
+function table(heads, rows) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  const rule = heads.map((head, index) => (index === 0 || head === 'note' ? '---' : '--:'));
+  return [line(heads), `|${rule.join('|')}|`, ...rows.map(line)];
 }

@@ -1,20 +1,50 @@
 // strongroom as an app uses it: from the page, its worker behind a message port.
 import { openStore } from '../../pkg/index.js';
 
-export async function open({ durability, directory }) {
+export async function open({ durability, directory, create }) {
   const store = await openStore(directory, { durability });
-  const user = await store.users.create({ name: 'bench' });
-  const conversation = await store.conversations.create({ userId: user.id });
-  const writer = await store.messages.stream(conversation.id, { role: 'assistant' });
+  const { users, conversations, messages } = store;
+  if (create) await users.create({ name: 'bench' });
   return {
-    async write(_seq, text) {
-      await writer.write({ text, tokens: 60 });
-      await writer.flush();
+    async createConversations(titles) {
+      const made = titles.map((title) => conversations.create({ userId: 'us01', title }));
+      return (await Promise.all(made)).map(({ id }) => id);
     },
-    read: async () => (await store.messages.get(writer.id)).text,
-    async close() {
-      await writer.close();
-      await store.close();
+    appendMessage: async (conversation, role, text) => (await messages.append(conversation, { role, text })).id,
+    importMessages: (conversation, texts) =>
+      Promise.all(texts.map((text) => messages.append(conversation, { role: 'user', text }))),
+    async openStream(conversation) {
+      const writer = await messages.stream(conversation, { role: 'assistant' });
+      return {
+        message: writer.id,
+        async append(text, tokens) {
+          await writer.write({ text, tokens });
+          await writer.flush();
+        },
+        write: (text, tokens) => writer.write({ text, tokens }),
+        flush: () => writer.flush(),
+        close: () => writer.close(),
+      };
     },
+    async readMessage(id) {
+      const message = await messages.get(id);
+      if (!message.truncated) return message.text;
+      let text = '';
+      for await (const piece of messages.text(id)) text += piece;
+      return text;
+    },
+    async listMessages(conversation, { limit, before }) {
+      const page = await messages.list(conversation, { limit, ...(before && { cursor: before }) });
+      return { items: page.items, next: page.nextCursor };
+    },
+    async listConversations(limit) {
+      const { items } = await conversations.list({ userId: 'us01', limit });
+      return items.map((conversation) => ({ handle: conversation.id, ...conversation }));
+    },
+    async renameConversation(id, title) {
+      const { version } = await conversations.get(id);
+      return conversations.update({ id, version, title });
+    },
+    close: () => store.close(),
   };
 }

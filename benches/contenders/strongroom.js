@@ -1,31 +1,91 @@
-// strongroom's engine, called inside the worker.
+// strongroom's engine, called inside the worker. Everything that knows how the engine is called is here.
 import init, { Engine } from '../../pkg/strongroom.js';
 
-export async function open({ durability, directory }) {
-  await init();
+/** Requests in one turn, as its worker takes them. */
+const REQUESTS_PER_TURN = 128;
+
+/** Upkeep that is due later than this is not waited for. */
+const LONGEST_WAIT_MS = 2000;
+
+export async function open({ durability, directory, create }) {
+  const { memory } = await init();
   const engine = await Engine.open({ name: directory, storage: 'opfs', engine: { durability } });
   engine.setListening(false);
-  const call = (method, args) => {
-    const [[status, value]] = engine.turn([[method, args, undefined, undefined]]);
-    if (status !== 0) throw new Error(`${method}: ${value.message}`);
-    return value;
-  };
-  await engine.tick(true);
-  const user = call('users.create', { name: 'bench' });
-  const conversation = call('conversations.create', { userId: user.id });
-  const { stream, message } = call('messages.stream', {
-    conversationId: conversation.id,
-    message: { role: 'assistant' },
-  });
+
+  /** Requests that wait together, answered as its worker does: urgent upkeep before, due upkeep after. */
+  async function turn(requests) {
+    if (engine.needsTick()) await engine.tick(false);
+    const answers = engine.turn(requests.map(([method, args]) => [method, args, undefined, undefined]));
+    if (engine.needsTick() || (engine.due() ?? Infinity) <= 0) await engine.tick(false);
+    return answers.map(([status, value], index) => {
+      if (status !== 0) throw new Error(`${requests[index][0]}: ${value.message}`);
+      return value;
+    });
+  }
+  const call = async (method, args) => (await turn([[method, args]]))[0];
+  async function callAll(requests) {
+    const answers = [];
+    for (let at = 0; at < requests.length; at += REQUESTS_PER_TURN) {
+      answers.push(...(await turn(requests.slice(at, at + REQUESTS_PER_TURN))));
+    }
+    return answers;
+  }
+
+  if (create) await call('users.create', { name: 'bench' });
   return {
-    async write(_seq, text) {
-      call('streams.write', { stream, deltas: [text], tokens: [60] });
-      if (engine.needsTick()) await engine.tick(false);
+    async createConversations(titles) {
+      const requests = titles.map((title) => ['conversations.create', { userId: 'us01', title }]);
+      return (await callAll(requests)).map(({ id }) => id);
     },
-    read: () => call('messages.get', { id: message.id }).text,
+    appendMessage: async (conversationId, role, text) =>
+      (await call('messages.append', { conversationId, message: { role, text } })).id,
+    importMessages: (conversationId, texts) =>
+      callAll(texts.map((text) => ['messages.append', { conversationId, message: { role: 'user', text } }])),
+    async openStream(conversationId) {
+      const begun = await call('messages.stream', { conversationId, message: { role: 'assistant' } });
+      const { stream, message } = begun;
+      return {
+        message: message.id,
+        append: (text, tokens) => call('streams.write', { stream, deltas: [text], tokens: [tokens] }),
+        close: () => call('streams.end', { stream, status: 'complete' }),
+      };
+    },
+    readMessage: async (id) => (await call('messages.get', { id })).text,
+    async listMessages(conversationId, { limit, before }) {
+      const page = await call('messages.list', { conversationId, limit, cursor: before });
+      return { items: page.items, next: page.nextCursor };
+    },
+    async listConversations(limit) {
+      const { items } = await call('conversations.list', { userId: 'us01', limit });
+      return items.map((conversation) => ({ handle: conversation.id, ...conversation }));
+    },
+    async renameConversation(id, title) {
+      const { version } = await call('conversations.get', { id });
+      return call('conversations.update', { id, version, title });
+    },
     async finish() {
       for (let i = 0; i < 10 && engine.due() !== undefined; i++) await engine.tick(true);
     },
+    async settle() {
+      while ((engine.due() ?? Infinity) < LONGEST_WAIT_MS) await engine.tick(true);
+    },
+    memory: () => memory.buffer.byteLength,
     close: () => engine.close(),
   };
+}
+
+/** Leaves of a store nothing but its journal; gives the journal's bytes, uncompressed. */
+export async function keepJournalOnly(directory) {
+  const root = await navigator.storage.getDirectory();
+  const folder = await (await root.getDirectoryHandle('strongroom')).getDirectoryHandle(directory);
+  for await (const name of folder.keys()) {
+    if (name.startsWith('store.sqlite3') || name === 'snapshots') await folder.removeEntry(name, { recursive: true });
+  }
+  let bytes = 0;
+  for await (const [name, handle] of (await folder.getDirectoryHandle('journal')).entries()) {
+    const file = await handle.getFile();
+    const plain = name.endsWith('.gz') ? file.stream().pipeThrough(new DecompressionStream('gzip')) : file.stream();
+    for await (const piece of plain) bytes += piece.length;
+  }
+  return bytes;
 }

@@ -1,8 +1,9 @@
-//! Finding Chromium and its driver.
+//! Finding the browsers and their drivers.
 
 use std::env;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
@@ -19,6 +20,9 @@ const NAMES: &[&str] = &[
 ];
 
 const MACOS_CHROME: &str = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome";
+
+/// Names under which Firefox is installed.
+const FIREFOX_NAMES: &[&str] = &["firefox-esr", "firefox"];
 
 /// What the browser tests of `wasm-pack test` ask of the browser.
 const CAPABILITIES: &str = "webdriver.json";
@@ -53,6 +57,45 @@ pub fn driver() -> Option<PathBuf> {
     env::var_os("CHROMEDRIVER")
         .map(PathBuf::from)
         .or_else(|| tools::which("chromedriver"))
+}
+
+/// Firefox and its driver, which scripts are told of.
+pub struct Firefox {
+    program: PathBuf,
+    driver: PathBuf,
+}
+
+impl Firefox {
+    /// What `STRONGROOM_FIREFOX` and `STRONGROOM_GECKODRIVER` name, else the installed ones, else installs them.
+    pub fn find() -> Result<Self> {
+        let named = |variable| env::var_os(variable).map(PathBuf::from);
+        let installed = || FIREFOX_NAMES.iter().find_map(|name| tools::which(name));
+        let mut program = named("STRONGROOM_FIREFOX").or_else(installed);
+        if program.is_none() && tools::apt_works() {
+            tools::apt_install(&["firefox-esr"])?;
+            program = installed();
+        }
+        Ok(Self {
+            program: program
+                .context("Firefox is missing: install it, or name it in STRONGROOM_FIREFOX")?,
+            driver: match named("STRONGROOM_GECKODRIVER") {
+                Some(driver) => driver,
+                None => tools::cargo_tool("geckodriver")?,
+            },
+        })
+    }
+
+    /// Tells a script where they are.
+    pub fn tell<'a>(&self, script: &'a mut Command) -> &'a mut Command {
+        script
+            .env("STRONGROOM_FIREFOX", &self.program)
+            .env("STRONGROOM_GECKODRIVER", &self.driver)
+    }
+
+    /// Both, for people.
+    pub fn describe(&self) -> String {
+        format!("{}, {}", self.program.display(), self.driver.display())
+    }
 }
 
 /// Writes the capabilities for this machine's browser and gives the file's path.

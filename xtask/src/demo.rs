@@ -37,7 +37,12 @@ pub fn build() -> Result<()> {
 pub fn bench(arguments: &[OsString]) -> Result<ExitCode> {
     package::build(Profile::Release)?;
     tools::npm_packages()?;
-    script_status(Command::new("node").arg("benches/run.mjs").args(arguments))
+    let mut script = Command::new("node");
+    script.arg("benches/run.mjs").args(arguments);
+    if arguments.iter().any(|argument| argument == "--firefox") {
+        browser::Firefox::find()?.tell(&mut script);
+    }
+    script_status(&mut script)
 }
 
 /// Runs a script that starts the browser, and gives its status.

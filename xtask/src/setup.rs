@@ -33,6 +33,7 @@ pub fn all() -> Result<()> {
             browser::chromium().map(|path| path.display().to_string()),
         ),
         report("Chromium's driver", Ok(driver())),
+        report("Firefox", Ok(firefox())),
     ];
     let missing = results.iter().filter(|found| !**found).count();
     if missing > 0 {
@@ -74,4 +75,12 @@ fn driver() -> String {
     browser::driver().map_or("wasm-pack will fetch one".to_owned(), |path| {
         path.display().to_string()
     })
+}
+
+/// Firefox is wanted by one test and by `bench --firefox` only.
+fn firefox() -> String {
+    match browser::Firefox::find() {
+        Ok(firefox) => firefox.describe(),
+        Err(error) => format!("none, its test will be skipped: {error:#}"),
+    }
 }

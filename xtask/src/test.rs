@@ -28,6 +28,9 @@ const END_TO_END_CONFIGS: &[&str] = &[
     "tests/e2e/playwright.config.ts",
 ];
 
+/// The store in Firefox: a script that succeeds or fails.
+const FIREFOX_SCRIPT: &str = "tests/e2e/firefox.mjs";
+
 #[derive(Debug, Default)]
 pub struct Options {
     /// Missing data is a failure.
@@ -198,7 +201,32 @@ fn end_to_end(options: &Options, log: &SkipLog) -> Result<Counts> {
         let (status, _) = run::watch(environment(&mut suites, options, log))?;
         counts = counts + Counts::of_playwright(&fs::read_to_string(&report)?).or_failure(status);
     }
-    Ok(counts)
+    Ok(counts + firefox()?)
+}
+
+/// The store in Firefox, where there is one: a single test, on the package that the suites before it ran on.
+fn firefox() -> Result<Counts> {
+    let firefox = match browser::Firefox::find() {
+        Ok(firefox) => firefox,
+        Err(error) => {
+            eprintln!("SKIPPED (no Firefox): {FIREFOX_SCRIPT}: {error:#}");
+            return Ok(Counts {
+                skipped: 1,
+                ..Counts::default()
+            });
+        }
+    };
+    let mut script = Command::new("node");
+    script.arg(FIREFOX_SCRIPT);
+    let (status, _) = run::watch(firefox.tell(&mut script))?;
+    Ok(if status.success() {
+        Counts {
+            passed: 1,
+            ..Counts::default()
+        }
+    } else {
+        Counts::FAILURE
+    })
 }
 
 /// What wasm-bindgen's runner has to know of this machine's browser.

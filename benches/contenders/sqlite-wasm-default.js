@@ -1,3 +1,0 @@
-import { openWith } from '../sqlite-wasm.js';
-
-export const open = ({ directory }) => openWith(directory, '');

@@ -1,0 +1,140 @@
+// What is measured. `kind` names the file in this folder that does it; `does` what a contender must do for it. A work
+// without a durability is a read, and runs on a store made before: `dataset` names it, in megabytes of text or by name.
+// Works with the same `session` are measured one after another in one worker. `rounds`: how many rounds at most.
+
+const SIZES = { 1: '1 MB', 100: '100 MB', 1000: '1 GB' };
+
+const streams = [1, 10, 100].flatMap((count) =>
+  ['strict', 'relaxed'].map((durability) => ({
+    name: `streams-${count}-${durability}`,
+    kind: 'streams',
+    does: 'streams',
+    durability,
+    streams: count,
+    from: 'page',
+    title: `${count === 1 ? 'one stream' : `${count} streams at once`} from the page, chunk by chunk, ${durability}`,
+  })),
+);
+
+const rebuilds = [20, 170].flatMap((chunks) => [
+  {
+    name: `rebuild-${chunks}`,
+    kind: 'reads',
+    session: 'reads',
+    does: 'reads',
+    read: `message-${chunks}`,
+    dataset: 'chat',
+    title: `a message of ${chunks} chunks read whole, warm`,
+  },
+  {
+    name: `rebuild-${chunks}-cold`,
+    kind: 'reads',
+    does: 'reads',
+    read: `message-${chunks}`,
+    dataset: 'chat',
+    isCold: true,
+    title: `the same, as the first read of a store just opened`,
+  },
+]);
+
+const pages = [100, 10_000, 100_000].map((count) => ({
+  name: `page-${count}`,
+  kind: 'reads',
+  session: 'reads',
+  does: 'reads',
+  read: `page-${count}`,
+  dataset: 'chat',
+  title: `the newest 50 messages of a conversation of ${count.toLocaleString('en')}`,
+}));
+
+const opens = [
+  { name: 'open-1mb', size: 1, dataset: 'text-1' },
+  { name: 'open-100mb', size: 100, dataset: 'chat' },
+  { name: 'open-1gb', size: 1000, dataset: 'text-1000', isLong: true },
+].map(({ size, ...work }) => ({
+  ...work,
+  kind: 'open',
+  does: 'open',
+  title: `a store of ${SIZES[size]} of text opened, to the end of the first read`,
+}));
+
+const recovers = [10, 100].map((size) => ({
+  name: `recover-${size}mb`,
+  kind: 'recover',
+  does: 'recover',
+  dataset: `recover-${size}`,
+  isLong: size > 10,
+  title: `a store of ${size} MB of text opened without its database: all of it comes from the journal`,
+}));
+
+export const WORKS = [
+  {
+    name: 'chunk-strict',
+    kind: 'chunks',
+    does: 'chunks',
+    durability: 'strict',
+    writes: 200,
+    title: 'one chunk per transaction, flushed before the answer',
+  },
+  {
+    name: 'chunk-relaxed',
+    kind: 'chunks',
+    does: 'chunks',
+    durability: 'relaxed',
+    writes: 2000,
+    title: 'one chunk per transaction, not flushed',
+  },
+  ...streams,
+  {
+    name: 'tokens-100-relaxed',
+    kind: 'tokens',
+    does: 'streams',
+    durability: 'relaxed',
+    streams: 100,
+    from: 'page',
+    title: '100 streams at once from the page, token by token, bundled by 20',
+  },
+  {
+    name: 'streams-100-relaxed-scan',
+    kind: 'streams',
+    does: 'scan',
+    durability: 'relaxed',
+    streams: 100,
+    from: 'page',
+    isScanned: true,
+    dataset: 'scan',
+    title: 'the same while every message of a large store is listed over and over',
+  },
+  ...rebuilds,
+  ...pages,
+  {
+    name: 'conversations-1000',
+    kind: 'reads',
+    session: 'reads',
+    does: 'reads',
+    read: 'conversations',
+    dataset: 'chat',
+    title: '1,000 conversations listed',
+  },
+  {
+    name: 'import-20000',
+    rounds: 3,
+    kind: 'import',
+    does: 'import',
+    durability: 'strict',
+    messages: 20_000,
+    title: '20,000 messages of 300 bytes in bulk',
+  },
+  {
+    name: 'replay-2000',
+    rounds: 3,
+    kind: 'replay',
+    does: 'replay',
+    durability: 'strict',
+    operations: 2000,
+    data: 'transcripts/aider_chat-history.md',
+    title: '2,000 operations of a real coding transcript, one after another',
+  },
+  ...opens,
+  ...recovers,
+];
