@@ -66,13 +66,15 @@ fn fill(store: &mut Store) {
         .unwrap();
     let message = id.message(1);
     for seq in 1..=30 {
-        let written = store.write("messages.stream", ada, |tx| {
+        let mut turn = store.turn().unwrap();
+        let written = turn.write_ahead("messages.stream", ada.user, |rows| {
             if seq == 1 {
-                parts::add_text_part(tx, message, 0, parts::TextKind::Text)?;
+                parts::put_part(rows, message, 0, "text", None)?;
             }
-            parts::put_chunk(tx, ChunkId { message, seq }, 0, "some text", 3)
+            parts::put_chunk(rows, ChunkId { message, seq }, 0, "some text", 3)
         });
         written.unwrap();
+        turn.finish().unwrap();
     }
     // A write that fails is not in the history.
     let missing = serde_json::from_value(json!({ "id": "us01-co09", "version": 1 })).unwrap();

@@ -15,9 +15,10 @@ export async function open({ durability, directory, create }) {
   /** Requests that wait together, answered as its worker does: urgent upkeep before, due upkeep after. */
   async function turn(requests) {
     if (engine.needsTick()) await engine.tick(false);
-    const answers = engine.turn(requests.map(([method, args]) => [method, args, undefined, undefined]));
+    const texts = requests.map(([method, args], index) => JSON.stringify([index, method, args, null, null]));
+    const [answers] = engine.turn(`[${texts.join()}]`);
     if (engine.needsTick() || (engine.due() ?? Infinity) <= 0) await engine.tick(false);
-    return answers.map(([status, value], index) => {
+    return JSON.parse(answers).map(([index, status, value]) => {
       if (status !== 0) throw new Error(`${requests[index][0]}: ${value.message}`);
       return value;
     });
@@ -50,7 +51,7 @@ export async function open({ durability, directory, create }) {
         close: () => call('streams.end', { stream, status: 'complete' }),
       };
     },
-    readMessage: async (id) => (await call('messages.get', { id })).text,
+    readMessage: async (id) => (await call('messages.text', { id })).text,
     async listMessages(conversationId, { limit, before }) {
       const page = await call('messages.list', { conversationId, limit, cursor: before });
       return { items: page.items, next: page.nextCursor };

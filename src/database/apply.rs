@@ -1,51 +1,46 @@
 //! Applying recorded rows: what the capture wrote, read back into the tables.
 //!
-//! Exactly those rows are put or deleted, with foreign keys and the capture off, so applying a line twice is applying it once.
+//! Exactly those rows are put or deleted, with the capture off, so applying a line twice is applying it once. A row's values
+//! are bound as they are read, in the order in which they were recorded.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 
-use rusqlite::Connection;
-use serde::Deserialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
+use rusqlite::types::{Null, ValueRef};
+use rusqlite::{CachedStatement, Connection, ToSql};
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::schema::{RecordKey, TABLES};
 use crate::error::{Error, Result};
 
 /// Writes recorded rows into tables.
-pub struct Applier<'c> {
-    connection: &'c Connection,
+#[derive(Default)]
+pub struct Applier {
     tables: HashMap<&'static str, Table>,
 }
 
 struct Table {
+    name: &'static str,
     record: RecordKey,
     columns: Vec<String>,
-    key: Vec<String>,
+    /// The places of the key's columns.
+    key: Vec<usize>,
     put: String,
     delete: String,
 }
 
-#[derive(Deserialize)]
-struct Row<'a> {
-    t: &'a str,
-    #[serde(borrow)]
-    put: Option<HashMap<Cow<'a, str>, Value>>,
-    #[serde(borrow)]
-    del: Option<HashMap<Cow<'a, str>, Value>>,
-}
-
-impl<'c> Applier<'c> {
+impl Applier {
     /// Learns the tables as they are now.
-    pub fn new(connection: &'c Connection) -> Result<Self> {
+    pub fn new(connection: &Connection) -> Result<Self> {
         let mut tables = HashMap::new();
         for spec in TABLES {
             if let Some(table) = Table::learn(connection, spec.name, spec.record)? {
                 tables.insert(spec.name, table);
             }
         }
-        Ok(Self { connection, tables })
+        Ok(Self { tables })
     }
 
     /// Applies the rows of one line and names the records they belong to.
@@ -53,57 +48,34 @@ impl<'c> Applier<'c> {
     /// # Errors
     /// `invalid_argument` when a row names a table or column that this schema does not have; earlier rows are applied then.
     /// `corrupt` is the database's own.
-    pub fn apply(&self, rows: &[u8]) -> Result<Vec<String>> {
-        let mut records = Vec::new();
+    pub fn apply(&self, connection: &Connection, rows: &[u8]) -> Result<Vec<String>> {
         let mut array = Vec::with_capacity(rows.len() + 2);
         array.push(b'[');
         array.extend_from_slice(rows);
         array.push(b']');
-        let rows: Vec<&RawValue> = serde_json::from_slice(&array).map_err(unreadable)?;
-        for row in rows {
-            let row: Row<'_> = serde_json::from_str(row.get()).map_err(unreadable)?;
-            let table = self
-                .tables
-                .get(row.t)
-                .ok_or_else(|| Error::invalid(format!("there is no table {:?}", row.t)))?;
-            let (sql, columns, values) = match (&row.put, &row.del) {
-                (Some(values), None) => (&table.put, &table.columns, values),
-                (None, Some(values)) => (&table.delete, &table.key, values),
-                _ => return Err(Error::invalid("a row is neither put nor deleted")),
-            };
-            if values.len() != columns.len() {
-                return Err(Error::invalid(format!(
-                    "a row of {:?} has {} columns",
-                    row.t,
-                    values.len()
-                )));
-            }
-            let mut statement = self.connection.prepare_cached(sql)?;
-            for (column, index) in columns.iter().zip(1..) {
-                let value = values.get(column.as_str());
-                let value = value.ok_or_else(|| {
-                    Error::invalid(format!("a row of {:?} lacks {column}", row.t))
-                })?;
-                bind(&mut statement, index, value)?;
-            }
-            statement.raw_execute()?;
-            let key = |index: usize| -> Option<i64> {
-                values.get(table.columns.get(index)?.as_str())?.as_i64()
-            };
-            if let Some(id) = table
-                .record
-                .id(|index| key(index).map(rusqlite::types::ValueRef::Integer))
-                && records.last() != Some(&id)
-            {
-                records.push(id);
-            }
+        let mut line = Line {
+            applier: self,
+            connection,
+            statement: None,
+            records: Vec::new(),
+            failure: None,
+        };
+        let mut json = serde_json::Deserializer::from_slice(&array);
+        let read = json.deserialize_seq(&mut line).and_then(|()| json.end());
+        match (line.failure, read) {
+            (Some(failure), _) => Err(failure),
+            (None, Err(error)) => Err(unreadable(error)),
+            (None, Ok(())) => Ok(line.records),
         }
-        Ok(records)
     }
 }
 
 impl Table {
-    fn learn(connection: &Connection, name: &str, record: RecordKey) -> Result<Option<Self>> {
+    fn learn(
+        connection: &Connection,
+        name: &'static str,
+        record: RecordKey,
+    ) -> Result<Option<Self>> {
         let mut info =
             connection.prepare_cached("SELECT name, pk FROM pragma_table_info(?1) ORDER BY cid")?;
         let columns = info
@@ -114,19 +86,22 @@ impl Table {
         if columns.is_empty() {
             return Ok(None);
         }
-        let key: Vec<String> = columns
+        let key: Vec<usize> = columns
             .iter()
-            .filter(|(_, pk)| *pk > 0)
-            .map(|(name, _)| name.clone())
+            .zip(0..)
+            .filter(|((_, pk), _)| *pk > 0)
+            .map(|(_, place)| place)
             .collect();
         let columns: Vec<String> = columns.into_iter().map(|(name, _)| name).collect();
         let marks: Vec<String> = (1..=columns.len()).map(|n| format!("?{n}")).collect();
         let matches: Vec<String> = key
             .iter()
+            .filter_map(|&place| columns.get(place))
             .zip(1..)
             .map(|(column, n)| format!("\"{column}\" = ?{n}"))
             .collect();
         Ok(Some(Self {
+            name,
             record,
             put: format!(
                 "INSERT OR REPLACE INTO \"{name}\" (\"{}\") VALUES ({})",
@@ -140,20 +115,269 @@ impl Table {
     }
 }
 
-fn bind(statement: &mut rusqlite::CachedStatement<'_>, index: usize, value: &Value) -> Result<()> {
-    match value {
-        Value::Null => statement.raw_bind_parameter(index, rusqlite::types::Null)?,
-        Value::String(text) => statement.raw_bind_parameter(index, text)?,
-        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(integer), _) => statement.raw_bind_parameter(index, integer)?,
-            (None, Some(real)) => statement.raw_bind_parameter(index, real)?,
-            (None, None) => return Err(Error::invalid("a number is out of range")),
-        },
-        _ => return Err(Error::invalid("a column holds neither text nor a number")),
+/// What is done to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Put,
+    Delete,
+}
+
+/// A line while its rows are applied.
+struct Line<'a> {
+    applier: &'a Applier,
+    connection: &'a Connection,
+    /// The statement of the row before, which the next row often needs again.
+    statement: Option<(&'static str, Verb, CachedStatement<'a>)>,
+    records: Vec<String>,
+    /// What the reader cannot say in an error of its own.
+    failure: Option<Error>,
+}
+
+impl<'de> Visitor<'de> for &mut Line<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("rows")
     }
-    Ok(())
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> std::result::Result<(), A::Error> {
+        while rows.next_element_seed(Row(self))?.is_some() {}
+        Ok(())
+    }
+}
+
+/// One row: `{"t":"chunk","put":{…}}` or `{"t":"chunk","del":{…}}`.
+struct Row<'l, 'a>(&'l mut Line<'a>);
+
+impl<'de> DeserializeSeed<'de> for Row<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> std::result::Result<(), D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Row<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a row")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut row: A) -> std::result::Result<(), A::Error> {
+        let line = self.0;
+        let Some(("t", name)) = row.next_entry::<&str, &str>()? else {
+            return Err(A::Error::custom("a row begins with its table"));
+        };
+        let applier = line.applier;
+        let Some(table) = applier.tables.get(name) else {
+            line.failure = Some(Error::invalid(format!("there is no table {name:?}")));
+            return Err(A::Error::custom("unknown table"));
+        };
+        let verb = match row.next_key::<&str>()? {
+            Some("put") => Verb::Put,
+            Some("del") => Verb::Delete,
+            _ => return Err(A::Error::custom("a row is neither put nor deleted")),
+        };
+        row.next_value_seed(Values { line, table, verb })?;
+        match row.next_key::<IgnoredAny>()? {
+            None => Ok(()),
+            Some(_) => Err(A::Error::custom("a row says more than it should")),
+        }
+    }
+}
+
+/// The values of one row.
+struct Values<'l, 'a> {
+    line: &'l mut Line<'a>,
+    table: &'a Table,
+    verb: Verb,
+}
+
+impl<'a> Values<'_, 'a> {
+    /// Binds the values as they come, and runs the statement.
+    fn write<'de, A: MapAccess<'de>>(
+        &mut self,
+        values: &mut A,
+    ) -> std::result::Result<Result<()>, A::Error> {
+        let mut statement = match self.statement() {
+            Ok(statement) => statement,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut numbers = [None; 3];
+        let mut bound = vec![false; self.len()];
+        let mut next = 0;
+        while let Some(column) = values.next_key::<Cow<'de, str>>()? {
+            let Some(index) = self.index(&column, next) else {
+                return Ok(Err(self.unexpected(&column)));
+            };
+            next = index + 1;
+            let value = values.next_value_seed(Bind {
+                statement: &mut statement,
+                index: next,
+            })?;
+            let number = match value {
+                Ok(number) => number,
+                Err(error) => return Ok(Err(error.into())),
+            };
+            if let Some(slot) = numbers.get_mut(self.place(index)) {
+                *slot = number;
+            }
+            if let Some(bound) = bound.get_mut(index) {
+                *bound = true;
+            }
+        }
+        if let Some(missing) = bound.iter().position(|bound| !bound) {
+            let column = self.column(missing).unwrap_or_default();
+            return Ok(Err(Error::invalid(format!(
+                "a row of {:?} lacks {column}",
+                self.table.name
+            ))));
+        }
+        if let Err(error) = statement.raw_execute() {
+            return Ok(Err(error.into()));
+        }
+        let number = |place: usize| numbers.get(place).copied().flatten();
+        let id = self
+            .table
+            .record
+            .id(|place| number(place).map(ValueRef::Integer));
+        if let Some(id) = id
+            && self.line.records.last() != Some(&id)
+        {
+            self.line.records.push(id);
+        }
+        self.line.statement = Some((self.table.name, self.verb, statement));
+        Ok(Ok(()))
+    }
+
+    /// How many values the row has.
+    fn len(&self) -> usize {
+        match self.verb {
+            Verb::Put => self.table.columns.len(),
+            Verb::Delete => self.table.key.len(),
+        }
+    }
+
+    /// The place in the table of the row's value at `index`.
+    fn place(&self, index: usize) -> usize {
+        match self.verb {
+            Verb::Put => index,
+            Verb::Delete => self.table.key.get(index).copied().unwrap_or(usize::MAX),
+        }
+    }
+
+    fn column(&self, index: usize) -> Option<&'a str> {
+        let table = self.table;
+        table.columns.get(self.place(index)).map(String::as_str)
+    }
+
+    /// The index of a column's value; usually the `next` one.
+    fn index(&self, column: &str, next: usize) -> Option<usize> {
+        let is_there = |index: &usize| self.column(*index) == Some(column);
+        Some(next)
+            .filter(is_there)
+            .or_else(|| (0..self.len()).find(is_there))
+    }
+
+    fn unexpected(&self, column: &str) -> Error {
+        Error::invalid(format!(
+            "a row of {:?} has a column {column:?}",
+            self.table.name
+        ))
+    }
+
+    fn statement(&mut self) -> Result<CachedStatement<'a>> {
+        match self.line.statement.take() {
+            Some((name, verb, statement)) if name == self.table.name && verb == self.verb => {
+                Ok(statement)
+            }
+            _ => {
+                let sql = match self.verb {
+                    Verb::Put => &self.table.put,
+                    Verb::Delete => &self.table.delete,
+                };
+                Ok(self.line.connection.prepare_cached(sql)?)
+            }
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Values<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> std::result::Result<(), D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Values<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a row's values")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut values: A) -> std::result::Result<(), A::Error> {
+        self.write(&mut values)?.map_err(|failure| {
+            self.line.failure = Some(failure);
+            A::Error::custom("the row was refused")
+        })
+    }
+}
+
+/// Binds one value, and gives it if it is a whole number.
+struct Bind<'s, 'a> {
+    statement: &'s mut CachedStatement<'a>,
+    index: usize,
+}
+
+type Bound = rusqlite::Result<Option<i64>>;
+
+impl Bind<'_, '_> {
+    fn bind(self, value: impl ToSql, number: Option<i64>) -> Bound {
+        self.statement.raw_bind_parameter(self.index, value)?;
+        Ok(number)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Bind<'_, '_> {
+    type Value = Bound;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> std::result::Result<Bound, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl Visitor<'_> for Bind<'_, '_> {
+    type Value = Bound;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("text, a number or null")
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<Bound, E> {
+        Ok(self.bind(Null, None))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> std::result::Result<Bound, E> {
+        Ok(self.bind(value, Some(value)))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> std::result::Result<Bound, E> {
+        let value = i64::try_from(value).map_err(|_| E::custom("a number is out of range"))?;
+        self.visit_i64(value)
+    }
+
+    fn visit_f64<E>(self, value: f64) -> std::result::Result<Bound, E> {
+        Ok(self.bind(value, None))
+    }
+
+    fn visit_str<E>(self, value: &str) -> std::result::Result<Bound, E> {
+        Ok(self.bind(value, None))
+    }
 }
 
 fn unreadable(error: serde_json::Error) -> Error {
-    Error::invalid("a recorded row is not JSON").caused_by(error)
+    Error::invalid("a recorded row is not as it was recorded").caused_by(error)
 }

@@ -93,9 +93,35 @@ impl Capture {
         Ok(())
     }
 
-    /// Turns recording on or off: replay and migrations write rows that are recorded already.
-    pub fn set_enabled(&self, enabled: bool) {
-        self.state().enabled = enabled;
+    /// Turns recording on or off, and says which it was: replay and migrations write rows that are recorded already.
+    pub fn set_enabled(&self, enabled: bool) -> bool {
+        std::mem::replace(&mut self.state().enabled, enabled)
+    }
+
+    /// Records a row as though it had been written, all columns in their order.
+    ///
+    /// # Errors
+    /// `internal` when the table has other columns.
+    pub fn put(&self, table: &str, values: &[ValueRef<'_>]) -> Result<()> {
+        let mut state = self.state();
+        let State {
+            tables,
+            rows,
+            records,
+            ..
+        } = &mut *state;
+        let unlike = || Error::new(Code::Internal, format!("no row of {table} is like this"));
+        let (name, table) = tables.get_key_value(table).ok_or_else(unlike)?;
+        if table.columns.len() != values.len() {
+            return Err(unlike());
+        }
+        let value = |index: i32| {
+            let value = usize::try_from(index).ok().and_then(|at| values.get(at));
+            value.copied().ok_or(rusqlite::Error::InvalidQuery)
+        };
+        put(rows, name, table, &value)?;
+        note(records, table, &value);
+        Ok(())
     }
 
     /// The end of what is captured so far.

@@ -10,6 +10,7 @@ pub mod orphans;
 pub mod schema;
 pub mod vfs;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use rusqlite::config::DbConfig;
@@ -18,6 +19,7 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use crate::disk::{Disk, File, OpenMode};
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
+use apply::Applier;
 use capture::Capture;
 use vfs::{CHECKSUM_BYTES, SlotKind, Vfs};
 
@@ -50,6 +52,7 @@ pub struct Database {
     // Dropped first: its files are the VFS's.
     connection: Connection,
     capture: Capture,
+    applier: RefCell<Applier>,
     vfs: Vfs,
 }
 
@@ -139,6 +142,7 @@ impl Database {
         let mut database = Self {
             connection,
             capture: Capture::default(),
+            applier: RefCell::default(),
             vfs,
         };
         let configured = database.configure(is_new);
@@ -185,12 +189,29 @@ impl Database {
         }
         self.vfs.settle()?;
         self.capture.install(&mut self.connection)?;
-        self.capture.learn_schema(&self.connection)
+        self.learn_schema()
     }
 
     /// The connection, for statements.
     pub fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// Reads the columns of our tables, which a migration may have changed.
+    pub fn learn_schema(&self) -> Result<()> {
+        self.applier.replace(Applier::new(&self.connection)?);
+        self.capture.learn_schema(&self.connection)
+    }
+
+    /// Applies recorded rows within the open transaction, and names the records they belong to.
+    ///
+    /// # Errors
+    /// As [`Applier::apply`].
+    pub fn apply(&self, rows: &[u8]) -> Result<Vec<String>> {
+        let captures = self.capture.set_enabled(false);
+        let applied = self.applier.borrow().apply(&self.connection, rows);
+        self.capture.set_enabled(captures);
+        applied.map_err(|error| self.explain(error))
     }
 
     /// The row capture.

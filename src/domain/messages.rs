@@ -368,7 +368,8 @@ fn touch(
     Ok(())
 }
 
-fn exists(view: &View<'_>, id: MessageId) -> Result<bool> {
+/// Whether there is such a message.
+pub fn exists(view: &View<'_>, id: MessageId) -> Result<bool> {
     let mut statement = view
         .prepare("SELECT 1 FROM message WHERE user = ?1 AND conversation = ?2 AND message = ?3")?;
     Ok(statement.exists((id.user, id.conversation, id.message))?)

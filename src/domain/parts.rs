@@ -1,11 +1,12 @@
 //! What a message is made of: text and reasoning, which are chunks, and everything else, which is one JSON value each.
 
+use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
 
 use super::{Json, Metadata, from_json, to_json};
 use crate::error::{Error, Result};
 use crate::id::{ChunkId, MessageId};
-use crate::store::{Tx, View};
+use crate::store::{Rows, Tx, View};
 use crate::stream::tokens;
 
 /// The longest text of one message, in bytes of UTF-8.
@@ -78,7 +79,9 @@ pub enum Part {
 }
 
 impl Part {
-    const fn kind(&self) -> &'static str {
+    /// The kind's name.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
         match self {
             Self::Text { .. } => "text",
             Self::Reasoning { .. } => "reasoning",
@@ -110,7 +113,9 @@ pub enum TextKind {
 }
 
 impl TextKind {
-    const fn as_str(self) -> &'static str {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Reasoning => "reasoning",
@@ -168,7 +173,7 @@ pub fn insert(tx: &Tx<'_>, id: MessageId, parts: &[Part]) -> Result<()> {
             WHOLE_TEXT_CHUNK_BYTES,
         ) {
             let chunk = ChunkId { message: id, seq };
-            put_chunk(tx, chunk, number, piece, tokens::estimate(piece))?;
+            insert_chunk(tx, chunk, number, piece, tokens::estimate(piece))?;
             seq += 1;
         }
     }
@@ -177,17 +182,11 @@ pub fn insert(tx: &Tx<'_>, id: MessageId, parts: &[Part]) -> Result<()> {
 
 /// Adds one part without its text.
 pub fn add_part(tx: &Tx<'_>, id: MessageId, number: i64, part: &Part) -> Result<()> {
-    let data = if part.text().is_some() {
-        None
-    } else {
-        Some(to_json("a part", part)?)
+    let data = match part.text() {
+        Some(_) => None,
+        None => Some(to_data(part)?),
     };
     insert_part(tx, id, number, part.kind(), data)
-}
-
-/// Begins a part whose text will come in chunks.
-pub fn add_text_part(tx: &Tx<'_>, id: MessageId, number: i64, kind: TextKind) -> Result<()> {
-    insert_part(tx, id, number, kind.as_str(), None)
 }
 
 fn insert_part(
@@ -204,12 +203,52 @@ fn insert_part(
     Ok(())
 }
 
-/// Writes a chunk, or what it has grown to.
-pub fn put_chunk(tx: &Tx<'_>, id: ChunkId, part: i64, text: &str, tokens: u32) -> Result<()> {
+/// A part that is not text, as it is kept.
+///
+/// # Errors
+/// `invalid_argument` when it is too large.
+pub fn to_data(part: &Part) -> Result<String> {
+    to_json("a part", part)
+}
+
+/// Writes a part of a streamed message ahead; one of text without `data`, because its text comes in chunks.
+pub fn put_part(
+    rows: &Rows<'_>,
+    id: MessageId,
+    number: i64,
+    kind: &str,
+    data: Option<&String>,
+) -> Result<()> {
+    let values = [
+        ValueRef::Integer(id.user),
+        ValueRef::Integer(id.conversation),
+        ValueRef::Integer(id.message),
+        ValueRef::Integer(number),
+        ValueRef::Text(kind.as_bytes()),
+        data.map_or(ValueRef::Null, |data| ValueRef::Text(data.as_bytes())),
+    ];
+    rows.put("part", &values)
+}
+
+/// Writes a chunk of a streamed message, or what it has grown to, ahead.
+pub fn put_chunk(rows: &Rows<'_>, id: ChunkId, part: i64, text: &str, tokens: u32) -> Result<()> {
+    let values = [
+        ValueRef::Integer(id.message.user),
+        ValueRef::Integer(id.message.conversation),
+        ValueRef::Integer(id.message.message),
+        ValueRef::Integer(id.seq),
+        ValueRef::Integer(part),
+        ValueRef::Text(text.as_bytes()),
+        ValueRef::Integer(i64::from(tokens)),
+        ValueRef::Integer(rows.now_ms()),
+    ];
+    rows.put("chunk", &values)
+}
+
+/// Writes a chunk.
+fn insert_chunk(tx: &Tx<'_>, id: ChunkId, part: i64, text: &str, tokens: u32) -> Result<()> {
     tx.execute(
-        "INSERT INTO chunk (user, conversation, message, seq, part, text, tokens, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-         ON CONFLICT (user, conversation, message, seq)
-         DO UPDATE SET text = excluded.text, tokens = excluded.tokens, at = excluded.at",
+        "INSERT INTO chunk (user, conversation, message, seq, part, text, tokens, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         (id.message.user, id.message.conversation, id.message.message, id.seq, part, text, tokens, tx.now_ms()),
     )?;
     Ok(())

@@ -206,6 +206,11 @@ impl Engine {
         let soon = host
             .now_ms()
             .saturating_add(self.store.options_mut().batch_ms);
+        let soon = if self.store.maintenance_is_due() {
+            host.now_ms()
+        } else {
+            soon
+        };
         self.maintenance_at = Some(self.maintenance_at.map_or(soon, |at| at.min(soon)));
     }
 
@@ -390,6 +395,9 @@ fn answer_all(
         }
         streams.grow(turn, now_ms, &mut steps, answers);
         answers.push(answer(turn, streams, request));
+        if turn.is_open() {
+            streams.doubt();
+        }
     }
     streams.grow(turn, now_ms, &mut steps, answers);
 }

@@ -13,7 +13,7 @@ use crate::domain::messages::{self, Message, MessageStatus};
 use crate::domain::parts::{self, Ends, Part, TextKind};
 use crate::error::{Code, Error, Result};
 use crate::id::{ChunkId, MessageId, UserId};
-use crate::store::{Caller, LogEvent, LogKind, Turn, Tx};
+use crate::store::{Caller, LogEvent, LogKind, Rows, Turn};
 use crate::stream::{Bundler, ChunkState, Closed, StreamSettings, tokens};
 
 /// Milliseconds before a bundle that could not be kept is tried again.
@@ -31,6 +31,8 @@ struct Stream {
     /// The text part that is growing.
     text: Option<TextPart>,
     next_part: i64,
+    /// The message is there, or was when nothing but streams had been written since.
+    is_there: bool,
     kept: u64,
     bundles: u64,
     chunks: u64,
@@ -55,8 +57,8 @@ pub struct Step {
 enum Action {
     /// Takes deltas; bundles that close are written.
     Write(StreamWrite),
-    /// Adds a part that is not text.
-    Part(Part),
+    /// Adds a part that is not text, and its JSON.
+    Part(Part, String),
     /// Writes what has gathered, so that everything taken so far is kept.
     Flush,
     /// Writes what is left.
@@ -87,7 +89,8 @@ impl Step {
                 if matches!(part, Part::Text { .. } | Part::Reasoning { .. }) {
                     return Err(Error::invalid("text is written, not added as a part"));
                 }
-                (stream, Action::Part(part))
+                let data = parts::to_data(&part)?;
+                (stream, Action::Part(part, data))
             }
             _ => {
                 let StreamRef { stream } = json::read(request.args)?;
@@ -122,7 +125,7 @@ struct Growth {
 
 enum Row {
     TextPart(i64, TextKind),
-    Part(i64, Part),
+    Part(i64, &'static str, String),
     Chunk(i64, ChunkState),
 }
 
@@ -147,7 +150,7 @@ impl Stream {
                 }
                 growth.deltas = write.deltas.len() as u64;
             }
-            Action::Part(part) => self.push_part(part, &mut growth),
+            Action::Part(part, data) => self.push_part(part, data, &mut growth),
             Action::Flush => self.close_bundle(&mut growth),
             Action::End => self.end_text(&mut growth),
         }
@@ -179,11 +182,10 @@ impl Stream {
         self.grow(closed, growth);
     }
 
-    fn push_part(&mut self, part: &Part, growth: &mut Growth) {
+    fn push_part(&mut self, part: &Part, data: &str, growth: &mut Growth) {
         self.end_text(growth);
-        growth
-            .rows
-            .push(Row::Part(self.allocate_part(), part.clone()));
+        let row = Row::Part(self.allocate_part(), part.kind(), data.to_owned());
+        growth.rows.push(row);
         growth.news.push(News::Part { part: part.clone() });
     }
 
@@ -240,30 +242,25 @@ impl Stream {
 }
 
 impl Growth {
-    fn write(&self, tx: &Tx<'_>) -> Result<()> {
+    fn write(&self, rows: &Rows<'_>) -> Result<()> {
         self.rows
             .iter()
-            .try_for_each(|row| row.write(tx, self.message))
+            .try_for_each(|row| row.write(rows, self.message))
     }
 }
 
 impl Row {
-    fn write(&self, tx: &Tx<'_>, id: MessageId) -> Result<()> {
+    fn write(&self, rows: &Rows<'_>, message: MessageId) -> Result<()> {
         match self {
-            Self::TextPart(number, kind) => parts::add_text_part(tx, id, *number, *kind),
-            Self::Part(number, part) => parts::add_part(tx, id, *number, part),
-            Self::Chunk(part, chunk) => {
-                let content = &chunk.content;
-                parts::put_chunk(
-                    tx,
-                    ChunkId {
-                        message: id,
-                        seq: chunk.seq,
-                    },
-                    *part,
-                    &content.text,
-                    content.tokens,
-                )
+            Self::TextPart(number, kind) => {
+                parts::put_part(rows, message, *number, kind.as_str(), None)
+            }
+            Self::Part(number, kind, data) => {
+                parts::put_part(rows, message, *number, kind, Some(data))
+            }
+            Self::Chunk(part, ChunkState { seq, content, .. }) => {
+                let id = ChunkId { message, seq: *seq };
+                parts::put_chunk(rows, id, *part, &content.text, content.tokens)
             }
         }
     }
@@ -380,6 +377,7 @@ impl Streams {
                 written: true,
             }),
             next_part: ends.next_part,
+            is_there: true,
             kept: ends.utf16,
             bundles: 0,
             chunks: u64::try_from(ends.chunk).unwrap_or(0),
@@ -391,8 +389,7 @@ impl Streams {
         }
     }
 
-    /// Takes steps and adds an answer for each: those of one owner share a journal line. A line that cannot be kept is tried
-    /// again step by step, so that what is wrong with one stream is no other's loss.
+    /// Takes steps and adds an answer for each: those of one owner share a journal line.
     pub fn grow(
         &mut self,
         turn: &mut Turn<'_>,
@@ -421,15 +418,20 @@ impl Streams {
             }) {
                 together.push(next);
             }
-            let progress = match self.grow_together(turn, owner, now_ms, &together) {
-                Ok(progress) => progress,
-                Err(_) => together
-                    .iter()
-                    .map(|step| self.grow_alone(turn, now_ms, step))
-                    .collect(),
-            };
-            answers.extend(progress.into_iter().map(|one| json::write(&one?)));
+            match self.grow_together(turn, owner, now_ms, &together) {
+                Ok(progress) => {
+                    answers.extend(progress.into_iter().map(|one| json::write(&one?)));
+                }
+                Err(error) => answers.extend(together.iter().map(|_| Err(error.clone()))),
+            }
         }
+    }
+
+    /// Something else was written: messages that are streamed may have been deleted.
+    pub fn doubt(&mut self) {
+        self.open
+            .values_mut()
+            .for_each(|stream| stream.is_there = false);
     }
 
     /// Writes what is left and ends the stream.
@@ -449,16 +451,14 @@ impl Streams {
             stream: args.stream,
             action: Action::End,
         };
-        self.grow_alone(turn, 0, &rest)?;
+        let grown = self.grow_together(turn, self.owner(args.stream), 0, &[rest])?;
+        grown.into_iter().try_for_each(|one| one.map(|_| ()))?;
         let id = self.find(args.stream, caller.user)?.message;
         let ended = turn.write("messages.end", caller, |tx| {
             messages::set_status(tx, id, args.status, args.usage.as_ref())?;
             messages::get(tx, id)
         });
-        let message = match ended {
-            Ok(ended) => ended.value()?,
-            Err(error) => return Err(self.give_up(args.stream, error)),
-        };
+        let message = ended?.value()?;
         self.tell(
             id,
             &News::End {
@@ -649,22 +649,31 @@ impl Streams {
         stream.ok_or_else(|| Error::new(Code::Closed, "the stream has ended"))
     }
 
-    /// Takes a step in a line of its own.
-    fn grow_alone(
+    /// Finds a stream whose message is there. One whose message was deleted meanwhile ends.
+    fn find_to_grow(
         &mut self,
         turn: &mut Turn<'_>,
-        now_ms: i64,
-        step: &Step,
-    ) -> Result<StreamProgress> {
-        let owner = self.owner(step.stream);
-        let grown = self.grow_together(turn, owner, now_ms, std::slice::from_ref(step));
-        match grown.map(|mut progress| progress.pop()) {
-            Ok(progress) => progress.unwrap_or_else(|| Err(Error::invalid("there is no step"))),
-            Err(error) => Err(self.give_up(step.stream, error)),
+        number: u64,
+        user: Option<UserId>,
+    ) -> Result<&mut Stream> {
+        let Stream {
+            message, is_there, ..
+        } = *self.find(number, user)?;
+        if !is_there && !turn.peek(Caller::default(), |view| messages::exists(view, message))? {
+            if let Some(stream) = self.open.remove(&number) {
+                let status = MessageStatus::Interrupted;
+                self.tell(message, &News::End { status });
+                self.before.entry(number).or_insert(Some(stream));
+            }
+            let deleted = "the message was deleted while it streamed";
+            return Err(Error::new(Code::Closed, deleted));
         }
+        let stream = self.find(number, user)?;
+        stream.is_there = true;
+        Ok(stream)
     }
 
-    /// Grows streams of one owner and writes the rows. When those cannot be written, the streams are as they were.
+    /// Grows streams of one owner and writes the rows as one line. When those cannot be written, the streams are as they were.
     fn grow_together(
         &mut self,
         turn: &mut Turn<'_>,
@@ -676,7 +685,7 @@ impl Streams {
         let mut grown = Vec::with_capacity(steps.len());
         let mut progress = Vec::with_capacity(steps.len());
         for step in steps {
-            let stream = match self.find(step.stream, step.user) {
+            let stream = match self.find_to_grow(turn, step.stream, step.user) {
                 Ok(stream) => stream,
                 Err(error) => {
                     progress.push(Err(error));
@@ -688,12 +697,8 @@ impl Streams {
             progress.push(Ok(stream.progress()));
         }
         if grown.iter().any(|growth| !growth.rows.is_empty()) {
-            let caller = Caller {
-                user: owner,
-                request_id: None,
-            };
-            let written = turn.write("messages.stream", caller, |tx| {
-                grown.iter().try_for_each(|growth| growth.write(tx))
+            let written = turn.write_ahead("messages.stream", owner, |rows| {
+                grown.iter().try_for_each(|growth| growth.write(rows))
             });
             if let Err(error) = written {
                 self.open.extend(undo.into_iter().rev());
@@ -713,23 +718,6 @@ impl Streams {
             self.since_ms.extend(growth.since_ms);
         }
         Ok(progress)
-    }
-
-    /// Ends the stream of a message that was deleted meanwhile; any other error leaves the stream as it is.
-    fn give_up(&mut self, number: u64, error: Error) -> Error {
-        if error.code() != Code::NotFound {
-            return error;
-        }
-        if let Some(stream) = self.open.remove(&number) {
-            self.tell(
-                stream.message,
-                &News::End {
-                    status: MessageStatus::Interrupted,
-                },
-            );
-            self.before.entry(number).or_insert(Some(stream));
-        }
-        Error::new(Code::Closed, "the message was deleted while it streamed").caused_by(error)
     }
 
     fn note(&mut self, growth: &Growth) {

@@ -46,10 +46,19 @@ impl Store {
         self.is_damaged() || self.journal.needs_rotation()
     }
 
+    /// Whether [`maintain`](Self::maintain) has something to do as soon as answers are out.
+    pub fn maintenance_is_due(&self) -> bool {
+        self.ahead.is_much()
+    }
+
     async fn piece(&mut self, idle: bool) -> Result<Option<u64>> {
         let now = self.host.now_ms();
         if self.journal.needs_rotation() {
             self.journal.rotate(now).await?;
+            return Ok(Some(0));
+        }
+        if self.ahead.is_much() {
+            self.apply_ahead()?;
             return Ok(Some(0));
         }
         let batch_due = self.batch_due(now);
@@ -190,6 +199,7 @@ impl Store {
         self.snapshot = None;
         self.batch_since = None;
         self.batch_writes = 0;
+        self.ahead.clear();
         self.audit = super::Audit::default();
         let distrust = cause.code() == Code::Corrupt
             && self.database.as_ref().is_none_or(|database| {

@@ -104,7 +104,7 @@ impl Store {
         };
         let restored = database
             .run("PRAGMA foreign_keys = 1")
-            .and_then(|()| database.capture().learn_schema(database.connection()));
+            .and_then(|()| database.learn_schema());
         database.capture().set_enabled(true);
         let broken = kept.as_ref().err().filter(|_| self.journal.is_broken());
         let failures = [broken.cloned(), ended.err(), restored.err()];

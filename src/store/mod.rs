@@ -3,6 +3,7 @@
 //! A [`Store`] owns the journal and the database of one folder. Requests come in [turns](Turn); what takes long, or must
 //! wait for the browser, happens between turns in [`Store::maintain`]. Nothing in here is shared between threads.
 
+mod ahead;
 mod audit;
 mod event;
 mod lease;
@@ -24,13 +25,14 @@ use crate::error::{Code, Error, Result};
 use crate::host::Host;
 use crate::id::MessageId;
 use crate::journal::{self, Journal};
+use ahead::Ahead;
 use audit::Audit;
 use lease::Lease;
 
 pub use event::{Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
 pub use migration::MigrationProgress;
 pub use transaction::{Tx, View};
-pub use turn::{Caller, Outcome, Turn};
+pub use turn::{Caller, Outcome, Rows, Turn};
 
 /// When a write is answered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +109,8 @@ pub struct Store {
     /// When the open batch began; none when no transaction is open.
     batch_since: Option<i64>,
     batch_writes: u32,
+    /// Kept rows that the database has yet to get.
+    ahead: Ahead,
     audit: Audit,
     /// The last commit has not reached the disk, which was full.
     unsettled: bool,
@@ -173,6 +177,7 @@ impl Store {
             condition: Condition::Sound,
             batch_since: None,
             batch_writes: 0,
+            ahead: Ahead::default(),
             audit: Audit::default(),
             unsettled: false,
             cut_off: Vec::new(),
@@ -313,6 +318,15 @@ impl Store {
         Ok(())
     }
 
+    /// Brings kept rows that wait into the database.
+    fn apply_ahead(&mut self) -> Result<()> {
+        let Some(database) = self.database.as_ref().filter(|_| !self.ahead.is_empty()) else {
+            return Ok(());
+        };
+        let applied = self.ahead.apply(database);
+        applied.inspect_err(|error| self.condition = Condition::Damaged(error.clone()))
+    }
+
     /// Commits the batch. A failure is the store's own to mend: what was answered is in the journal.
     fn commit(&mut self) {
         if self.batch_since.take().is_none() {
@@ -322,6 +336,9 @@ impl Store {
         let writes = std::mem::take(&mut self.batch_writes);
         let position = self.position();
         let schema = self.schema;
+        if self.apply_ahead().is_err() {
+            return;
+        }
         let mut audit = std::mem::take(&mut self.audit);
         let committed = self.database().and_then(|database| {
             if !database.in_transaction() {

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use super::audit::{Audit, Touch};
 use super::event::{Recovery, RecoveryCause};
 use super::snapshot;
-use crate::database::apply::Applier;
 use crate::database::migrate::{self, Step};
 use crate::database::{self, Database, Position};
 use crate::disk::{Disk, OpenMode};
@@ -153,7 +152,7 @@ impl<'a> Recoverer<'a> {
             .find_map(|segment| segment.header?.base);
         self.snapshot_wanted |= starts_after > Some(snapshot_seq);
         let schema = migrate::verified_version(database.connection())?;
-        database.capture().learn_schema(database.connection())?;
+        database.learn_schema()?;
         database.capture().set_enabled(true);
         Ok(Loaded {
             journal,
@@ -272,7 +271,6 @@ impl<'a> Recoverer<'a> {
         let mut schema = migrate::verified_version(database.connection())?;
         database.begin()?;
         {
-            let mut applier = Applier::new(database.connection())?;
             let mut replay = journal.replay(position);
             while let Some(item) = replay.next().await? {
                 let record = match item {
@@ -307,17 +305,17 @@ impl<'a> Recoverer<'a> {
                         self.step(database, reached, &step, record.at_ms).await?;
                         schema = step.result();
                     }
-                    applier = Applier::new(database.connection())?;
+                    database.learn_schema()?;
                 }
                 if record.op != MIGRATE_OP {
-                    match applier.apply(record.rows) {
+                    match database.apply(record.rows) {
                         Ok(records) => audit.add(touch(&record, records)),
                         Err(error)
                             if matches!(error.code(), Code::InvalidArgument | Code::Conflict) =>
                         {
                             self.damage(format!("line {} cannot be applied: {error}", record.seq));
                         }
-                        Err(error) => return Err(database.explain(error)),
+                        Err(error) => return Err(error),
                     }
                 }
                 reached = record.seq;

@@ -3,12 +3,15 @@
 //! Each write runs in a savepoint of its own inside the turn's, so a failed write leaves no trace and the others stand.
 //! The rows a write changed become one journal line. When the lines cannot be kept, the whole turn is rolled back.
 
+use rusqlite::types::ValueRef;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::ahead::Ahead;
 use super::audit::Touch;
 use super::transaction::{Tx, View};
 use super::{Condition, Durability, LogKind, Store};
+use crate::database::capture::Capture;
 use crate::error::{Code, Error, Result};
 use crate::id::UserId;
 use crate::journal::Record;
@@ -49,6 +52,9 @@ pub struct Turn<'s> {
     lines: Vec<u8>,
     last_seq: u64,
     touches: Vec<Touch>,
+    /// Rows of its lines that the database has yet to get.
+    ahead: Ahead,
+    /// Whether its savepoint is open in the database.
     open: bool,
 }
 
@@ -62,6 +68,7 @@ impl<'s> Turn<'s> {
             lines,
             last_seq,
             touches: Vec::new(),
+            ahead: Ahead::default(),
             open: false,
         })
     }
@@ -73,9 +80,56 @@ impl<'s> Turn<'s> {
         work: impl FnOnce(&View<'_>) -> Result<T>,
     ) -> Result<T> {
         self.store.check_sound()?;
+        if !self.ahead.is_empty() {
+            self.open()?;
+        }
+        self.store.apply_ahead()?;
+        self.peek(caller, work)
+    }
+
+    /// Like [`read`](Self::read), but does not see what was [written ahead](Self::write_ahead).
+    pub fn peek<T>(
+        &mut self,
+        caller: Caller<'_>,
+        work: impl FnOnce(&View<'_>) -> Result<T>,
+    ) -> Result<T> {
         let database = self.store.database()?;
         let result = work(&View::new(database.connection(), caller.user));
         self.watch(result)
+    }
+
+    /// Whether it has written more than rows ahead.
+    pub const fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Records rows in the journal without having the database write them first: it gets them later, before anything
+    /// looks. `work` gives the rows, all of them or an error; nothing checks whether the database would refuse them.
+    pub fn write_ahead(
+        &mut self,
+        op: &str,
+        user: Option<UserId>,
+        work: impl FnOnce(&Rows<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.store.check_sound()?;
+        let at_ms = self.store.host.now_ms();
+        let capture = self.store.database()?.capture().clone();
+        let mark = capture.mark();
+        let recorded = work(&Rows {
+            capture: &capture,
+            at_ms,
+        })
+        .and_then(|()| self.record(op, user, None, at_ms, true));
+        match recorded {
+            Ok(touch) => {
+                self.count(touch);
+                Ok(())
+            }
+            Err(error) => {
+                capture.cut(mark);
+                Err(error)
+            }
+        }
     }
 
     /// Changes the state: all of `work`, or nothing of it.
@@ -107,14 +161,11 @@ impl<'s> Turn<'s> {
         let database = self.store.database()?;
         match attempt {
             Ok((outcome, line)) => {
-                if let Some(touch) = line {
-                    self.last_seq = touch.seq;
-                    self.touches.push(touch);
-                }
                 if let Err(error) = end.map_or(Ok(()), |sql| database.run(sql)) {
                     self.store.condition = Condition::Damaged(error.clone());
                     return Err(error);
                 }
+                self.count(line);
                 Ok(outcome)
             }
             Err(error) => {
@@ -152,34 +203,58 @@ impl<'s> Turn<'s> {
         if let Some(id) = caller.request_id {
             remember(&tx, id, op, &value)?;
         }
-        let by = caller.user.map(|user| user.to_string());
+        let at_ms = tx.now_ms();
+        let touch = self.record(op, caller.user, caller.request_id, at_ms, false)?;
+        Ok((Outcome::Done(value), touch))
+    }
+
+    /// Encodes the rows that were captured as a line behind those of the turn; no rows make no line.
+    fn record(
+        &mut self,
+        op: &str,
+        user: Option<UserId>,
+        req: Option<&str>,
+        at_ms: i64,
+        is_ahead: bool,
+    ) -> Result<Option<Touch>> {
+        let by = user.map(|user| user.to_string());
         let seq = self.last_seq + 1;
-        let lines = &mut self.lines;
-        let touch = database.capture().drain(|rows, records| {
+        let store = &*self.store;
+        let (lines, ahead) = (&mut self.lines, &mut self.ahead);
+        store.database()?.capture().drain(|rows, records| {
             if rows.is_empty() {
                 return Ok(None);
             }
             let record = Record {
                 seq,
                 v: store.schema,
-                at_ms: tx.now_ms(),
+                at_ms,
                 op,
                 by: by.as_deref(),
-                req: caller.request_id,
+                req,
                 flushed: lines.is_empty() && store.journal.is_flushed(),
                 rows,
             };
             record.encode_into(lines)?;
+            if is_ahead {
+                ahead.push(rows);
+            }
             let records = std::mem::take(records);
-            Ok::<_, Error>(Some(Touch {
+            Ok(Some(Touch {
                 seq,
-                at_ms: tx.now_ms(),
+                at_ms,
                 op: op.to_owned(),
                 by,
                 records,
             }))
-        })??;
-        Ok((Outcome::Done(value), touch))
+        })?
+    }
+
+    fn count(&mut self, line: Option<Touch>) {
+        if let Some(touch) = line {
+            self.last_seq = touch.seq;
+            self.touches.push(touch);
+        }
     }
 
     /// Keeps everything the turn wrote. Its answers are true from here on.
@@ -188,7 +263,7 @@ impl<'s> Turn<'s> {
     /// `quota_exceeded` and `io`: nothing of the turn happened. `indeterminate`: the disk failed so badly that only
     /// opening the journal again will tell; the store does that by itself before it does anything else.
     pub fn finish(mut self) -> Result<()> {
-        if self.open {
+        if self.open || !self.lines.is_empty() {
             // What was done in a transaction that SQLite gave up, or beside damage, is not answered.
             self.store.check_sound()?;
             if let Err(error) = self.keep() {
@@ -212,7 +287,19 @@ impl<'s> Turn<'s> {
             self.store.condition = Condition::Damaged(error);
             return Ok(());
         }
-        let writes = self.touches.len();
+        if !self.ahead.is_empty() {
+            // The batch must end in time for them too.
+            if let Err(error) = self.store.begin_batch() {
+                self.store.condition = Condition::Damaged(error);
+                return Ok(());
+            }
+            self.store.ahead.append(&mut self.ahead);
+        }
+        let writes: usize = self
+            .touches
+            .iter()
+            .map(|touch| touch.records.len().max(1))
+            .sum();
         for touch in self.touches.drain(..) {
             self.store.audit.add(touch);
         }
@@ -248,15 +335,17 @@ impl<'s> Turn<'s> {
         Ok(())
     }
 
-    /// Opens the batch's transaction and the turn's savepoint, once.
+    /// Opens the batch's transaction and the turn's savepoint, once, and brings in what was written ahead: what is kept
+    /// already before the savepoint, the turn's own within it.
     fn open(&mut self) -> Result<()> {
-        if self.open {
-            return Ok(());
+        if !self.open {
+            self.store.begin_batch()?;
+            self.store.apply_ahead()?;
+            self.store.database()?.run("SAVEPOINT turn")?;
+            self.open = true;
         }
-        self.store.begin_batch()?;
-        self.store.database()?.run("SAVEPOINT turn")?;
-        self.open = true;
-        Ok(())
+        let applied = self.ahead.apply(self.store.database()?);
+        applied.inspect_err(|error| self.store.condition = Condition::Damaged(error.clone()))
     }
 
     /// Notices when SQLite has met damage or given up the batch's transaction, which only a recovery mends.
@@ -276,6 +365,7 @@ impl<'s> Turn<'s> {
     fn roll_back(&mut self) {
         self.lines.clear();
         self.touches.clear();
+        self.ahead.clear();
         if !std::mem::take(&mut self.open) {
             return;
         }
@@ -301,6 +391,25 @@ impl Drop for Turn<'_> {
         self.lines.shrink_to(1 << 20);
         self.store.line_buffer = std::mem::take(&mut self.lines);
         self.store.line_buffer.clear();
+    }
+}
+
+/// Takes the rows that are written ahead.
+pub struct Rows<'a> {
+    capture: &'a Capture,
+    at_ms: i64,
+}
+
+impl Rows<'_> {
+    /// The time of this write, in milliseconds since 1970-01-01 UTC.
+    #[must_use]
+    pub const fn now_ms(&self) -> i64 {
+        self.at_ms
+    }
+
+    /// Puts a row: the values of all columns in their order.
+    pub fn put(&self, table: &str, values: &[ValueRef<'_>]) -> Result<()> {
+        self.capture.put(table, values)
     }
 }
 

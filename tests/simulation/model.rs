@@ -197,6 +197,12 @@ fn read_conversation(
 }
 
 impl Model {
+    /// Whether a message has text; none if there is no such message.
+    pub fn has_text(&self, id: MessageId) -> Option<bool> {
+        let held = self.clone().message(id).ok()?.message.parts.is_empty();
+        Some(!held)
+    }
+
     /// What [`read_all`] should give.
     pub fn content(&self) -> Content {
         let mut content = Content::default();

@@ -12,12 +12,12 @@ use strongroom::domain::conversations::{
 use strongroom::domain::messages::{
     self, MessageEdit, MessageStatus, MessageUpdate, NewMessage, Role,
 };
-use strongroom::domain::parts::{self, Part, TextKind};
+use strongroom::domain::parts::{self, Part};
 use strongroom::domain::users::{self, NewUser, UserUpdate};
 use strongroom::domain::{Json, Metadata};
 use strongroom::host::{Host, ManualHost};
 use strongroom::id::{ChunkId, ConversationId, MessageId, UserId};
-use strongroom::store::{Caller, Durability, Event, Options, Outcome, Recovery, Store, Tx};
+use strongroom::store::{Caller, Durability, Event, Options, Outcome, Recovery, Rows, Store, Tx};
 use strongroom::{Code, Error, Result};
 
 use super::model::{Content, Model, read_all};
@@ -100,6 +100,20 @@ pub enum Op {
 }
 
 impl Op {
+    /// The rows of a chunk, to be written ahead where the message is there.
+    fn growth(&self, model: &Model) -> Option<impl FnOnce(&Rows<'_>) -> strongroom::Result<()>> {
+        let Self::Chunk { id, seq, text } = self.clone() else {
+            return None;
+        };
+        let is_first = !model.has_text(id)?;
+        Some(move |rows: &Rows<'_>| {
+            if is_first {
+                parts::put_part(rows, id, 0, "text", None)?;
+            }
+            parts::put_chunk(rows, ChunkId { message: id, seq }, 0, &text, 1)
+        })
+    }
+
     /// The operation's name, for the journal.
     pub fn name(&self) -> &'static str {
         match self {
@@ -237,10 +251,18 @@ impl Op {
             }
             Self::Switch { id } => messages::switch_branch(tx, id).map(json),
             Self::Chunk { id, seq, text } => {
-                if messages::get(tx, id)?.parts.is_empty() {
-                    parts::add_text_part(tx, id, 0, TextKind::Text)?;
-                }
-                parts::put_chunk(tx, ChunkId { message: id, seq }, 0, &text, 1).map(json)
+                messages::get(tx, id)?;
+                let key = (id.user, id.conversation, id.message);
+                tx.execute(
+                    "INSERT INTO part VALUES (?1, ?2, ?3, 0, 'text', NULL) ON CONFLICT DO NOTHING",
+                    key,
+                )?;
+                let (user, conversation, message) = key;
+                tx.execute(
+                    "INSERT OR REPLACE INTO chunk VALUES (?1, ?2, ?3, ?4, 0, ?5, 1, ?6)",
+                    (user, conversation, message, seq, &text, tx.now_ms()),
+                )
+                .map(|_| Value::Null)
             }
             Self::SetStatus { id, status } => messages::set_status(tx, id, status, None).map(json),
             Self::DeleteMessage { id } => messages::delete(tx, id).map(json),
@@ -677,7 +699,12 @@ impl Driver {
             let remembered = name
                 .as_ref()
                 .and_then(|name| model.requests.get(name).cloned());
-            let outcome = turn.write(op.name(), caller, |tx| op.run(tx));
+            let outcome = match op.growth(&model) {
+                Some(grow) if name.is_none() => turn
+                    .write_ahead(op.name(), None, grow)
+                    .map(|()| Outcome::Done(Value::Null)),
+                _ => turn.write(op.name(), caller, |tx| op.run(tx)),
+            };
             match (outcome, remembered) {
                 (Err(error), _) if is_fault(&error) => {
                     broken = true;
