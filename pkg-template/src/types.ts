@@ -802,7 +802,11 @@ tokens?: Array<number>,
 /**
  * Text by default.
  */
-kind?: TextKind, };
+kind?: TextKind, 
+/**
+ * Whether what has gathered is to be kept then; not by default.
+ */
+flush?: boolean, };
 
 /**
  * A part that is not text, between the texts of a stream.

@@ -44,13 +44,19 @@ interface Step {
   method: 'streams.write' | 'streams.part' | 'streams.flush' | 'streams.end' | 'streams.configure';
   /** Its arguments as JSON; a write grows until it is sent. */
   args(): string;
-  /** What a write takes, as long as it can grow. */
-  write?: StreamWrite | undefined;
+  /** A write that has not been sent. */
+  write?: GrowingWrite | undefined;
   /** Characters it holds. */
   length: number;
   withdraw?: Withdraw;
   done(value: unknown): void;
   fail(error: StrongroomError): void;
+}
+
+/** A write that can still take more, and the flushes that wait for it. */
+interface GrowingWrite {
+  args: StreamWrite;
+  flushes: { done(acknowledged: number): void; fail(error: StrongroomError): void }[];
 }
 
 /**
@@ -145,7 +151,13 @@ export class MessageWriter {
   flush(options?: CallOptions): Promise<number> {
     return attempt(() => {
       this.#checkOpen();
-      return this.#call('streams.flush', {}, options, () => this.#acknowledged);
+      const write = this.#growing();
+      if (!write) return this.#call('streams.flush', {}, options, () => this.#acknowledged);
+      write.args.flush = true;
+      return cancellable<number>(options ?? {}, (done, fail) => {
+        write.flushes.push({ done, fail });
+        return fail;
+      });
     });
   }
 
@@ -248,28 +260,41 @@ export class MessageWriter {
   /** Adds text to the write that has not been sent yet, or begins another. */
   #push(text: string, tokens: number | undefined, kind: TextKind): void {
     this.#unanswered += text.length;
-    const last = this.#steps.at(-1) ?? this.#inFlight.at(-1);
-    const open = last?.write;
+    const last = this.#last();
+    const open = last?.write?.args;
     if (last && open?.kind === kind && (open.tokens === undefined) === (tokens === undefined)) {
       open.deltas.push(text);
       if (tokens !== undefined) open.tokens?.push(tokens);
       last.length += text.length;
       return;
     }
-    const write: StreamWrite = { stream: this.#stream, deltas: [text], kind };
-    if (tokens !== undefined) write.tokens = [tokens];
+    const args: StreamWrite = { stream: this.#stream, deltas: [text], kind };
+    if (tokens !== undefined) args.tokens = [tokens];
+    const flushes: GrowingWrite['flushes'] = [];
     const step: Step = {
       method: 'streams.write',
       args() {
         step.write = undefined;
-        return JSON.stringify(write);
+        return JSON.stringify(args);
       },
-      write,
+      write: { args, flushes },
       length: text.length,
-      done: () => {},
-      fail: (error) => this.#break(error),
+      done: () => flushes.forEach(({ done }) => done(this.#acknowledged)),
+      fail: (error) => {
+        this.#break(error);
+        flushes.forEach(({ fail }) => fail(this.#failure ?? error));
+      },
     };
     this.#add(step);
+  }
+
+  #last(): Step | undefined {
+    return this.#steps.at(-1) ?? this.#inFlight.at(-1);
+  }
+
+  /** The write that everything written so far ends in, while it has not been sent. */
+  #growing(): GrowingWrite | undefined {
+    return this.#last()?.write;
   }
 
   /** No text may follow what was not taken. */

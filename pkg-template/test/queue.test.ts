@@ -235,6 +235,20 @@ test('deltas written in one turn of the event loop cross as one request', async 
   page.end();
 });
 
+test('a flush travels with the write before it, and one without a write on its own', async () => {
+  const { engine, page, writer } = await openWriter();
+  engine.answer = ([method, args]) => [0, { acknowledged: method === 'streams.write' ? args.deltas.length : 9 }];
+  void writer.write('a');
+  expect(await Promise.all([writer.flush(), writer.flush()])).toEqual([1, 1]);
+  expect(await writer.flush()).toBe(9);
+  const asked = engine.turns.flat().map(([method, args]) => [method, args.flush]);
+  expect(asked).toEqual([
+    ['streams.write', true],
+    ['streams.flush', undefined],
+  ]);
+  page.end();
+});
+
 test('no text follows text that was not taken', async () => {
   const { engine, page, writer } = await openWriter();
   let isFull = true;
@@ -259,11 +273,13 @@ test('text written behind a write that fails is not sent, and its waiting flush 
   const { engine, page, writer } = await openWriter();
   engine.answer = ([method]) =>
     method === 'streams.write' ? [1, { code: 'io', message: 'bad', retryable: true }] : [0, { acknowledged: 9 }];
-  const calls = [writer.write('one'), writer.flush(), writer.write('two'), writer.close()];
+  const calls = [writer.write('one'), writer.flush()];
+  await Promise.resolve().then(() => {});
+  calls.push(writer.write('two'), writer.close() as never);
   const results = await Promise.allSettled(calls);
   expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
   const methods = engine.turns.flat().map(([method]) => method);
-  expect(methods).toEqual(['streams.write', 'streams.flush']);
+  expect(methods).toEqual(['streams.write']);
   page.end();
 });
 

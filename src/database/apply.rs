@@ -100,14 +100,32 @@ impl Table {
             .zip(1..)
             .map(|(column, n)| format!("\"{column}\" = ?{n}"))
             .collect();
+        let names = |places: &mut dyn Iterator<Item = usize>| {
+            let quoted = places.filter_map(|place| columns.get(place));
+            let quoted: Vec<String> = quoted.map(|column| format!("\"{column}\"")).collect();
+            quoted.join(", ")
+        };
+        let others = (0..columns.len()).filter(|place| !key.contains(place));
+        let kept: Vec<String> = others
+            .filter_map(|place| columns.get(place))
+            .map(|column| format!("\"{column}\" = excluded.\"{column}\""))
+            .collect();
+        // Not `INSERT OR REPLACE`, which copies pages aside to be able to undo its deletion.
+        let put = format!(
+            "INSERT INTO \"{name}\" ({}) VALUES ({}) ON CONFLICT ({}) DO {}",
+            names(&mut (0..columns.len())),
+            marks.join(", "),
+            names(&mut key.iter().copied()),
+            if kept.is_empty() {
+                "NOTHING".to_owned()
+            } else {
+                format!("UPDATE SET {}", kept.join(", "))
+            }
+        );
         Ok(Some(Self {
             name,
             record,
-            put: format!(
-                "INSERT OR REPLACE INTO \"{name}\" (\"{}\") VALUES ({})",
-                columns.join("\", \""),
-                marks.join(", ")
-            ),
+            put,
             delete: format!("DELETE FROM \"{name}\" WHERE {}", matches.join(" AND ")),
             columns,
             key,

@@ -65,7 +65,7 @@ struct Slot {
     exists: Cell<bool>,
     gather: RefCell<Gather>,
     /// Checksums of the WAL's pages by their offset.
-    wal_pages: RefCell<HashMap<u64, u32>>,
+    wal_pages: RefCell<HashMap<u64, [u8; CHECKSUM_BYTES]>>,
 }
 
 /// What a file holds, which decides how its pages are checked.
@@ -268,9 +268,7 @@ impl Slot {
                 }
             }
             SlotKind::Wal if is_page(page.len()) => {
-                self.wal_pages
-                    .borrow_mut()
-                    .insert(offset, crc32fast::hash(page));
+                self.wal_pages.borrow_mut().insert(offset, checksum(page));
             }
             _ => {}
         }
@@ -339,7 +337,7 @@ impl Slot {
 
     /// Checks a page of the WAL against what it was when it was written, or else first read.
     fn check_wal(&self, page: &[u8], offset: u64) -> Result<()> {
-        let checksum = crc32fast::hash(page);
+        let checksum = checksum(page);
         let mut known = self.wal_pages.borrow_mut();
         if *known.entry(offset).or_insert(checksum) == checksum {
             Ok(())
@@ -386,9 +384,14 @@ fn bad_page(offset: u64) -> Error {
 
 /// The checksum of a page without its last eight bytes, as SQLite's `cksumvfs` computes it.
 fn page_checksum(page: &[u8]) -> Option<[u8; CHECKSUM_BYTES]> {
-    let body = page.get(..page.len().checked_sub(CHECKSUM_BYTES)?)?;
+    page.get(..page.len().checked_sub(CHECKSUM_BYTES)?)
+        .map(checksum)
+}
+
+/// The checksum of `cksumvfs`, over whole groups of eight bytes.
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let (mut s1, mut s2) = (0u32, 0u32);
-    for [a, b, c, d, e, f, g, h] in body.as_chunks::<8>().0 {
+    for [a, b, c, d, e, f, g, h] in bytes.as_chunks::<8>().0 {
         s1 = s1
             .wrapping_add(u32::from_le_bytes([*a, *b, *c, *d]))
             .wrapping_add(s2);
@@ -400,7 +403,7 @@ fn page_checksum(page: &[u8]) -> Option<[u8; CHECKSUM_BYTES]> {
     let (first, second) = checksum.split_at_mut(4);
     first.copy_from_slice(&s1.to_le_bytes());
     second.copy_from_slice(&s2.to_le_bytes());
-    Some(checksum)
+    checksum
 }
 
 /// An open handle as SQLite holds it.

@@ -148,6 +148,9 @@ impl Stream {
                 for (delta, tokens) in write.deltas.iter().zip(counts) {
                     self.push(kind, delta, tokens, now_ms, &mut growth);
                 }
+                if write.flush.unwrap_or_default() {
+                    self.close_bundle(&mut growth);
+                }
                 growth.deltas = write.deltas.len() as u64;
             }
             Action::Part(part, data) => self.push_part(part, data, &mut growth),

@@ -57,6 +57,8 @@ pub struct StreamWrite {
     pub tokens: Option<Vec<u32>>,
     /// Text by default.
     pub kind: Option<TextKind>,
+    /// Whether what has gathered is to be kept then; not by default.
+    pub flush: Option<bool>,
 }
 
 /// A part that is not text, between the texts of a stream.
