@@ -16,7 +16,15 @@ type Entry = (String, u64, u64, String, Option<String>);
 
 fn open(disk: &MemoryDisk) -> Store {
     let host = Rc::new(ManualHost::new(3));
-    ready(Store::open(Rc::new(disk.clone()), host, Options::default())).unwrap()
+    ready(Store::open(Rc::new(disk.clone()), host, at_once())).unwrap()
+}
+
+/// Upkeep that waits for nothing.
+fn at_once() -> Options {
+    Options {
+        quiet_ms: 0,
+        ..Options::default()
+    }
 }
 
 fn history(store: &mut Store) -> Vec<Entry> {
@@ -125,6 +133,6 @@ fn a_rebuild_makes_the_same_history() {
         ready(disk.remove(file)).unwrap();
     }
     let host = Rc::new(ManualHost::new(4));
-    let as_it_is = Store::open_as_it_is(Rc::new(disk), host, Options::default());
+    let as_it_is = Store::open_as_it_is(Rc::new(disk), host, at_once());
     assert_eq!(history(&mut ready(as_it_is).unwrap()), before);
 }

@@ -1015,11 +1015,11 @@ export type StoreStats = {
  */
 journalSeq: number, 
 /**
- * Journal segments, and their length before compression.
+ * Journal segments.
  */
 journalSegments: number, 
 /**
- * Bytes of journal before compression.
+ * Bytes of journal, before compression, since the newest snapshot.
  */
 journalBytes: number, 
 /**

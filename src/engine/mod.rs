@@ -77,9 +77,9 @@ pub enum Answer {
 pub struct StoreStats {
     /// The last journal line.
     pub journal_seq: u64,
-    /// Journal segments, and their length before compression.
+    /// Journal segments.
     pub journal_segments: u64,
-    /// Bytes of journal before compression.
+    /// Bytes of journal, before compression, since the newest snapshot.
     pub journal_bytes: u64,
     /// The schema version.
     pub schema: u32,
@@ -347,7 +347,7 @@ impl Engine {
         StoreStats {
             journal_seq: self.store.last_seq(),
             journal_segments: segments.len() as u64,
-            journal_bytes: segments.iter().map(|segment| segment.bytes).sum(),
+            journal_bytes: self.store.journal_bytes(),
             schema: self.store.schema(),
             streams: self.streams.stats(),
         }

@@ -52,10 +52,13 @@ pub struct SegmentInfo {
     pub first: u64,
     /// Whether it is compressed.
     pub sealed: bool,
-    /// Length before compression, in bytes; of a compressed segment found on opening, what its last bytes say.
+    /// Length before compression, in bytes; of a compressed segment found on opening, what its last bytes say. 0 if it was
+    /// passed over.
     pub bytes: u64,
-    /// Its header; none if that is damaged.
+    /// Its header; none if that is damaged or was passed over.
     pub header: Option<Header>,
+    /// Whether opening passed it over, because its lines are not needed.
+    pub passed_over: bool,
 }
 
 impl SegmentInfo {
@@ -113,6 +116,17 @@ impl Journal {
         identity: Identity,
         limits: Limits,
     ) -> Result<(Self, Opened)> {
+        Self::open_from(disk, identity, limits, 0).await
+    }
+
+    /// Like [`open`](Self::open), but passes over sealed segments that hold only lines up to `seq`: they are listed by their
+    /// names, so that opening takes the same time however long the journal is.
+    pub async fn open_from(
+        disk: Rc<dyn Disk>,
+        identity: Identity,
+        limits: Limits,
+        seq: u64,
+    ) -> Result<(Self, Opened)> {
         let mut journal = Self {
             files: Rc::new(Files::new(disk)),
             identity,
@@ -126,7 +140,7 @@ impl Journal {
             broken: false,
         };
         let mut opened = Opened::default();
-        let foreign = journal.find_segments(&mut opened).await?;
+        let foreign = journal.find_segments(seq, &mut opened).await?;
         journal.restore_names(&foreign, &mut opened).await?;
         journal.find_end(&mut opened).await?;
         journal.check_headers(&mut opened);
@@ -423,6 +437,7 @@ impl Journal {
             sealed: false,
             bytes: line.len() as u64,
             header: Some(header),
+            passed_over: false,
         });
         self.tip = None;
         self.last_seq = header.first - 1;
@@ -460,8 +475,8 @@ impl Journal {
             .unwrap_or(self.segments.len() as u64 + 1)
     }
 
-    /// Lists the segments with their headers; gives the names of foreign ones.
-    async fn find_segments(&mut self, opened: &mut Opened) -> Result<Vec<Name>> {
+    /// Lists the segments with their headers, as far as they hold lines after `seq`; gives the names of foreign ones.
+    async fn find_segments(&mut self, seq: u64, opened: &mut Opened) -> Result<Vec<Name>> {
         let mut names = Vec::new();
         for file_name in self.files.disk.list(FOLDER).await? {
             if file_name.ends_with(seal::UNFINISHED) {
@@ -482,7 +497,20 @@ impl Journal {
         names.sort_unstable();
         let names = self.resolve_twins(names, opened).await?;
         let mut foreign = Vec::new();
-        for name in &names {
+        for (name, place) in names.iter().zip(1..) {
+            // The one before the newest too tells whether the newest follows.
+            let is_needed = names.get(place).is_none_or(|next| next.first > seq + 1)
+                || place + 1 >= names.len();
+            if name.sealed && !is_needed {
+                self.segments.push(SegmentInfo {
+                    first: name.first,
+                    sealed: true,
+                    bytes: 0,
+                    header: None,
+                    passed_over: true,
+                });
+                continue;
+            }
             let (header, bytes) = read_header(&self.files, *name).await?;
             if let Some(header) = header.filter(|it| it.store != self.identity.store) {
                 let store = header.store;
@@ -496,6 +524,7 @@ impl Journal {
                 sealed: name.sealed,
                 bytes,
                 header,
+                passed_over: false,
             });
         }
         Ok(foreign)
@@ -532,6 +561,10 @@ impl Journal {
         let mut ordinal = Some(1);
         for (index, segment) in self.segments.iter().enumerate() {
             let newest = index + 1 == self.segments.len();
+            if segment.passed_over {
+                ordinal = None;
+                continue;
+            }
             let reason = match segment.header {
                 None if newest => None,
                 None => Some(Reason::BadHeader),

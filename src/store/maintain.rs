@@ -62,7 +62,10 @@ impl Store {
             return Ok(Some(0));
         }
         let batch_due = self.batch_due(now);
-        if batch_due == Some(0) || (idle && batch_due.is_some()) {
+        // A pause between two writes is not the time for what would delay the second.
+        let quiet_in = if idle { self.quiet_in(now) } else { None };
+        let quiet = quiet_in == Some(0);
+        if batch_due == Some(0) || (quiet && batch_due.is_some()) {
             self.commit();
             return Ok(Some(0));
         }
@@ -70,7 +73,7 @@ impl Store {
             self.settle();
             return Ok(Some(if self.unsettled { RETRY_MS } else { 0 }));
         }
-        if idle {
+        if quiet {
             self.flush()?;
         }
         if !self.cut_off.is_empty() {
@@ -81,7 +84,7 @@ impl Store {
             self.snapshot_step().await?;
             return Ok(Some(0));
         }
-        let threshold = if idle {
+        let threshold = if quiet {
             self.options.checkpoint_idle_bytes
         } else {
             self.options.checkpoint_bytes
@@ -96,13 +99,25 @@ impl Store {
             self.begin_snapshot().await?;
             return Ok(Some(0));
         }
-        if idle && self.journal.seal_step().await? {
+        if quiet && self.journal.seal_step().await? {
             return Ok(Some(0));
         }
-        if idle && now.saturating_sub(self.pruned_at) >= PRUNE_MS && self.forget_requests(now)? {
+        if quiet && now.saturating_sub(self.pruned_at) >= PRUNE_MS && self.forget_requests(now)? {
             return Ok(Some(0));
         }
-        Ok(batch_due)
+        Ok(match quiet_in {
+            Some(left) if left > 0 => Some(batch_due.map_or(left, |due| due.min(left))),
+            _ => batch_due,
+        })
+    }
+
+    /// In how many milliseconds the last write will be long enough ago.
+    fn quiet_in(&self, now: i64) -> Option<u64> {
+        let age = now.saturating_sub(self.written_at);
+        // A clock that stepped back makes the age negative: do not wait for it to catch up.
+        let quiet_ms = self.options.quiet_ms;
+        let left = (0..quiet_ms).contains(&age).then(|| quiet_ms - age);
+        u64::try_from(left.unwrap_or(0)).ok()
     }
 
     /// In how many milliseconds the open batch must be committed; none when none is open.

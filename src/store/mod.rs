@@ -56,6 +56,8 @@ pub struct Options {
     pub batch_writes: u32,
     /// The longest a write waits for that commit, in milliseconds.
     pub batch_ms: i64,
+    /// Milliseconds without a write after which an idle store does what would delay one.
+    pub quiet_ms: i64,
     /// Bytes of a journal segment before the next begins.
     pub segment_bytes: u64,
     /// Bytes of write-ahead log before an idle store checkpoints.
@@ -77,6 +79,7 @@ impl Default for Options {
             durability: Durability::Strict,
             batch_writes: 1024,
             batch_ms: 250,
+            quiet_ms: 20,
             segment_bytes: 4 << 20,
             checkpoint_idle_bytes: 1 << 20,
             checkpoint_bytes: 16 << 20,
@@ -109,6 +112,8 @@ pub struct Store {
     /// When the open batch began; none when no transaction is open.
     batch_since: Option<i64>,
     batch_writes: u32,
+    /// When the last turn that wrote ended.
+    written_at: i64,
     /// Kept rows that the database has yet to get.
     ahead: Ahead,
     audit: Audit,
@@ -177,6 +182,7 @@ impl Store {
             condition: Condition::Sound,
             batch_since: None,
             batch_writes: 0,
+            written_at: now,
             ahead: Ahead::default(),
             audit: Audit::default(),
             unsettled: false,
@@ -247,6 +253,11 @@ impl Store {
     /// The journal, for reading.
     pub const fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// Bytes of journal, before compression, since the newest snapshot.
+    pub fn journal_bytes(&self) -> u64 {
+        self.journal.bytes_since(self.snapshot_seq)
     }
 
     /// Whether a recovery is due before the next turn.

@@ -94,8 +94,14 @@ impl<'a> Recoverer<'a> {
             Some(error) => Found::Damaged(error.clone()),
             None => self.find_database().await?,
         };
+        let snapshot_seq = snapshot::list(&**self.disk).await?.last().copied();
+        let needed_from = match &found {
+            // The length of the lines since the last snapshot decides when the next is due.
+            Found::At(_, position) => snapshot_seq.map_or(0, |seq| seq.min(*position)),
+            Found::Missing | Found::Damaged(_) => 0,
+        };
         let (mut journal, opened) =
-            Journal::open(self.disk.clone(), self.identity, self.limits).await?;
+            Journal::open_from(self.disk.clone(), self.identity, self.limits, needed_from).await?;
         self.report.torn_bytes = opened.torn_bytes;
         if opened.torn_bytes > 0 {
             self.report.because(RecoveryCause::Unclosed);

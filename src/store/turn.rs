@@ -295,11 +295,10 @@ impl<'s> Turn<'s> {
             }
             self.store.ahead.append(&mut self.ahead);
         }
-        let writes: usize = self
-            .touches
-            .iter()
-            .map(|touch| touch.records.len().max(1))
-            .sum();
+        let writes = self.touches.len();
+        if writes > 0 {
+            self.store.written_at = self.store.host.now_ms();
+        }
         for touch in self.touches.drain(..) {
             self.store.audit.add(touch);
         }

@@ -356,6 +356,7 @@ pub fn small_options() -> Options {
         checkpoint_idle_bytes: 40 << 10,
         checkpoint_bytes: 90 << 10,
         snapshot_bytes: 24 << 10,
+        quiet_ms: 0,
         ..Options::default()
     }
 }
