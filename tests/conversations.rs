@@ -93,6 +93,37 @@ impl Fixture {
 }
 
 #[test]
+fn many_messages_are_appended_all_or_none() {
+    let mut fixture = Fixture::new();
+    let id = fixture.conversation().id;
+    fixture.append(id, "first");
+    let all =
+        |messages: serde_json::Value| args(json!({ "conversationId": id, "messages": messages }));
+    let good = all(json!([
+        { "role": "user", "text": "second" },
+        { "role": "assistant", "parts": [{ "type": "reasoning", "text": "hm" }, { "type": "text", "text": "third" }] },
+        { "role": "user", "text": "beside the third", "parentId": "us01-co01-ms02" },
+        { "role": "user" },
+    ]));
+    let ids = fixture.write(|tx| m::append_all(tx, &good));
+    assert_eq!(ids.last(), Some(&id.message(5)));
+    let path = ["first", "second", "beside the third", ""];
+    assert_eq!(fixture.path(id), path);
+
+    let before = fixture.store.last_seq();
+    let bad = all(
+        json!([{ "role": "user", "text": "lost" }, { "role": "user", "parentId": "us01-co01-ms99" }]),
+    );
+    let refused = fixture.try_write(|tx| m::append_all(tx, &bad));
+    assert_eq!(refused.unwrap_err().code(), Code::NotFound);
+    let many = all(json!(vec![json!({ "role": "user" }); 10_001]));
+    let refused = fixture.try_write(|tx| m::append_all(tx, &many));
+    assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(fixture.store.last_seq(), before);
+    assert_eq!(fixture.path(id), path);
+}
+
+#[test]
 fn numbers_are_allocated_per_parent_and_never_again() {
     let mut f = Fixture::new();
     let first = f.conversation();

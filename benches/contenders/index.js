@@ -13,7 +13,8 @@
 //   listConversations(limit)                       [{ handle, title }], last changed first
 //   renameConversation(conversation, title)
 //   openStream(conversation)                       instead of beginMessage to endMessage, where a store has streams of its own
-//   finish()                                       does what is still owed for the writes so far; optional
+//   rest(), finish()                               lets time pass after which it begins what is still owed for the writes so
+//                                                  far, and does that; optional
 //   settle()                                       does all upkeep, as when nobody asks for anything for a while; optional
 //   memory()                                       bytes of its wasm's memory; optional
 //   close()

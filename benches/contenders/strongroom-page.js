@@ -1,6 +1,9 @@
 // strongroom as an app uses it: from the page, its worker behind a message port.
 import { openStore } from '../../pkg/index.js';
 
+/** Messages in one call, where many are brought in. */
+const MESSAGES_AT_ONCE = 1000;
+
 export async function open({ durability, directory, create }) {
   const store = await openStore(directory, { durability });
   const { users, conversations, messages } = store;
@@ -11,14 +14,18 @@ export async function open({ durability, directory, create }) {
       return (await Promise.all(made)).map(({ id }) => id);
     },
     appendMessage: async (conversation, role, text) => (await messages.append(conversation, { role, text })).id,
-    importMessages: (conversation, texts) =>
-      Promise.all(texts.map((text) => messages.append(conversation, { role: 'user', text }))),
+    async importMessages(conversation, texts) {
+      for (let at = 0; at < texts.length; at += MESSAGES_AT_ONCE) {
+        const some = texts.slice(at, at + MESSAGES_AT_ONCE).map((text) => ({ role: 'user', text }));
+        await messages.appendAll(conversation, some);
+      }
+    },
     async openStream(conversation) {
       const writer = await messages.stream(conversation, { role: 'assistant' });
       return {
         message: writer.id,
         async append(text, tokens) {
-          await writer.write({ text, tokens });
+          void writer.write({ text, tokens });
           await writer.flush();
         },
         write: (text, tokens) => writer.write({ text, tokens }),

@@ -4,6 +4,12 @@ import init, { Engine } from '../../pkg/strongroom.js';
 /** Requests in one turn, as its worker takes them. */
 const REQUESTS_PER_TURN = 128;
 
+/** Messages in one call, where many are brought in. */
+const MESSAGES_AT_ONCE = 1000;
+
+/** After this long without a write all upkeep that writes are spared has begun. */
+const REST_MS = 300;
+
 /** Upkeep that is due later than this is not waited for. */
 const LONGEST_WAIT_MS = 2000;
 
@@ -40,8 +46,13 @@ export async function open({ durability, directory, create }) {
     },
     appendMessage: async (conversationId, role, text) =>
       (await call('messages.append', { conversationId, message: { role, text } })).id,
-    importMessages: (conversationId, texts) =>
-      callAll(texts.map((text) => ['messages.append', { conversationId, message: { role: 'user', text } }])),
+    async importMessages(conversationId, texts) {
+      for (let at = 0; at < texts.length; at += MESSAGES_AT_ONCE) {
+        const messages = texts.slice(at, at + MESSAGES_AT_ONCE).map((text) => ({ role: 'user', text }));
+        await call('messages.appendAll', { conversationId, messages });
+      }
+    },
+    rest: () => new Promise((resolve) => setTimeout(resolve, REST_MS)),
     async openStream(conversationId) {
       const begun = await call('messages.stream', { conversationId, message: { role: 'assistant' } });
       const { stream, message } = begun;
@@ -65,7 +76,7 @@ export async function open({ durability, directory, create }) {
       return call('conversations.update', { id, version, title });
     },
     async finish() {
-      for (let i = 0; i < 10 && engine.due() !== undefined; i++) await engine.tick(true);
+      while ((engine.due() ?? Infinity) < LONGEST_WAIT_MS) await engine.tick(true);
     },
     async settle() {
       while ((engine.due() ?? Infinity) < LONGEST_WAIT_MS) await engine.tick(true);

@@ -73,7 +73,7 @@ export const WORKS = [
     kind: 'chunks',
     does: 'chunks',
     durability: 'strict',
-    writes: 200,
+    writes: 500,
     title: 'one chunk per transaction, flushed before the answer',
   },
   {

@@ -209,6 +209,14 @@ export class Messages {
     return this.#caller.method('messages.append', { conversationId, message }, options);
   }
 
+  /**
+   * Appends whole messages one after another, at most 10,000: all of them or none. Resolves to their ids when they are
+   * kept. What is brought in from elsewhere comes in fastest this way.
+   */
+  appendAll(conversationId: string, messages: NewMessage[], options?: WriteOptions): Promise<string[]> {
+    return this.#caller.method('messages.appendAll', { conversationId, messages }, options);
+  }
+
   /** Reads a message with up to 1 MiB of its text; `text(id)` reads more. Rejects with `not_found`. */
   get(id: string, options?: CallOptions): Promise<Message> {
     return this.#caller.method('messages.get', { id }, options);

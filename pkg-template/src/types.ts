@@ -484,6 +484,19 @@ conversationId: string,
 message: NewMessage, };
 
 /**
+ * Appends messages to a conversation, one after another.
+ */
+export type AppendAll = { 
+/**
+ * The conversation.
+ */
+conversationId: string, 
+/**
+ * The messages, at most 10,000.
+ */
+messages: Array<NewMessage>, };
+
+/**
  * What an edit puts beside the original. Give `text` or `parts`; what else is absent is taken over.
  */
 export type MessageEdit = { 
@@ -1222,6 +1235,7 @@ export interface Methods {
   'conversations.addParticipant': { args: AddParticipant; result: Array<Participant> };
   'conversations.removeParticipant': { args: ParticipantRef; result: Array<Participant> };
   'messages.append': { args: Append; result: Message };
+  'messages.appendAll': { args: AppendAll; result: Array<string> };
   'messages.get': { args: MessageRef; result: Message };
   'messages.list': { args: MessageList; result: Page<Message> };
   'messages.edit': { args: MessageEdit; result: Message };

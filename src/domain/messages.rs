@@ -142,6 +142,17 @@ pub struct Append {
     pub message: NewMessage,
 }
 
+/// Appends messages to a conversation, one after another.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AppendAll {
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// The messages, at most 10,000.
+    pub messages: Vec<NewMessage>,
+}
+
 /// What an edit puts beside the original. Give `text` or `parts`; what else is absent is taken over.
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
@@ -272,6 +283,32 @@ pub fn append(tx: &Tx<'_>, conversation: ConversationId, new: &NewMessage) -> Re
     get(tx, id)
 }
 
+/// The most messages that are appended at once.
+const MAX_AT_ONCE: usize = 10_000;
+
+/// Appends messages one after another, all or none, and gives their ids.
+pub fn append_all(tx: &Tx<'_>, all: &AppendAll) -> Result<Vec<MessageId>> {
+    if all.messages.len() > MAX_AT_ONCE {
+        return Err(Error::invalid(format!(
+            "at most {MAX_AT_ONCE} messages are appended at once"
+        )));
+    }
+    let mut end = End::find(tx, all.conversation_id)?;
+    let mut ids = Vec::with_capacity(all.messages.len());
+    for new in &all.messages {
+        let id = end.add(tx, new, MessageStatus::Complete)?;
+        match (&new.text, &new.parts) {
+            (Some(text), None) => parts::insert_text(tx, id, text)?,
+            (text, parts) => parts::insert(tx, id, &whole_parts(text.as_ref(), parts.as_ref())?)?,
+        }
+        ids.push(id);
+    }
+    if !ids.is_empty() {
+        end.save(tx)?;
+    }
+    Ok(ids)
+}
+
 /// Begins a message whose text will come as a stream.
 pub fn begin(tx: &Tx<'_>, conversation: ConversationId, new: &NewMessage) -> Result<Message> {
     if new.text.is_some() || new.parts.is_some() {
@@ -297,17 +334,22 @@ fn insert(
     new: &NewMessage,
     status: MessageStatus,
 ) -> Result<MessageId> {
-    tx.admit_conversation(conversation)?;
-    for (what, label) in [("the author", &new.author), ("the model", &new.model)] {
-        check_label(what, label.as_deref().unwrap_or_default())?;
-    }
-    let metadata = to_json("the metadata", &new.metadata.clone().unwrap_or_default())?;
-    let usage = new
-        .usage
-        .as_ref()
-        .map(|usage| to_json("the usage", usage))
-        .transpose()?;
-    let (number, leaf, deleted): (i64, Option<i64>, bool) = {
+    let mut end = End::find(tx, conversation)?;
+    let id = end.add(tx, new, status)?;
+    end.save(tx)?;
+    Ok(id)
+}
+
+/// The end of a conversation, while messages are added to it.
+struct End {
+    conversation: ConversationId,
+    next_message: i64,
+    leaf: Option<i64>,
+}
+
+impl End {
+    fn find(tx: &Tx<'_>, conversation: ConversationId) -> Result<Self> {
+        tx.admit_conversation(conversation)?;
         let mut head = tx.prepare(
             "SELECT next_message, leaf, deleted_at IS NOT NULL FROM conversation WHERE user = ?1 AND conversation = ?2",
         )?;
@@ -315,42 +357,65 @@ fn insert(
         let row = rows
             .next()?
             .ok_or_else(|| Error::not_found("conversation", conversation))?;
-        (row.get(0)?, row.get(1)?, row.get(2)?)
-    };
-    if deleted {
-        return Err(Error::new(
-            Code::Conflict,
-            format!("conversation {conversation} is deleted; restore it first"),
-        ));
-    }
-    let parent = match new.parent_id {
-        Some(parent) if parent.conversation() != conversation || !exists(tx, parent)? => {
-            return Err(Error::not_found("message", parent));
+        if row.get(2)? {
+            return Err(Error::new(
+                Code::Conflict,
+                format!("conversation {conversation} is deleted; restore it first"),
+            ));
         }
-        Some(parent) => Some(parent.message),
-        None => leaf,
-    };
-    tx.execute(
-        "INSERT INTO message (user, conversation, message, uuid, parent, role, author, model, status, usage, metadata,
-                              version, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1, ?12, ?12)",
-        rusqlite::params![
-            conversation.user,
-            conversation.conversation,
-            number,
-            tx.uuid(),
-            parent,
-            new.role.as_str(),
-            new.author,
-            new.model,
-            status.as_str(),
-            usage,
-            metadata,
-            tx.now_ms(),
-        ],
-    )?;
-    touch(tx, conversation, Some(number), number + 1)?;
-    Ok(conversation.message(number))
+        Ok(Self {
+            conversation,
+            next_message: row.get(0)?,
+            leaf: row.get(1)?,
+        })
+    }
+
+    fn add(&mut self, tx: &Tx<'_>, new: &NewMessage, status: MessageStatus) -> Result<MessageId> {
+        for (what, label) in [("the author", &new.author), ("the model", &new.model)] {
+            check_label(what, label.as_deref().unwrap_or_default())?;
+        }
+        let metadata = match &new.metadata {
+            Some(metadata) => to_json("the metadata", metadata)?,
+            None => "{}".to_owned(),
+        };
+        let usage = new.usage.as_ref();
+        let usage = usage.map(|usage| to_json("the usage", usage)).transpose()?;
+        let conversation = self.conversation;
+        let parent = match new.parent_id {
+            Some(parent) if parent.conversation() != conversation || !exists(tx, parent)? => {
+                return Err(Error::not_found("message", parent));
+            }
+            Some(parent) => Some(parent.message),
+            None => self.leaf,
+        };
+        let number = self.next_message;
+        tx.execute(
+            "INSERT INTO message (user, conversation, message, uuid, parent, role, author, model, status, usage, metadata,
+                                  version, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1, ?12, ?12)",
+            rusqlite::params![
+                conversation.user,
+                conversation.conversation,
+                number,
+                tx.uuid(),
+                parent,
+                new.role.as_str(),
+                new.author,
+                new.model,
+                status.as_str(),
+                usage,
+                metadata,
+                tx.now_ms(),
+            ],
+        )?;
+        self.leaf = Some(number);
+        self.next_message += 1;
+        Ok(conversation.message(number))
+    }
+
+    fn save(&self, tx: &Tx<'_>) -> Result<()> {
+        touch(tx, self.conversation, self.leaf, self.next_message)
+    }
 }
 
 /// Moves the end of the active path.

@@ -159,25 +159,41 @@ pub struct Content {
 
 /// Writes a message's parts; texts that arrive whole are cut into chunks.
 pub fn insert(tx: &Tx<'_>, id: MessageId, parts: &[Part]) -> Result<()> {
-    let bytes: usize = parts.iter().filter_map(Part::text).map(String::len).sum();
-    if bytes > MAX_TEXT_BYTES {
-        return Err(Error::invalid(format!(
-            "a message holds at most {MAX_TEXT_BYTES} bytes of text, not {bytes}"
-        )));
-    }
+    check_length(parts.iter().filter_map(Part::text).map(String::len).sum())?;
     let mut seq = 1;
     for (part, number) in parts.iter().zip(0..) {
         add_part(tx, id, number, part)?;
-        for piece in tokens::cut(
-            part.text().map_or("", String::as_str),
-            WHOLE_TEXT_CHUNK_BYTES,
-        ) {
-            let chunk = ChunkId { message: id, seq };
-            insert_chunk(tx, chunk, number, piece, tokens::estimate(piece))?;
-            seq += 1;
+        if let Some(text) = part.text() {
+            seq = insert_chunks(tx, id, number, seq, text)?;
         }
     }
     Ok(())
+}
+
+/// Writes the one part of a message that is nothing but text.
+pub fn insert_text(tx: &Tx<'_>, id: MessageId, text: &str) -> Result<()> {
+    check_length(text.len())?;
+    insert_part(tx, id, 0, TextKind::Text.as_str(), None)?;
+    insert_chunks(tx, id, 0, 1, text).map(|_| ())
+}
+
+fn check_length(bytes: usize) -> Result<()> {
+    if bytes <= MAX_TEXT_BYTES {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "a message holds at most {MAX_TEXT_BYTES} bytes of text, not {bytes}"
+    )))
+}
+
+/// Writes a text in chunks from number `seq` on, and gives the number that comes next.
+fn insert_chunks(tx: &Tx<'_>, id: MessageId, part: i64, mut seq: i64, text: &str) -> Result<i64> {
+    for piece in tokens::cut(text, WHOLE_TEXT_CHUNK_BYTES) {
+        let chunk = ChunkId { message: id, seq };
+        insert_chunk(tx, chunk, part, piece, tokens::estimate(piece))?;
+        seq += 1;
+    }
+    Ok(seq)
 }
 
 /// Adds one part without its text.

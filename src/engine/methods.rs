@@ -9,13 +9,14 @@ use crate::domain::conversations::{
     ConversationUpdate, NewConversation, Participant, ParticipantRef,
 };
 use crate::domain::messages::{
-    self, Append, ChunkList, Message, MessageEdit, MessageList, MessageRef, MessageUpdate,
-    Siblings, TextPage, TextRead,
+    self, Append, AppendAll, ChunkList, Message, MessageEdit, MessageList, MessageRef,
+    MessageUpdate, Siblings, TextPage, TextRead,
 };
 use crate::domain::page::Page;
 use crate::domain::parts::Chunk;
 use crate::domain::users::{self, NewUser, User, UserList, UserRef, UserUpdate};
 use crate::error::Result;
+use crate::id::MessageId;
 use crate::store::{Caller, Outcome, Turn, Tx, View};
 
 /// A method that gives nothing.
@@ -72,6 +73,7 @@ methods! {
         |tx, args| conversations::remove_participant(tx, args.conversation_id, &args.id);
 
     "messages.append": write(Append) -> Message = |tx, args| messages::append(tx, args.conversation_id, &args.message);
+    "messages.appendAll": write(AppendAll) -> Vec<MessageId> = |tx, args| messages::append_all(tx, &args);
     "messages.get": read(MessageRef) -> Message = |view, args| messages::get(view, args.id);
     "messages.list": read(MessageList) -> Page<Message> = |view, args| messages::list(view, &args);
     "messages.edit": write(MessageEdit) -> Message = |tx, args| messages::edit(tx, &args);

@@ -74,6 +74,7 @@ fn generate() -> String {
         m::Message,
         m::NewMessage,
         m::Append,
+        m::AppendAll,
         m::MessageEdit,
         m::MessageUpdate,
         m::MessageRef,
