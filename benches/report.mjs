@@ -26,8 +26,9 @@ export function markdown(rows, about, skipped) {
   return `${lines.join('\n')}\n`;
 }
 
-function tablesOf({ name, title }, rows) {
+function tablesOf({ name, title, kind }, rows) {
   const all = rows.filter((row) => row.work === name);
+  if (kind === 'breakdown' || kind === 'hour') return steps(name, title, all);
   const heaps = new Map(all.filter(({ unit }) => unit === 'bytes').map((row) => [row.contender, row.p50]));
   const units = [...new Set(all.map(({ unit }) => unit))].filter((unit) => unit !== 'bytes');
   if (units.length === 0) return [];
@@ -43,6 +44,17 @@ const noteOf = (contender) => CONTENDERS.find(({ name }) => name === contender).
 const base = (of) => of.find(({ contender }) => contender === 'bare') ?? of[0];
 const ratio = (value, to) => (to ? (value / to).toFixed(2) : '–');
 const megabytes = (bytes) => (bytes === undefined ? '–' : (bytes / 1e6).toFixed(1));
+
+/** One contender's own figures, each under its name. */
+function steps(name, title, all) {
+  const own = all.filter(({ unit }) => unit.includes(': '));
+  if (own.length === 0) return [];
+  const lines = own.map((row) => {
+    const [unit, step] = row.unit.split(': ');
+    return [step, unit === 'bytes' ? `${megabytes(row.p50)} MB` : row.p50];
+  });
+  return ['', `## ${name}: ${title}`, '', ...table(['', 'median'], lines)];
+}
 
 function times(of, heaps, withHeap) {
   const to = base(of);

@@ -45,7 +45,7 @@ export const CONTENDERS = [
     file: 'strongroom',
     in: 'worker',
     durability: BOTH,
-    does: ['chunks', ...READS, 'import', 'replay', 'recover'],
+    does: ['chunks', ...READS, 'import', 'replay', 'recover', 'breakdown', 'hour'],
     stores: 'strongroom',
     note: 'its engine, called in the worker',
   },

@@ -13,6 +13,24 @@ const REST_MS = 300;
 /** Upkeep that is due later than this is not waited for. */
 const LONGEST_WAIT_MS = 2000;
 
+/** Adds up the time of the calls to the disk made while a phase runs. */
+function watchDisk() {
+  const spent = { phase: 'other' };
+  for (const name of ['write', 'flush', 'read', 'truncate']) {
+    const call = FileSystemSyncAccessHandle.prototype[name];
+    FileSystemSyncAccessHandle.prototype[name] = function (...args) {
+      const started = performance.now();
+      try {
+        return call.apply(this, args);
+      } finally {
+        const step = `${spent.phase} ${name}`;
+        spent[step] = (spent[step] ?? 0) + performance.now() - started;
+      }
+    };
+  }
+  return spent;
+}
+
 export async function open({ durability, directory, create }) {
   const { memory } = await init();
   const engine = await Engine.open({ name: directory, storage: 'opfs', engine: { durability } });
@@ -38,6 +56,7 @@ export async function open({ durability, directory, create }) {
     return answers;
   }
 
+  const streams = new Map();
   if (create) await call('users.create', { name: 'bench' });
   return {
     async createConversations(titles) {
@@ -52,10 +71,63 @@ export async function open({ durability, directory, create }) {
         await call('messages.appendAll', { conversationId, messages });
       }
     },
+    /** Microseconds a chunk, by step. */
+    async breakdown(message, count, text, tokens) {
+      const { stream } = streams.get(message);
+      const request = (stream) =>
+        `[[0,"streams.write",${JSON.stringify({ stream, deltas: [text], tokens: [tokens] })},null,null]]`;
+      const spent = watchDisk();
+      let [turns, upkeep, refused] = [0, 0, 0];
+      for (let i = 0; i < count; i++) {
+        spent.phase = 'turn';
+        const started = performance.now();
+        JSON.parse(engine.turn(request(stream))[0]);
+        const answered = performance.now();
+        spent.phase = 'upkeep';
+        if (engine.needsTick() || (engine.due() ?? Infinity) <= 0) await engine.tick(false);
+        upkeep += performance.now() - answered;
+        turns += answered - started;
+      }
+      const last = performance.now();
+      while ((engine.due() ?? Infinity) <= 0) await engine.tick(false);
+      upkeep += performance.now() - last;
+      for (let i = 0; i < count; i++) {
+        const started = performance.now();
+        JSON.parse(engine.turn(request(0))[0]);
+        refused += performance.now() - started;
+      }
+      const each = (ms) => (ms * 1000) / count;
+      const [write, flush] = [spent['turn write'] ?? 0, spent['turn flush'] ?? 0];
+      const disk = ['write', 'flush', 'read', 'truncate'].reduce(
+        (sum, name) => sum + (spent[`upkeep ${name}`] ?? 0),
+        0,
+      );
+      return {
+        'reading the request, writing the answer': each(refused),
+        'the stream and its journal line': each(turns - write - flush - refused),
+        'journal write': each(write),
+        'journal flush': each(flush),
+        'SQLite, and upkeep, behind the answers': each(upkeep - disk),
+        'its calls to the disk': each(disk),
+      };
+    },
+    /** The same delta for many streams, in one turn. */
+    appendAll: (writers, text, tokens) =>
+      turn(
+        writers.map(({ message }) => [
+          'streams.write',
+          { stream: streams.get(message).stream, deltas: [text], tokens: [tokens] },
+        ]),
+      ),
+    /** What is due now, as it would be done while nobody writes. */
+    async upkeep() {
+      while ((engine.due() ?? Infinity) <= 0) await engine.tick(true);
+    },
     rest: () => new Promise((resolve) => setTimeout(resolve, REST_MS)),
     async openStream(conversationId) {
       const begun = await call('messages.stream', { conversationId, message: { role: 'assistant' } });
       const { stream, message } = begun;
+      streams.set(message.id, begun);
       return {
         message: message.id,
         append: (text, tokens) => call('streams.write', { stream, deltas: [text], tokens: [tokens] }),

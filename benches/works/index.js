@@ -137,4 +137,19 @@ export const WORKS = [
   },
   ...opens,
   ...recovers,
+  ...['strict', 'relaxed'].map((durability) => ({
+    name: `breakdown-${durability}`,
+    kind: 'breakdown',
+    does: 'breakdown',
+    durability,
+    title: `where the time of a chunk goes, ${durability}`,
+  })),
+  {
+    name: 'hour',
+    rounds: 1,
+    kind: 'hour',
+    does: 'hour',
+    durability: 'relaxed',
+    title: 'memory over an hour of 100 streams, 20 tokens a second each; the clock is simulated',
+  },
 ];

@@ -32,6 +32,7 @@ export type Withdraw = (error: StrongroomError) => void;
 
 /** Who hears of what happens beside the answers. */
 export interface Owner {
+  alive?(): void;
   opened(): void;
   refused(error: StrongroomError): void;
   crashed(reason: string): void;
@@ -159,6 +160,8 @@ export class Connection {
 
   #receive(message: ToPage): void {
     switch (message.type) {
+      case 'alive':
+        return this.#owner.alive?.();
       case 'opened':
         this.#isOpen = true;
         this.#owner.opened();

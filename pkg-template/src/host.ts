@@ -3,6 +3,9 @@
 import { StrongroomError } from './errors.js';
 import type { Port, ToWorker } from './protocol.js';
 
+/** How long a worker may take until it runs: to load its script, and nothing else. */
+const LONGEST_START_MS = 60_000;
+
 /** How long the last messages of a worker that has ended are waited for. */
 const LAST_WORDS_MS = 100;
 
@@ -13,7 +16,7 @@ export interface Host {
   lifeline?: string | undefined;
   /** Calls back when what runs the engine has failed as a whole. */
   onFailure(failed: (reason: string) => void): void;
-  /** Calls back too once the lifeline is free again. To be called when it is held. */
+  /** Calls back too once the lifeline is free again. To be called when it is held, which must not take for ever. */
   watch?(): void;
   /** Ends it at once, whatever it is doing. */
   end(): void;
@@ -34,6 +37,7 @@ export function startWorker(given: URL | string | (() => Worker) | undefined): H
   const lifeline = navigator.locks && `strongroom-${crypto.randomUUID()}`;
   const ended = new AbortController();
   let failed = (_reason: string): void => {};
+  const start = setTimeout(() => failed('the worker did not start'), LONGEST_START_MS);
   return {
     port: worker,
     lifeline,
@@ -45,6 +49,7 @@ export function startWorker(given: URL | string | (() => Worker) | undefined): H
       };
     },
     watch() {
+      clearTimeout(start);
       if (!lifeline) return;
       const { signal } = ended;
       navigator.locks
@@ -57,6 +62,7 @@ export function startWorker(given: URL | string | (() => Worker) | undefined): H
         });
     },
     end() {
+      clearTimeout(start);
       ended.abort();
       worker.terminate();
     },

@@ -61,6 +61,8 @@ export type ToWorker =
 
 /** From the worker. */
 export type ToPage =
+  /** The worker runs and holds its lifeline, if it was given one; opening follows. */
+  | { type: 'alive' }
   | { type: 'opened' }
   /** The store could not be opened; nothing else follows. */
   | { type: 'refused'; error: WireError }

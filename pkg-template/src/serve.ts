@@ -84,6 +84,8 @@ class Server {
   }
 
   async #open(message: Open): Promise<void> {
+    if (message.lifeline) await hold(message.lifeline);
+    this.#post({ type: 'alive' });
     try {
       this.#engine = await this.#openPatiently(message);
     } catch (error) {
@@ -91,7 +93,6 @@ class Server {
       this.#post({ type: 'refused', error });
       return this.#end();
     }
-    if (message.lifeline) await hold(message.lifeline);
     this.#post({ type: 'opened' });
     this.#settle();
     await this.#run();

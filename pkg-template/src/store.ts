@@ -201,8 +201,8 @@ export class Store {
       else refused(new StrongroomError(code, `the store cannot be opened: ${reason}`));
     };
     const connection = new Connection(host.port, {
+      alive: () => host.watch?.(),
       opened: () => {
-        host.watch?.();
         this.#wasOpen = true;
         opened();
       },

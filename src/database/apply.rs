@@ -56,7 +56,7 @@ impl Applier {
         let mut line = Line {
             applier: self,
             connection,
-            statement: None,
+            statements: Vec::new(),
             records: Vec::new(),
             failure: None,
         };
@@ -144,8 +144,8 @@ enum Verb {
 struct Line<'a> {
     applier: &'a Applier,
     connection: &'a Connection,
-    /// The statement of the row before, which the next row often needs again.
-    statement: Option<(&'static str, Verb, CachedStatement<'a>)>,
+    /// The statements of the rows before, which later rows need again.
+    statements: Vec<(&'static str, Verb, CachedStatement<'a>)>,
     records: Vec<String>,
     /// What the reader cannot say in an error of its own.
     failure: Option<Error>,
@@ -265,7 +265,8 @@ impl<'a> Values<'_, 'a> {
         {
             self.line.records.push(id);
         }
-        self.line.statement = Some((self.table.name, self.verb, statement));
+        let statements = &mut self.line.statements;
+        statements.push((self.table.name, self.verb, statement));
         Ok(Ok(()))
     }
 
@@ -306,18 +307,19 @@ impl<'a> Values<'_, 'a> {
     }
 
     fn statement(&mut self) -> Result<CachedStatement<'a>> {
-        match self.line.statement.take() {
-            Some((name, verb, statement)) if name == self.table.name && verb == self.verb => {
-                Ok(statement)
-            }
-            _ => {
-                let sql = match self.verb {
-                    Verb::Put => &self.table.put,
-                    Verb::Delete => &self.table.delete,
-                };
-                Ok(self.line.connection.prepare_cached(sql)?)
-            }
+        let (name, verb) = (self.table.name, self.verb);
+        let statements = &mut self.line.statements;
+        let known = statements
+            .iter()
+            .rposition(|known| known.0 == name && known.1 == verb);
+        if let Some(place) = known {
+            return Ok(statements.swap_remove(place).2);
         }
+        let sql = match verb {
+            Verb::Put => &self.table.put,
+            Verb::Delete => &self.table.delete,
+        };
+        Ok(self.line.connection.prepare_cached(sql)?)
     }
 }
 

@@ -64,6 +64,11 @@ impl Capture {
         Ok(connection.preupdate_hook(Some(hook))?)
     }
 
+    /// Takes the hook off a connection.
+    pub fn uninstall(connection: &mut Connection) -> Result<()> {
+        Ok(connection.preupdate_hook(None::<fn(Action, &str, &str, &PreUpdateCase)>)?)
+    }
+
     /// Reads the columns of our tables, which a migration may have changed.
     pub fn learn_schema(&self, connection: &Connection) -> Result<()> {
         let mut tables = HashMap::new();

@@ -214,6 +214,15 @@ impl Database {
         applied.map_err(|error| self.explain(error))
     }
 
+    /// Takes the capture off the connection, or puts it back: rows that are applied are recorded already.
+    pub fn set_capturing(&mut self, on: bool) -> Result<()> {
+        if on {
+            self.capture.install(&mut self.connection)
+        } else {
+            Capture::uninstall(&mut self.connection)
+        }
+    }
+
     /// The row capture.
     pub fn capture(&self) -> &Capture {
         &self.capture

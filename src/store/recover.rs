@@ -270,7 +270,7 @@ impl<'a> Recoverer<'a> {
         database: &mut Database,
         position: u64,
     ) -> Result<()> {
-        database.capture().set_enabled(false);
+        database.set_capturing(false)?;
         database.run("PRAGMA foreign_keys = 0")?;
         let mut audit = Audit::default();
         let mut reached = position;
@@ -339,6 +339,7 @@ impl<'a> Recoverer<'a> {
         audit.write(database, schema)?;
         self.commit(database, reached.max(journal.last_seq()))?;
         database.run("PRAGMA foreign_keys = 1")?;
+        database.set_capturing(true)?;
         let unclosed = |cause: &RecoveryCause| *cause == RecoveryCause::Unclosed;
         if self.report.causes.iter().all(unclosed) {
             self.report.because(RecoveryCause::Unclosed);

@@ -26,7 +26,8 @@ test('a second tab is told that the store is locked, and has it once the first i
 
 /** Ways in which a worker dies, and what each does inside the page or the worker. */
 const deaths = {
-  'is ended from outside': () => harness.killWorker(),
+  'is ended from outside without a word': () => harness.endWorkerSilently(),
+  'fails as a whole': () => harness.killWorker(),
   'meets an error nobody caught': undefined,
   'meets a trap of the wasm': undefined,
 };
@@ -72,7 +73,8 @@ for (const [death, inPage] of Object.entries(deaths)) {
           store.messages.append(conversation.id, { role: 'user', text: 'x'.repeat(30_000_000) }),
         );
         await new Promise((resolve) => setTimeout(resolve, 20));
-        if (inPage) harness.killWorker();
+        if (death === 'fails as a whole') harness.killWorker();
+        else if (inPage) harness.endWorkerSilently();
         const flight = death === 'meets an error nobody caught' ? 'not asked' : await inFlight;
         while (states.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
         const write = await harness.codeOf(writer.write('more').then(() => writer.flush()));

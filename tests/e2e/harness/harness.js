@@ -22,6 +22,11 @@ globalThis.harness = {
     worker.dispatchEvent(new ErrorEvent('error', { message: 'it was killed', cancelable: true }));
   },
 
+  /** Ends the worker from outside, of which the page is told nothing. */
+  endWorkerSilently() {
+    worker.terminate();
+  },
+
   /** A store's first user and a new conversation. */
   async begin(store, title = 'Test') {
     const { items } = await store.users.list({ limit: 1 });

@@ -7,6 +7,7 @@ declare global {
     openStore(name: string, options?: StoreOptions): Promise<Store>;
     StrongroomError: typeof StrongroomError;
     killWorker(): void;
+    endWorkerSilently(): void;
     begin(store: Store, title?: string): Promise<{ user: User; conversation: Conversation }>;
     codeOf(promise: Promise<unknown>): Promise<string>;
     all<T>(list: (query: { limit: number; cursor?: string }) => Promise<Page<T>>): Promise<T[]>;
