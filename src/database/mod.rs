@@ -42,7 +42,7 @@ pub const PAGE_BYTES: u32 = 4096;
 const VERIFY_BYTES: usize = 512 << 10;
 
 /// SQLite's page cache, in KiB.
-const CACHE_KIB: i32 = 16_384;
+const CACHE_KIB: i32 = 8_192;
 
 /// Prepared statements kept.
 const STATEMENTS: usize = 256;
