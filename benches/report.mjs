@@ -1,4 +1,5 @@
 // The tables that people read.
+import { goals } from './goals.mjs';
 import { CONTENDERS } from './contenders/index.js';
 import { WORKS } from './works/index.js';
 
@@ -20,6 +21,8 @@ export function markdown(rows, about, skipped) {
     `from where it was measured. The browser’s clock moves in steps of ${about.clock} µs: means tell more than that, medians do not.`,
     'Shared machines are noisy: compare within one table, never between two.',
   ];
+  const reached = goals(rows);
+  if (reached.length > 0) lines.push('', '## Goals', '', ...table(['goal', 'wanted', 'measured', 'reached'], reached));
   for (const work of WORKS) lines.push(...tablesOf(work, rows));
   lines.push(...sizeTable(rows.filter((row) => row.work === 'size')));
   if (skipped.length > 0) lines.push('', '## Not measured', '', ...skipped.map((line) => `- ${line}`));

@@ -84,22 +84,28 @@ class Server {
   }
 
   async #open(message: Open): Promise<void> {
+    if (message.protocol !== PROTOCOL) {
+      return this.#refuse(wireError('unsupported', 'the page and its worker are of different versions'));
+    }
     if (message.lifeline) await hold(message.lifeline);
     this.#post({ type: 'alive' });
     try {
       this.#engine = await this.#openPatiently(message);
     } catch (error) {
       if (!isWireError(error)) return this.#crash(error);
-      this.#post({ type: 'refused', error });
-      return this.#end();
+      return this.#refuse(error);
     }
     this.#post({ type: 'opened' });
     this.#settle();
     await this.#run();
   }
 
-  async #openPatiently({ protocol, options, wasm, lockPatienceMs }: Open): Promise<Engine> {
-    if (protocol !== PROTOCOL) throw wireError('unsupported', 'the page and its worker are of different versions');
+  #refuse(error: WireError): void {
+    this.#post({ type: 'refused', error });
+    this.#end();
+  }
+
+  async #openPatiently({ options, wasm, lockPatienceMs }: Open): Promise<Engine> {
     const patientUntil = Date.now() + lockPatienceMs;
     for (;;) {
       try {

@@ -13,8 +13,11 @@ pub struct Ahead {
     rows: Vec<u8>,
 }
 
-/// Bytes of rows after which they are applied although nothing asks for them.
+/// Bytes of rows after which they are applied although nothing asks for them, once there is time.
 const MANY_BYTES: usize = 64 * 1024;
+
+/// Bytes of rows after which they are applied at once.
+const TOO_MANY_BYTES: usize = 1024 * 1024;
 
 impl Ahead {
     pub fn is_empty(&self) -> bool {
@@ -24,6 +27,11 @@ impl Ahead {
     /// Whether so many wait that applying them should not be put off.
     pub fn is_much(&self) -> bool {
         self.rows.len() >= MANY_BYTES
+    }
+
+    /// Whether applying them cannot be put off.
+    pub fn is_too_much(&self) -> bool {
+        self.rows.len() >= TOO_MANY_BYTES
     }
 
     /// Adds the rows of a line.

@@ -294,6 +294,10 @@ impl<'s> Turn<'s> {
                 return Ok(());
             }
             self.store.ahead.append(&mut self.ahead);
+            // What was kept is kept; a failure is the store's own to mend.
+            if self.store.ahead.is_too_much() && self.store.apply_ahead().is_err() {
+                return Ok(());
+            }
         }
         let writes = self.touches.len();
         if writes > 0 {
