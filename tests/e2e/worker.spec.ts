@@ -24,15 +24,15 @@ test('a second tab is told that the store is locked, and has it once the first i
   expect(texts).toEqual(['from the first tab']);
 });
 
-/** Ways in which a worker dies, and what each does inside the page or the worker. */
-const deaths = {
-  'is ended from outside without a word': () => harness.endWorkerSilently(),
-  'fails as a whole': () => harness.killWorker(),
-  'meets an error nobody caught': undefined,
-  'meets a trap of the wasm': undefined,
-};
+/** Ways in which a worker dies. */
+const deaths = [
+  'is ended from outside without a word',
+  'fails as a whole',
+  'meets an error nobody caught',
+  'meets a trap of the wasm',
+];
 
-for (const [death, inPage] of Object.entries(deaths)) {
+for (const death of deaths) {
   test(`when the worker ${death}, calls in flight are indeterminate and a new one goes on`, async ({
     harness: page,
   }) => {
@@ -61,32 +61,29 @@ for (const [death, inPage] of Object.entries(deaths)) {
         };
       });
     }
-    const found = await page.evaluate(
-      async ({ death, inPage }) => {
-        const { store, states, conversation, writer } = globalThis as unknown as {
-          store: Awaited<ReturnType<typeof harness.openStore>>;
-          states: string[];
-          conversation: { id: string };
-          writer: { id: string; write(text: string): Promise<void>; flush(): Promise<number> };
-        };
-        const inFlight = harness.codeOf(
-          store.messages.append(conversation.id, { role: 'user', text: 'x'.repeat(30_000_000) }),
-        );
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        if (death === 'fails as a whole') harness.killWorker();
-        else if (inPage) harness.endWorkerSilently();
-        const flight = death === 'meets an error nobody caught' ? 'not asked' : await inFlight;
-        while (states.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
-        const write = await harness.codeOf(writer.write('more').then(() => writer.flush()));
-        const message = await store.messages.get(writer.id);
-        const continued = await store.messages.continue(writer.id);
-        await continued.write(', and after it');
-        const { text, status } = await continued.close();
-        await store.close();
-        return { flight, states, write, before: message.text, interrupted: message.status, text, status };
-      },
-      { death, inPage: inPage !== undefined },
-    );
+    const found = await page.evaluate(async (death) => {
+      const { store, states, conversation, writer } = globalThis as unknown as {
+        store: Awaited<ReturnType<typeof harness.openStore>>;
+        states: string[];
+        conversation: { id: string };
+        writer: { id: string; write(text: string): Promise<void>; flush(): Promise<number> };
+      };
+      const inFlight = harness.codeOf(
+        store.messages.append(conversation.id, { role: 'user', text: 'x'.repeat(30_000_000) }),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      if (death === 'fails as a whole') harness.killWorker();
+      if (death === 'is ended from outside without a word') harness.endWorkerSilently();
+      const flight = death === 'meets an error nobody caught' ? 'not asked' : await inFlight;
+      while (states.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+      const write = await harness.codeOf(writer.write('more').then(() => writer.flush()));
+      const message = await store.messages.get(writer.id);
+      const continued = await store.messages.continue(writer.id);
+      await continued.write(', and after it');
+      const { text, status } = await continued.close();
+      await store.close();
+      return { flight, states, write, before: message.text, interrupted: message.status, text, status };
+    }, death);
     expect(found).toEqual({
       flight: death === 'meets an error nobody caught' ? 'not asked' : 'indeterminate',
       states: ['restarting', 'ready', 'closed'],
