@@ -6,12 +6,12 @@
 export type Code = "invalid_argument" | "invalid_text" | "not_found" | "conflict" | "quota_exceeded" | "unsupported" | "corrupt" | "schema_too_new" | "storage_evicted" | "locked" | "closed" | "aborted" | "timeout" | "indeterminate" | "archive_invalid" | "io" | "internal";
 
 /**
- * The app's own fields of a record: any JSON object. Stored and given back as it is, never interpreted.
+ * The app's own fields of a record: any JSON object.
  */
 export type Metadata = Record<string, unknown>;
 
 /**
- * Any JSON value. Stored and given back as it is, never interpreted.
+ * Any JSON value.
  */
 export type Json = unknown;
 

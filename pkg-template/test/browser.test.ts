@@ -7,6 +7,7 @@ import { expect, test } from '@playwright/test';
 import type { BrowserContext, Page } from '@playwright/test';
 import type * as Strongroom from '../../pkg/index.js';
 import { launch } from '../../tests/e2e/support/browser.js';
+import { Coverage } from '../../tests/e2e/support/coverage.js';
 
 const PACKAGE = new URL('../../pkg/', import.meta.url);
 const TYPES: Record<string, string> = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' };
@@ -28,6 +29,7 @@ declare global {
 let server: Server;
 let origin: string;
 let context: BrowserContext;
+let coverage: Coverage | undefined;
 
 test.beforeAll(async () => {
   server = createServer((request, response) => {
@@ -46,9 +48,14 @@ test.afterAll(() => void server.close());
 
 test.beforeEach(async ({}, info) => {
   context = await launch(info.outputPath('profile'));
+  coverage = Coverage.isWanted ? new Coverage() : undefined;
+  await coverage?.watch(context);
 });
 
-test.afterEach(() => context.close());
+test.afterEach(async ({}, info) => {
+  await coverage?.write(info.titlePath.join(' '));
+  await context.close();
+});
 
 async function openPage(): Promise<Page> {
   const page = await context.newPage();

@@ -4,29 +4,15 @@
 //! given, and either does all of its work or returns an error.
 
 pub mod conversations;
+mod json;
 pub mod messages;
 pub mod page;
 pub mod parts;
 pub mod users;
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
 use crate::error::{Error, Result};
 
-/// The app's own fields of a record: any JSON object. Stored and given back as it is, never interpreted.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(type = "Record<string, unknown>"))]
-#[serde(transparent)]
-pub struct Metadata(pub BTreeMap<String, Value>);
-
-/// Any JSON value. Stored and given back as it is, never interpreted.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS), ts(type = "unknown"))]
-#[serde(transparent)]
-pub struct Json(pub Value);
+pub use json::{Json, Metadata};
 
 /// The longest name, title or label, in bytes.
 const MAX_LABEL_BYTES: usize = 4096;

@@ -28,7 +28,7 @@ pub const GAP_MARK: char = '\u{FFFD}';
     tag = "type",
     rename_all = "snake_case",
     rename_all_fields = "camelCase",
-    deny_unknown_fields
+    try_from = "AnyPart"
 )]
 pub enum Part {
     /// What the author says.
@@ -98,6 +98,94 @@ impl Part {
             _ => None,
         }
     }
+}
+
+/// Any part as it is read: the fields of all kinds.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AnyPart {
+    r#type: PartKind,
+    text: Option<String>,
+    call_id: Option<String>,
+    name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    input: Option<Json>,
+    #[serde(default, deserialize_with = "given")]
+    output: Option<Json>,
+    is_error: Option<bool>,
+    reference: Option<String>,
+    media_type: Option<String>,
+    data: Option<Metadata>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PartKind {
+    Text,
+    Reasoning,
+    ToolCall,
+    ToolResult,
+    File,
+    Data,
+}
+
+/// A field that is there, `null` included.
+fn given<'de, D: serde::Deserializer<'de>>(json: D) -> std::result::Result<Option<Json>, D::Error> {
+    Json::deserialize(json).map(Some)
+}
+
+impl TryFrom<AnyPart> for Part {
+    type Error = String;
+
+    fn try_from(mut any: AnyPart) -> std::result::Result<Self, String> {
+        let part = match any.r#type {
+            PartKind::Text => Self::Text {
+                text: take(&mut any.text, "text")?,
+            },
+            PartKind::Reasoning => Self::Reasoning {
+                text: take(&mut any.text, "text")?,
+            },
+            PartKind::ToolCall => Self::ToolCall {
+                call_id: take(&mut any.call_id, "callId")?,
+                name: take(&mut any.name, "name")?,
+                input: take(&mut any.input, "input")?,
+            },
+            PartKind::ToolResult => Self::ToolResult {
+                call_id: take(&mut any.call_id, "callId")?,
+                output: take(&mut any.output, "output")?,
+                is_error: any.is_error.take(),
+            },
+            PartKind::File => Self::File {
+                reference: take(&mut any.reference, "reference")?,
+                name: any.name.take(),
+                media_type: any.media_type.take(),
+            },
+            PartKind::Data => Self::Data {
+                data: take(&mut any.data, "data")?,
+            },
+        };
+        let left = [
+            ("text", any.text.is_some()),
+            ("callId", any.call_id.is_some()),
+            ("name", any.name.is_some()),
+            ("input", any.input.is_some()),
+            ("output", any.output.is_some()),
+            ("isError", any.is_error.is_some()),
+            ("reference", any.reference.is_some()),
+            ("mediaType", any.media_type.is_some()),
+            ("data", any.data.is_some()),
+        ];
+        match left.into_iter().find(|(_, is_left)| *is_left) {
+            None => Ok(part),
+            Some((name, _)) => Err(format!("a {} part has no {name}", part.kind())),
+        }
+    }
+}
+
+fn take<T>(field: &mut Option<T>, name: &str) -> std::result::Result<T, String> {
+    field
+        .take()
+        .ok_or_else(|| format!("missing field `{name}`"))
 }
 
 /// The two kinds of part whose content is chunks.

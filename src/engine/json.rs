@@ -2,33 +2,60 @@
 
 use std::borrow::Cow;
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
 use super::{Answer, Request};
 use crate::error::{Code, Error, Result};
 
-/// Reads arguments.
+/// Reads arguments: an object.
 ///
 /// # Errors
 /// `invalid_argument` naming what does not fit, a field that is not known included; `invalid_text` for half of a surrogate pair.
 pub fn read<T: DeserializeOwned>(args: &str) -> Result<T> {
-    serde_json::from_str(args).map_err(|error| {
-        let message = error.to_string();
-        if message.contains("hex escape") {
-            return Error::new(Code::InvalidText, "a text holds half of a surrogate pair");
-        }
-        // Where in the text it was says nothing to who gave an object.
-        let what = message.split(" at line ").next().unwrap_or_default();
-        Error::invalid(what.to_owned())
-    })
+    let mut json = serde_json::Deserializer::from_str(args);
+    let read = T::deserialize(Object(&mut json));
+    let read = read.and_then(|value| json.end().map(|()| value));
+    read.map_err(refusal)
+}
+
+#[cold]
+#[allow(clippy::needless_pass_by_value)]
+fn refusal(error: serde_json::Error) -> Error {
+    let message = error.to_string();
+    if message.contains("hex escape") {
+        return Error::new(Code::InvalidText, "a text holds half of a surrogate pair");
+    }
+    // Where in the text it was says nothing to who gave an object.
+    let what = message.split(" at line ").next().unwrap_or_default();
+    Error::invalid(what.to_owned())
+}
+
+/// Reads a struct as an object only: what serde generates to read one from an array would be half of the code.
+struct Object<'a, 'de>(&'a mut serde_json::Deserializer<serde_json::de::StrRead<'de>>);
+
+impl<'de> Deserializer<'de> for Object<'_, 'de> {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> serde_json::Result<V::Value> {
+        self.0.deserialize_map(visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
 }
 
 /// Writes an answer.
 pub fn write<T: Serialize + ?Sized>(value: &T) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| Error::new(Code::Internal, "an answer is not JSON").caused_by(error))
+    serde_json::to_string(value).map_err(unwritable)
+}
+
+#[cold]
+fn unwritable(error: serde_json::Error) -> Error {
+    Error::new(Code::Internal, "an answer is not JSON").caused_by(error)
 }
 
 /// A request as it crosses: `[id, method, arguments, user, requestId]`.

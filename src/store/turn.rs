@@ -46,6 +46,35 @@ impl<T: serde::de::DeserializeOwned> Outcome<T> {
     }
 }
 
+/// What a write does, whatever it gives: one machine for all of them keeps the package small.
+trait Work {
+    fn run(&mut self, tx: &Tx<'_>) -> Result<()>;
+    /// What it gave, as JSON.
+    fn answer(&self) -> Result<String>;
+}
+
+struct Job<T, F> {
+    work: Option<F>,
+    value: Option<T>,
+}
+
+impl<T: Serialize, F: FnOnce(&Tx<'_>) -> Result<T>> Work for Job<T, F> {
+    fn run(&mut self, tx: &Tx<'_>) -> Result<()> {
+        let work = self.work.take().ok_or_else(not_run)?;
+        self.value = Some(work(tx)?);
+        Ok(())
+    }
+
+    fn answer(&self) -> Result<String> {
+        serde_json::to_string(&self.value)
+            .map_err(|error| Error::new(Code::Internal, "an answer is not JSON").caused_by(error))
+    }
+}
+
+fn not_run() -> Error {
+    Error::new(Code::Internal, "a write was not run once")
+}
+
 /// Requests answered together. Dropping a turn that was not [finished](Self::finish) rolls it back.
 pub struct Turn<'s> {
     store: &'s mut Store,
@@ -79,12 +108,17 @@ impl<'s> Turn<'s> {
         caller: Caller<'_>,
         work: impl FnOnce(&View<'_>) -> Result<T>,
     ) -> Result<T> {
+        self.bring_in_all()?;
+        self.peek(caller, work)
+    }
+
+    /// Brings everything written ahead into the database, the turn's own included.
+    fn bring_in_all(&mut self) -> Result<()> {
         self.store.check_sound()?;
         if !self.ahead.is_empty() {
             self.open()?;
         }
-        self.store.apply_ahead()?;
-        self.peek(caller, work)
+        self.store.apply_ahead()
     }
 
     /// Like [`read`](Self::read), but does not see what was [written ahead](Self::write_ahead).
@@ -95,7 +129,7 @@ impl<'s> Turn<'s> {
     ) -> Result<T> {
         let database = self.store.database()?;
         let result = work(&View::new(database.connection(), caller.user));
-        self.watch(result)
+        result.map_err(|error| self.notice(error))
     }
 
     /// Whether it has written more than rows ahead.
@@ -142,6 +176,24 @@ impl<'s> Turn<'s> {
         caller: Caller<'_>,
         work: impl FnOnce(&Tx<'_>) -> Result<T>,
     ) -> Result<Outcome<T>> {
+        let mut job = Job {
+            work: Some(work),
+            value: None,
+        };
+        if let Some(answer) = self.run(op, caller, &mut job)? {
+            return Ok(Outcome::Repeated(answer));
+        }
+        let value = job.value;
+        value.map(Outcome::Done).ok_or_else(not_run)
+    }
+
+    /// Runs the work in a savepoint of its own; gives the answer of the time before, if the request was made before.
+    fn run(
+        &mut self,
+        op: &str,
+        caller: Caller<'_>,
+        work: &mut dyn Work,
+    ) -> Result<Option<Box<RawValue>>> {
         check_request_id(caller.request_id)?;
         self.store.check_sound()?;
         self.open()?;
@@ -160,52 +212,49 @@ impl<'s> Turn<'s> {
         };
         let database = self.store.database()?;
         match attempt {
-            Ok((outcome, line)) => {
+            Ok((repeated, line)) => {
                 if let Err(error) = end.map_or(Ok(()), |sql| database.run(sql)) {
                     self.store.condition = Condition::Damaged(error.clone());
                     return Err(error);
                 }
                 self.count(line);
-                Ok(outcome)
+                Ok(repeated)
             }
             Err(error) => {
-                let undone = if database.in_transaction() {
-                    let undone = database.run(undo);
-                    undone.and_then(|()| end.map_or(Ok(()), |sql| database.run(sql)))
-                } else {
-                    Ok(())
-                };
                 database.capture().cut(mark);
+                let undone = database
+                    .run(undo)
+                    .and_then(|()| end.map_or(Ok(()), |sql| database.run(sql)));
                 if let Err(undone) = undone {
                     self.store.condition = Condition::Damaged(undone);
                 }
-                self.watch(Err(error))
+                Err(self.notice(error))
             }
         }
     }
 
     /// Runs the work and encodes its line behind those of the turn.
-    fn attempt<T: Serialize>(
+    fn attempt(
         &mut self,
         op: &str,
         caller: Caller<'_>,
-        work: impl FnOnce(&Tx<'_>) -> Result<T>,
-    ) -> Result<(Outcome<T>, Option<Touch>)> {
+        work: &mut dyn Work,
+    ) -> Result<(Option<Box<RawValue>>, Option<Touch>)> {
         let store = &*self.store;
         let database = store.database()?;
         let tx = Tx::new(View::new(database.connection(), caller.user), &*store.host);
         if let Some(id) = caller.request_id
             && let Some(answer) = remembered(&tx, id, op)?
         {
-            return Ok((Outcome::Repeated(answer), None));
+            return Ok((Some(answer), None));
         }
-        let value = work(&tx)?;
+        work.run(&tx)?;
         if let Some(id) = caller.request_id {
-            remember(&tx, id, op, &value)?;
+            remember(&tx, id, op, &work.answer()?)?;
         }
         let at_ms = tx.now_ms();
         let touch = self.record(op, caller.user, caller.request_id, at_ms, false)?;
-        Ok((Outcome::Done(value), touch))
+        Ok((None, touch))
     }
 
     /// Encodes the rows that were captured as a line behind those of the turn; no rows make no line.
@@ -352,17 +401,16 @@ impl<'s> Turn<'s> {
     }
 
     /// Notices when SQLite has met damage or given up the batch's transaction, which only a recovery mends.
-    fn watch<T>(&mut self, result: Result<T>) -> Result<T> {
-        let Err(error) = result else {
-            return result;
+    fn notice(&mut self, error: Error) -> Error {
+        let Ok(database) = self.store.database() else {
+            return error;
         };
-        let database = self.store.database()?;
         let error = database.explain(error);
         let transaction_lost = self.store.batch_since.is_some() && !database.in_transaction();
         if transaction_lost || error.code() == Code::Corrupt {
             self.store.condition = Condition::Damaged(error.clone());
         }
-        Err(error)
+        error
     }
 
     fn roll_back(&mut self) {
@@ -449,9 +497,7 @@ fn remembered(tx: &Tx<'_>, id: &str, op: &str) -> Result<Option<Box<RawValue>>> 
         .map_err(|error| Error::corrupt("a remembered answer is not JSON").caused_by(error))
 }
 
-fn remember(tx: &Tx<'_>, id: &str, op: &str, value: &impl Serialize) -> Result<()> {
-    let answer = serde_json::to_string(value)
-        .map_err(|error| Error::new(Code::Internal, "an answer is not JSON").caused_by(error))?;
+fn remember(tx: &Tx<'_>, id: &str, op: &str, answer: &str) -> Result<()> {
     tx.execute(
         "INSERT INTO request (id, op, answer, at) VALUES (?1, ?2, ?3, ?4)",
         (id, op, answer, tx.now_ms()),

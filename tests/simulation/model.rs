@@ -445,7 +445,8 @@ impl Model {
                 }
                 check_label(model)?;
                 held.message.model = Some(model.clone());
-                held.message.usage = Some(Json(serde_json::json!({ "tokens": version })));
+                held.message.usage =
+                    Some(Json::new(&serde_json::json!({ "tokens": version })).unwrap());
                 held.message.version += 1;
                 held.message.updated_at = now;
                 Ok(json(&held.message))

@@ -244,7 +244,7 @@ impl Op {
                     id,
                     version,
                     model: Some(model),
-                    usage: Some(Json(serde_json::json!({ "tokens": version }))),
+                    usage: Some(Json::new(&serde_json::json!({ "tokens": version })).unwrap()),
                     metadata: None,
                 };
                 messages::update(tx, &change).map(json)
@@ -918,7 +918,7 @@ impl Driver {
             Part::ToolCall {
                 call_id: "c1".into(),
                 name: "search".into(),
-                input: Json(serde_json::json!({ "q": [1, 2.5, null] })),
+                input: Json::new(&serde_json::json!({ "q": [1, 2.5, null] })).unwrap(),
             },
             Part::Text { text },
             Part::Data {

@@ -51,12 +51,14 @@ fn installed() -> Option<PathBuf> {
     NAMES.iter().find_map(|name| tools::which(name)).or(macos)
 }
 
-/// Chromium's driver: what `CHROMEDRIVER` names, else the installed one. Without one wasm-pack fetches the driver of
-/// its own choice.
-pub fn driver() -> Option<PathBuf> {
-    env::var_os("CHROMEDRIVER")
-        .map(PathBuf::from)
-        .or_else(|| tools::which("chromedriver"))
+/// Chromium's driver: what `CHROMEDRIVER` names, else the one that is installed, or comes with Chromium. Without one
+/// wasm-pack fetches the driver of its own choice.
+pub fn driver() -> Result<Option<PathBuf>> {
+    if let Some(named) = env::var_os("CHROMEDRIVER") {
+        return Ok(Some(PathBuf::from(named)));
+    }
+    chromium()?;
+    Ok(tools::which("chromedriver"))
 }
 
 /// Firefox and its driver, which scripts are told of.

@@ -37,7 +37,8 @@ cargo xtask <chore>
   fmt [--check]                format Rust, TypeScript, CSS and HTML
   lint                         formatting, clippy and the TypeScript compiler, without changing a file
   size                         the package's size against its budget
-  coverage                     the tests with coverage: lines of Rust, statements of TypeScript
+  coverage [native|browser|typescript]…
+                               the tests with coverage: lines of Rust, statements of TypeScript
   types                        write the generated TypeScript types again
 ";
 
@@ -76,7 +77,7 @@ fn chore() -> Result<ExitCode> {
         "fmt" => flags(arguments, ["check"]).and_then(|[check]| lint::format(check)),
         "lint" => flags(arguments, []).and_then(|[]| lint::lint()),
         "size" => flags(arguments, []).and_then(|[]| size::check()),
-        "coverage" => flags(arguments, []).and_then(|[]| coverage::report()),
+        "coverage" => coverage::report(&rest(&mut arguments)?),
         "types" => flags(arguments, []).and_then(|[]| lint::write_types()),
         "help" => {
             print!("{HELP}");

@@ -59,6 +59,10 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
 
 fn is_libclang(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
+    // The library with the interface in C++ is another one.
+    if name.starts_with("libclang-cpp") {
+        return false;
+    }
     name == "libclang.dylib"
         || name.starts_with("libclang.so")
         || name.starts_with("libclang-") && name.contains(".so")

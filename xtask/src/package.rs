@@ -140,7 +140,7 @@ fn assemble(bound: &Path) -> Result<()> {
     manifest()
 }
 
-/// Minifies each script where it lies; declarations keep their comments.
+/// Minifies each script where it lies, with a map that leads back to its TypeScript; declarations keep their comments.
 fn minify(package: &Path) -> Result<()> {
     let scripts = files(package)?;
     let scripts = scripts
@@ -150,6 +150,7 @@ fn minify(package: &Path) -> Result<()> {
         tools::npm_tool("esbuild")?
             .args([
                 "--minify",
+                "--sourcemap",
                 "--format=esm",
                 "--target=es2022",
                 "--log-level=warning",

@@ -32,7 +32,7 @@ pub fn all() -> Result<()> {
             "Chromium",
             browser::chromium().map(|path| path.display().to_string()),
         ),
-        report("Chromium's driver", Ok(driver())),
+        report("Chromium's driver", driver()),
         report("Firefox", Ok(firefox())),
     ];
     let missing = results.iter().filter(|found| !**found).count();
@@ -71,10 +71,12 @@ fn describe(toolchain: &wasm::Toolchain) -> String {
     }
 }
 
-fn driver() -> String {
-    browser::driver().map_or("wasm-pack will fetch one".to_owned(), |path| {
-        path.display().to_string()
-    })
+fn driver() -> Result<String> {
+    Ok(
+        browser::driver()?.map_or("wasm-pack will fetch one".to_owned(), |path| {
+            path.display().to_string()
+        }),
+    )
 }
 
 /// Firefox is wanted by one test and by `bench --firefox` only.

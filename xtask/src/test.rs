@@ -171,7 +171,7 @@ fn browser(options: &Options, log: &SkipLog) -> Result<Counts> {
     tools::wasm_bindgen()?;
     let mut suites = toolchain.apply(Command::new(tools::cargo_tool("wasm-pack")?))?;
     suites.args(["test", "--headless", "--chrome"]);
-    if let Some(driver) = browser::driver() {
+    if let Some(driver) = browser::driver()? {
         suites.arg("--chromedriver").arg(driver);
     }
     suites.args(["--", "--test", "browser"]);

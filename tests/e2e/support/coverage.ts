@@ -43,7 +43,7 @@ export class Coverage {
     }
     await mkdir(FOLDER, { recursive: true });
     const file = name.replace(/[^\w]+/g, '-').slice(-120);
-    await writeFile(`${FOLDER}${file}.json`, JSON.stringify({ result: this.#results }));
+    await writeFile(`${FOLDER}${file}.json`, JSON.stringify(this.#results));
   }
 
   async #watchPage(page: Page): Promise<void> {
