@@ -7,9 +7,7 @@ export function goals(rows) {
   const row = (work, contender, unit = 'us') =>
     rows.find((it) => it.work === work && it.contender === contender && it.unit === unit);
   const bestPeer = (work, unit, pick) => {
-    const peers = rows.filter(
-      (it) => it.work === work && it.unit === unit && !it.contender.startsWith('strongroom') && it.contender !== 'bare',
-    );
+    const peers = rows.filter((it) => it.work === work && it.unit === unit && !/^(strongroom|bare)/.test(it.contender));
     const sorted = peers.map(pick).toSorted((a, b) => a - b);
     return unit === 'us' ? sorted[0] : sorted.at(-1);
   };

@@ -1,6 +1,7 @@
 -- People, conversations, messages and their chunks.
 -- Keys are the numbers of the readable ids, so that what belongs together lies together.
 -- Times are milliseconds since 1970-01-01 UTC. JSON columns hold one JSON value.
+-- Checks compare one value after the other: for a list of more than two, SQLite would fill a table at every insert.
 
 CREATE TABLE counter (
   name  TEXT PRIMARY KEY,
@@ -59,10 +60,10 @@ CREATE TABLE message (
   message      INTEGER NOT NULL,
   uuid         TEXT NOT NULL UNIQUE,
   parent       INTEGER,
-  role         TEXT NOT NULL CHECK (role IN ('user', 'assistant', 'system', 'tool')),
+  role         TEXT NOT NULL CHECK (role = 'user' OR role = 'assistant' OR role = 'system' OR role = 'tool'),
   author       TEXT,               -- the participant who wrote it
   model        TEXT,
-  status       TEXT NOT NULL CHECK (status IN ('streaming', 'complete', 'interrupted', 'error')),
+  status       TEXT NOT NULL CHECK (status = 'streaming' OR status = 'complete' OR status = 'interrupted' OR status = 'error'),
   usage        TEXT,
   metadata     TEXT NOT NULL,
   version      INTEGER NOT NULL,
@@ -79,7 +80,7 @@ CREATE TABLE part (
   conversation INTEGER NOT NULL,
   message      INTEGER NOT NULL,
   part         INTEGER NOT NULL,
-  kind         TEXT NOT NULL CHECK (kind IN ('text', 'reasoning', 'tool_call', 'tool_result', 'file', 'data')),
+  kind         TEXT NOT NULL CHECK (kind = 'text' OR kind = 'reasoning' OR kind = 'tool_call' OR kind = 'tool_result' OR kind = 'file' OR kind = 'data'),
   data         TEXT,               -- JSON; null for text and reasoning, whose content is chunks
   PRIMARY KEY (user, conversation, message, part),
   FOREIGN KEY (user, conversation, message) REFERENCES message ON DELETE CASCADE

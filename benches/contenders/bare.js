@@ -1,5 +1,6 @@
 // The disk itself: the limit. A chunk lies there twice, for what its journal line holds beside the text.
-export async function open({ durability, directory }) {
+// With `between`, so many microseconds are computed away before each write, as any store does that has something to write.
+export async function open({ durability, directory, between = 0 }) {
   const root = await navigator.storage.getDirectory();
   const folder = await root.getDirectoryHandle(directory, { create: true });
   const file = await folder.getFileHandle('file', { create: true });
@@ -12,6 +13,7 @@ export async function open({ durability, directory }) {
     beginMessage: (conversation) => conversation,
     appendChunk(_message, _seq, text) {
       line ??= encoder.encode(text + text);
+      compute(between);
       handle.write(line, { at });
       at += line.length;
       if (durability === 'strict') handle.flush();
@@ -23,4 +25,9 @@ export async function open({ durability, directory }) {
     },
     close: () => handle.close(),
   };
+}
+
+function compute(microseconds) {
+  const until = performance.now() + microseconds / 1000;
+  while (performance.now() < until);
 }

@@ -41,6 +41,15 @@ export const CONTENDERS = [
     note: 'the disk itself: 600 bytes a chunk',
   },
   {
+    name: 'bare-between',
+    file: 'bare',
+    in: 'worker',
+    durability: BOTH,
+    does: ['chunks'],
+    options: { between: 25 },
+    note: 'the same with 25 µs of computing before each write, which are counted',
+  },
+  {
     name: 'strongroom',
     file: 'strongroom',
     in: 'worker',

@@ -3,7 +3,6 @@
 //! Exactly those rows are put or deleted, with the capture off, so applying a line twice is applying it once. A row's values
 //! are bound as they are read, in the order in which they were recorded.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -13,7 +12,10 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::schema::{RecordKey, TABLES};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
+
+/// The most columns of a table of ours: one bit each says which values a row has.
+const MAX_COLUMNS: usize = 63;
 
 /// Writes recorded rows into tables.
 #[derive(Default)]
@@ -85,6 +87,10 @@ impl Table {
             .collect::<rusqlite::Result<Vec<_>>>()?;
         if columns.is_empty() {
             return Ok(None);
+        }
+        if columns.len() > MAX_COLUMNS {
+            let many = format!("{name} has more than {MAX_COLUMNS} columns");
+            return Err(Error::new(Code::Internal, many));
         }
         let key: Vec<usize> = columns
             .iter()
@@ -223,11 +229,12 @@ impl<'a> Values<'_, 'a> {
             Err(error) => return Ok(Err(error)),
         };
         let mut numbers = [None; 3];
-        let mut bound = vec![false; self.len()];
+        let mut bound = 0_u64;
         let mut next = 0;
-        while let Some(column) = values.next_key::<Cow<'de, str>>()? {
-            let Some(index) = self.index(&column, next) else {
-                return Ok(Err(self.unexpected(&column)));
+        // The names of columns hold nothing that JSON escapes.
+        while let Some(column) = values.next_key::<&'de str>()? {
+            let Some(index) = self.index(column, next) else {
+                return Ok(Err(self.unexpected(column)));
             };
             next = index + 1;
             let value = values.next_value_seed(Bind {
@@ -241,11 +248,9 @@ impl<'a> Values<'_, 'a> {
             if let Some(slot) = numbers.get_mut(self.place(index)) {
                 *slot = number;
             }
-            if let Some(bound) = bound.get_mut(index) {
-                *bound = true;
-            }
+            bound |= 1 << index;
         }
-        if let Some(missing) = bound.iter().position(|bound| !bound) {
+        if let Some(missing) = (0..self.len()).find(|index| bound & (1 << index) == 0) {
             let column = self.column(missing).unwrap_or_default();
             return Ok(Err(Error::invalid(format!(
                 "a row of {:?} lacks {column}",

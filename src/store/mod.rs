@@ -82,7 +82,7 @@ impl Default for Options {
             quiet_ms: 20,
             segment_bytes: 4 << 20,
             checkpoint_idle_bytes: 1 << 20,
-            checkpoint_bytes: 16 << 20,
+            checkpoint_bytes: 4 << 20,
             snapshot_bytes: 64 << 20,
             snapshot_ms: DAY_MS,
             remember_ms: 7 * DAY_MS,

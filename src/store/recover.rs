@@ -13,8 +13,8 @@ use crate::error::{Code, Error, Result};
 use crate::host::Host;
 use crate::journal::{Identity, Item, Journal, Limits, Record};
 
-/// Lines applied per commit while replaying.
-const REPLAY_BATCH: u64 = 4096;
+/// Lines applied per commit while replaying: so few that the pages they change stay in SQLite's cache.
+const REPLAY_BATCH: u64 = 1024;
 
 /// The operation of a journal line that records a migration.
 pub const MIGRATE_OP: &str = "migrate";
