@@ -50,6 +50,7 @@ fn user(tx: &Tx<'_>, name: &str) -> Result<UserId> {
 fn conversation(tx: &Tx<'_>, user: UserId) -> Result<ConversationId> {
     let new = NewConversation {
         user_id: Some(user),
+        context: None,
         title: None,
         metadata: None,
         participants: None,

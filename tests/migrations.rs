@@ -56,6 +56,7 @@ fn fill(store: &mut Store) {
                 )?;
                 let new = NewConversation {
                     user_id: Some(user.id),
+                    context: None,
                     title: None,
                     metadata: None,
                     participants: None,

@@ -5,6 +5,7 @@ import type { CallExtras, Connection } from './connection.js';
 import { StrongroomError } from './errors.js';
 import { follow } from './follow.js';
 import type { FollowUpdate } from './follow.js';
+import { METHODS } from './methods.js';
 import type { CallOptions, WriteOptions } from './options.js';
 import { readText } from './text.js';
 import type { TextStream } from './text.js';
@@ -14,6 +15,7 @@ import type {
   Conversation,
   ConversationList,
   ConversationUpdate,
+  Groups,
   Message,
   MessageEdit,
   MessageList,
@@ -64,6 +66,23 @@ export class Caller {
   async call<T>(method: string, args: object, options: CallOptions | undefined, extras?: CallExtras<T>): Promise<T> {
     return call<T>(this.connection, this.user, method, args, options, extras);
   }
+}
+
+/** @internal Makes the groups of the table: a call takes its arguments as an object, or the id alone where that is all. */
+export function groups(caller: Caller): Groups {
+  const group = ([name, methods]: [string, string]): [string, unknown] => {
+    const calls = methods.split(' ').map((method) => [
+      method,
+      (args: object | string = {}, options?: WriteOptions) =>
+        caller.method(
+          `${name}.${method}` as keyof Methods,
+          (typeof args === 'string' ? { id: args } : args) as never,
+          options,
+        ),
+    ]);
+    return [name, Object.freeze(Object.fromEntries(calls))];
+  };
+  return Object.fromEntries(Object.entries(METHODS).map(group)) as unknown as Groups;
 }
 
 /** People. */

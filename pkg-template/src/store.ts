@@ -3,12 +3,12 @@
 import { encode } from './arguments.js';
 import { Connection, abortedBy, cancellable } from './connection.js';
 import { StrongroomError } from './errors.js';
-import { Caller, Conversations, Messages, Migrations, Streams, Users } from './groups.js';
+import { Caller, Conversations, Messages, Migrations, Streams, Users, groups } from './groups.js';
 import type { CallOptions } from './options.js';
 import { startHere, startWorker } from './host.js';
 import type { Host } from './host.js';
 import type { OpenOptions as EngineOpenOptions, WasmSource } from './protocol.js';
-import type { Code, Durability, Event, LogEvent, Recovery, StoreStats, StreamSettings, Trouble } from './types.js';
+import type { Code, Durability, Event, Groups, LogEvent, Recovery, StoreStats, StreamSettings, Trouble } from './types.js';
 
 /** Restarts of a worker that are tried within the time below; a store that needs more is given up. */
 const MAX_RESTARTS = 3;
@@ -62,7 +62,7 @@ export interface StoreEvents {
 }
 
 /** The records of one user, as that user may see them. Others are `not_found`. */
-export interface UserView {
+export interface UserView extends Groups {
   /** The user. */
   readonly userId: string;
   readonly users: Users;
@@ -101,6 +101,9 @@ export async function openStore(name: string, options: StoreOptions = {}): Promi
 }
 
 /** An open store. Made by `openStore`. */
+export interface Store extends Groups {}
+
+/** An open store. Made by `openStore`. */
 export class Store {
   /** People. */
   readonly users: Users;
@@ -131,6 +134,7 @@ export class Store {
     this.#options = options;
     this.#caller = new Caller(() => this.#connection(), undefined);
     this.users = new Users(this.#caller);
+    Object.assign(this, groups(this.#caller));
     this.conversations = new Conversations(this.#caller);
     this.messages = new Messages(this.#caller);
     // A worker that has to be started again begins with what was set last.
@@ -144,6 +148,7 @@ export class Store {
     return {
       userId,
       users: new Users(caller),
+      ...groups(caller),
       conversations: new Conversations(caller),
       messages: new Messages(caller),
     };

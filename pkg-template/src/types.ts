@@ -1,5 +1,7 @@
 // Generated from the Rust types; `cargo xtask types` writes it anew. A test fails when it is stale.
 
+import type { CallOptions, WriteOptions } from './options.js';
+
 /**
  * What went wrong, as a stable name that callers may match on.
  */
@@ -123,6 +125,135 @@ limit?: number,
 cursor?: string, };
 
 /**
+ * A context and what is in it.
+ */
+export type Context = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * How many records of each kind are in it.
+ */
+counts: Array<ContextCount>, 
+/**
+ * When it was first needed, in milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, };
+
+/**
+ * How many records of a kind are in a context.
+ */
+export type ContextCount = { 
+/**
+ * The kind, as its group is called: `conversations`.
+ */
+kind: string, 
+/**
+ * How many, deleted ones that can be restored included.
+ */
+count: number, };
+
+/**
+ * Names a context.
+ */
+export type ContextRef = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Its name.
+ */
+name: string, };
+
+/**
+ * Whose contexts to list.
+ */
+export type ContextList = { 
+/**
+ * The user. A view of one user may leave it out.
+ */
+userId?: string, };
+
+/**
+ * Moves everything in one context to another.
+ */
+export type ContextRename = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Its name now.
+ */
+name: string, 
+/**
+ * Its name then; one that is there already takes its records in.
+ */
+to: string, };
+
+/**
+ * A setting.
+ */
+export type Setting = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Its value.
+ */
+value: Json, 
+/**
+ * When it was last set, in milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, };
+
+/**
+ * Names a setting.
+ */
+export type SettingRef = { 
+/**
+ * The user whose setting it is; without one, the app's own. A view of one user has that user's alone.
+ */
+userId?: string, 
+/**
+ * Its name.
+ */
+name: string, };
+
+/**
+ * Sets a setting.
+ */
+export type SettingSet = { 
+/**
+ * The user whose setting it is; without one, the app's own. A view of one user has that user's alone.
+ */
+userId?: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Its value.
+ */
+value: Json, };
+
+/**
+ * Whose settings to list.
+ */
+export type SettingList = { 
+/**
+ * The user; without one, the app. A view of one user has that user's alone.
+ */
+userId?: string, };
+
+/**
  * Whether a conversation is in use or put away.
  */
 export type ConversationStatus = "active" | "archived";
@@ -151,6 +282,10 @@ title: string,
  * In use or put away.
  */
 status: ConversationStatus, 
+/**
+ * The context it is in.
+ */
+context: string, 
 /**
  * The app's own fields.
  */
@@ -188,6 +323,10 @@ userId?: string,
  * The title; empty by default.
  */
 title?: string, 
+/**
+ * The context it goes to; by default what is configured for the user or the app, else `default`.
+ */
+context?: string, 
 /**
  * The app's own fields; none by default.
  */
@@ -227,6 +366,10 @@ title?: string,
  */
 status?: ConversationStatus, 
 /**
+ * The context to move it to.
+ */
+context?: string, 
+/**
  * New fields, replacing all of the old.
  */
 metadata?: Metadata, };
@@ -248,6 +391,10 @@ userId?: string,
  * Only those with this status; `active` by default.
  */
 status?: ConversationStatus, 
+/**
+ * Only those in one of these contexts.
+ */
+contexts?: Array<string>, 
 /**
  * Instead of those in use, only those that are deleted and can be restored.
  */
@@ -1222,6 +1369,15 @@ export interface Methods {
   'users.list': { args: UserList; result: Page<User> };
   'users.update': { args: UserUpdate; result: User };
   'users.delete': { args: UserRef; result: void };
+  'contexts.create': { args: ContextRef; result: Context };
+  'contexts.get': { args: ContextRef; result: Context };
+  'contexts.list': { args: ContextList; result: Array<Context> };
+  'contexts.rename': { args: ContextRename; result: Context };
+  'contexts.delete': { args: ContextRef; result: void };
+  'settings.set': { args: SettingSet; result: Setting };
+  'settings.get': { args: SettingRef; result: Setting | null };
+  'settings.list': { args: SettingList; result: Array<Setting> };
+  'settings.remove': { args: SettingRef; result: void };
   'conversations.create': { args: NewConversation; result: Conversation };
   'conversations.get': { args: ConversationRef; result: Conversation };
   'conversations.list': { args: ConversationList; result: Page<Conversation> };
@@ -1245,4 +1401,38 @@ export interface Methods {
   'messages.siblings': { args: MessageRef; result: Siblings };
   'messages.text': { args: TextRead; result: TextPage };
   'messages.chunks': { args: ChunkList; result: Page<Chunk> };
+}
+
+/** Contexts: work, personal, learning, …: a user's domains of life, kept apart. A context is there once a record goes to it. */
+export interface Contexts {
+  /** Creates a context, so that it is listed before anything is in it. Doing so twice is doing so once. */
+  create(args: ContextRef, options?: WriteOptions): Promise<Context>;
+  /** Reads a context with its counts. Rejects with `not_found`. */
+  get(args: ContextRef, options?: CallOptions): Promise<Context>;
+  /** Lists a user's contexts by name. */
+  list(args?: ContextList, options?: CallOptions): Promise<Array<Context>>;
+  /** Gives a context another name, or moves all its records to one that is there already. */
+  rename(args: ContextRename, options?: WriteOptions): Promise<Context>;
+  /** Deletes an empty context. Rejects with `conflict` while anything is in it. */
+  delete(args: ContextRef, options?: WriteOptions): Promise<void>;
+}
+
+/** Settings: named JSON values of the app, or of one user. */
+export interface Settings {
+  /** Sets a setting. */
+  set(args: SettingSet, options?: WriteOptions): Promise<Setting>;
+  /** Reads a setting; null if it is not set. */
+  get(args: SettingRef, options?: CallOptions): Promise<Setting | null>;
+  /** Lists all settings of a user, or of the app, by name. */
+  list(args?: SettingList, options?: CallOptions): Promise<Array<Setting>>;
+  /** Unsets a setting. Doing so twice is doing so once. */
+  remove(args: SettingRef, options?: WriteOptions): Promise<void>;
+}
+
+/** The groups that are made from the table of methods. */
+export interface Groups {
+  /** Contexts: work, personal, learning, …: a user's domains of life, kept apart. A context is there once a record goes to it. */
+  readonly contexts: Contexts;
+  /** Settings: named JSON values of the app, or of one user. */
+  readonly settings: Settings;
 }

@@ -229,6 +229,8 @@ impl<'a> Values<'_, 'a> {
             Err(error) => return Ok(Err(error)),
         };
         let mut numbers = [None; 3];
+        let mut text = None;
+        let is_named = self.table.record == RecordKey::Text;
         let mut bound = 0_u64;
         let mut next = 0;
         // The names of columns hold nothing that JSON escapes.
@@ -240,6 +242,7 @@ impl<'a> Values<'_, 'a> {
             let value = values.next_value_seed(Bind {
                 statement: &mut statement,
                 index: next,
+                text: (is_named && self.place(index) == 0).then_some(&mut text),
             })?;
             let number = match value {
                 Ok(number) => number,
@@ -261,10 +264,8 @@ impl<'a> Values<'_, 'a> {
             return Ok(Err(error.into()));
         }
         let number = |place: usize| numbers.get(place).copied().flatten();
-        let id = self
-            .table
-            .record
-            .id(|place| number(place).map(ValueRef::Integer));
+        let record = self.table.record;
+        let id = text.or_else(|| record.id(|place| number(place).map(ValueRef::Integer)));
         if let Some(id) = id
             && self.line.records.last() != Some(&id)
         {
@@ -355,6 +356,8 @@ impl<'de> Visitor<'de> for Values<'_, '_> {
 struct Bind<'s, 'a> {
     statement: &'s mut CachedStatement<'a>,
     index: usize,
+    /// Where a text is wanted too.
+    text: Option<&'s mut Option<String>>,
 }
 
 type Bound = rusqlite::Result<Option<i64>>;
@@ -398,7 +401,10 @@ impl Visitor<'_> for Bind<'_, '_> {
         Ok(self.bind(value, None))
     }
 
-    fn visit_str<E>(self, value: &str) -> std::result::Result<Bound, E> {
+    fn visit_str<E>(mut self, value: &str) -> std::result::Result<Bound, E> {
+        if let Some(text) = self.text.take() {
+            *text = Some(value.to_owned());
+        }
         Ok(self.bind(value, None))
     }
 }

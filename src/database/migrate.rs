@@ -35,6 +35,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "initial", "0001_initial"),
     migration!(2, "indexes", "0002_indexes"),
     migration!(3, "history", "0003_history"),
+    migration!(4, "contexts", "0004_contexts"),
 ];
 
 /// The schema version this build works with.

@@ -24,6 +24,8 @@ pub enum RecordKey {
     Conversation,
     /// The first three columns are a message's numbers.
     Message,
+    /// The first column is the record's own id, a text.
+    Text,
 }
 
 /// All recorded tables.
@@ -60,6 +62,18 @@ pub const TABLES: &[TableSpec] = &[
         name: "chunk",
         record: RecordKey::Message,
     },
+    TableSpec {
+        name: "context",
+        record: RecordKey::User,
+    },
+    TableSpec {
+        name: "setting",
+        record: RecordKey::None,
+    },
+    TableSpec {
+        name: "user_setting",
+        record: RecordKey::User,
+    },
 ];
 
 impl RecordKey {
@@ -71,6 +85,7 @@ impl RecordKey {
             Self::User => 1,
             Self::Conversation => 2,
             Self::Message => 3,
+            Self::Text => return column(0)?.as_str().ok().map(str::to_owned),
         };
         let mut id = String::with_capacity(16);
         for (index, level) in LEVELS.into_iter().take(depth).enumerate() {

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::page::{self, Cursor, Order, Page};
-use super::{Metadata, check_label, check_version, from_json, to_json};
+use super::users::exists;
+use super::{Metadata, check_label, check_version, contexts, from_json, owner, to_json};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::store::{Tx, View};
@@ -43,6 +44,8 @@ pub struct Conversation {
     pub title: String,
     /// In use or put away.
     pub status: ConversationStatus,
+    /// The context it is in.
+    pub context: String,
     /// The app's own fields.
     pub metadata: Metadata,
     /// The last message of the active path; absent while there are no messages.
@@ -68,6 +71,8 @@ pub struct NewConversation {
     pub user_id: Option<UserId>,
     /// The title; empty by default.
     pub title: Option<String>,
+    /// The context it goes to; by default what is configured for the user or the app, else `default`.
+    pub context: Option<String>,
     /// The app's own fields; none by default.
     pub metadata: Option<Metadata>,
     /// Further participants.
@@ -96,6 +101,8 @@ pub struct ConversationUpdate {
     pub title: Option<String>,
     /// In use or put away.
     pub status: Option<ConversationStatus>,
+    /// The context to move it to.
+    pub context: Option<String>,
     /// New fields, replacing all of the old.
     pub metadata: Option<Metadata>,
 }
@@ -109,6 +116,8 @@ pub struct ConversationList {
     pub user_id: Option<UserId>,
     /// Only those with this status; `active` by default.
     pub status: Option<ConversationStatus>,
+    /// Only those in one of these contexts.
+    pub contexts: Option<Vec<String>>,
     /// Instead of those in use, only those that are deleted and can be restored.
     pub deleted: Option<bool>,
     /// Only those in which this participant takes part: a user's id or an agent's name.
@@ -201,7 +210,7 @@ pub struct ParticipantRef {
     pub id: String,
 }
 
-const COLUMNS: &str = "user, conversation, uuid, title, status, metadata, leaf, version, created_at, updated_at, deleted_at";
+const COLUMNS: &str = "user, conversation, uuid, title, status, metadata, leaf, version, created_at, updated_at, deleted_at, context";
 
 fn read(row: &rusqlite::Row<'_>) -> Result<Conversation> {
     let id = ConversationId {
@@ -230,6 +239,7 @@ fn read(row: &rusqlite::Row<'_>) -> Result<Conversation> {
         created_at: row.get(8)?,
         updated_at: row.get(9)?,
         deleted_at: row.get(10)?,
+        context: row.get(11)?,
     })
 }
 
@@ -239,6 +249,10 @@ pub fn create(tx: &Tx<'_>, new: &NewConversation) -> Result<Conversation> {
     let title = new.title.as_deref().unwrap_or_default();
     check_label("the title", title)?;
     let metadata = to_json("the metadata", &new.metadata.clone().unwrap_or_default())?;
+    if !exists(tx, owner)? {
+        return Err(Error::not_found("user", owner));
+    }
+    let context = contexts::route(tx, owner, new.context.as_deref(), None)?;
     let mut allocate = tx.prepare(
         "UPDATE user SET next_conversation = next_conversation + 1 WHERE user = ?1 RETURNING next_conversation - 1, name",
     )?;
@@ -257,9 +271,9 @@ pub fn create(tx: &Tx<'_>, new: &NewConversation) -> Result<Conversation> {
     }
     tx.execute(
         "INSERT INTO conversation
-           (user, conversation, uuid, title, status, metadata, next_message, version, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, 'active', ?5, 1, 1, ?6, ?6)",
-        (id.user, id.conversation, tx.uuid(), title, metadata, tx.now_ms()),
+           (user, conversation, uuid, title, status, metadata, next_message, version, created_at, updated_at, context)
+         VALUES (?1, ?2, ?3, ?4, 'active', ?5, 1, 1, ?6, ?6, ?7)",
+        (id.user, id.conversation, tx.uuid(), title, metadata, tx.now_ms(), context),
     )?;
     let creator = NewParticipant {
         id: owner.to_string(),
@@ -270,14 +284,6 @@ pub fn create(tx: &Tx<'_>, new: &NewConversation) -> Result<Conversation> {
         put_participant(tx, id, participant)?;
     }
     get(tx, id)
-}
-
-fn owner(view: &View<'_>, named: Option<UserId>) -> Result<UserId> {
-    let owner = named
-        .or(view.scope())
-        .ok_or_else(|| Error::invalid("no user is named"))?;
-    view.admit(owner)?;
-    Ok(owner)
 }
 
 /// Reads a conversation, deleted ones included.
@@ -306,14 +312,15 @@ pub fn list(view: &View<'_>, query: &ConversationList) -> Result<Page<Conversati
         Order::Oldest => ("ASC", ">", [i64::MIN, i64::MIN]),
     };
     let list = format!(
-        "conversations {owner} {status:?} {deleted} {by_creation} {order:?} {:?} {:?} {:?}",
-        query.participant, query.since, query.until
+        "conversations {owner} {status:?} {deleted} {by_creation} {order:?} {:?} {:?} {:?} {:?}",
+        query.contexts, query.participant, query.since, query.until
     );
+    let (in_contexts, contexts) = contexts::filter(query.contexts.as_deref(), "?10");
     let [at, number] = Cursor::decode(&list, query.cursor.as_deref())?.unwrap_or(start);
     let mut statement = view.prepare(&format!(
         "SELECT {COLUMNS} FROM conversation AS c
          WHERE user = ?1 AND ({time}, conversation) {beyond} (?2, ?3)
-           AND {time} >= ?4 AND {time} < ?5
+           AND {time} >= ?4 AND {time} < ?5 AND {in_contexts}
            AND CASE WHEN ?6 THEN deleted_at IS NOT NULL ELSE deleted_at IS NULL AND status = ?7 END
            AND (?8 IS NULL OR EXISTS (
              SELECT 1 FROM participant AS p
@@ -330,6 +337,7 @@ pub fn list(view: &View<'_>, query: &ConversationList) -> Result<Page<Conversati
         status.as_str(),
         &query.participant,
         limit + 1,
+        contexts,
     ))?;
     let mut conversations = Vec::new();
     while let Some(row) = rows.next()? {
@@ -352,14 +360,20 @@ pub fn update(tx: &Tx<'_>, change: &ConversationUpdate) -> Result<Conversation> 
     let title = change.title.as_ref().unwrap_or(&current.title);
     check_label("the title", title)?;
     let status = change.status.unwrap_or(current.status);
+    let context = contexts::route(
+        tx,
+        change.id.owner(),
+        change.context.as_deref(),
+        Some(&current.context),
+    )?;
     let metadata = to_json(
         "the metadata",
         change.metadata.as_ref().unwrap_or(&current.metadata),
     )?;
     tx.execute(
-        "UPDATE conversation SET title = ?3, status = ?4, metadata = ?5, version = version + 1, updated_at = ?6
+        "UPDATE conversation SET title = ?3, status = ?4, metadata = ?5, version = version + 1, updated_at = ?6, context = ?7
          WHERE user = ?1 AND conversation = ?2",
-        (change.id.user, change.id.conversation, title, status.as_str(), metadata, tx.now_ms()),
+        (change.id.user, change.id.conversation, title, status.as_str(), metadata, tx.now_ms(), context),
     )?;
     get(tx, change.id)
 }
@@ -439,10 +453,7 @@ fn put_participant(tx: &Tx<'_>, id: ConversationId, new: &NewParticipant) -> Res
     )?;
     if new.kind == ParticipantKind::User {
         let user: UserId = new.id.parse()?;
-        if !tx
-            .prepare("SELECT 1 FROM user WHERE user = ?1")?
-            .exists([user.user])?
-        {
+        if !exists(tx, user)? {
             return Err(Error::not_found("user", user));
         }
     }

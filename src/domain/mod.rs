@@ -3,14 +3,18 @@
 //! An operation is a function over a [`View`](crate::store::View) or a [`Tx`](crate::store::Tx). It validates what it is
 //! given, and either does all of its work or returns an error.
 
+pub mod contexts;
 pub mod conversations;
 mod json;
 pub mod messages;
 pub mod page;
 pub mod parts;
+pub mod settings;
 pub mod users;
 
 use crate::error::{Error, Result};
+use crate::id::UserId;
+use crate::store::View;
 
 pub use json::{Json, Metadata};
 
@@ -54,4 +58,13 @@ fn check_version(what: &str, seen: i64, current: i64) -> Result<()> {
         crate::Code::Conflict,
         format!("the {what} is at version {current}, not at {seen}"),
     ))
+}
+
+/// Whose records are meant: the user who is named, else the one that the view is limited to.
+fn owner(view: &View<'_>, named: Option<UserId>) -> Result<UserId> {
+    let owner = named
+        .or(view.scope())
+        .ok_or_else(|| Error::invalid("no user is named"))?;
+    view.admit(owner)?;
+    Ok(owner)
 }

@@ -123,6 +123,12 @@ pub fn get(view: &View<'_>, id: UserId) -> Result<User> {
         .map_or_else(|| Err(Error::not_found("user", id)), read)
 }
 
+/// Whether there is such a user.
+pub(super) fn exists(view: &View<'_>, id: UserId) -> Result<bool> {
+    let mut statement = view.prepare("SELECT 1 FROM user WHERE user = ?1")?;
+    Ok(statement.exists([id.user])?)
+}
+
 /// Lists users in the order they were created.
 pub fn list(view: &View<'_>, query: &UserList) -> Result<Page<User>> {
     let limit = page::limit(query.limit)?;

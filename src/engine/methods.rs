@@ -4,6 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::json;
+use crate::domain::contexts::{self, Context, ContextList, ContextRef, ContextRename};
 use crate::domain::conversations::{
     self, AddParticipant, Conversation, ConversationList, ConversationRef, ConversationStatus,
     ConversationUpdate, NewConversation, Participant, ParticipantRef,
@@ -14,6 +15,7 @@ use crate::domain::messages::{
 };
 use crate::domain::page::Page;
 use crate::domain::parts::Chunk;
+use crate::domain::settings::{self, Setting, SettingList, SettingRef, SettingSet};
 use crate::domain::users::{self, NewUser, User, UserList, UserRef, UserUpdate};
 use crate::error::Result;
 use crate::id::MessageId;
@@ -25,7 +27,7 @@ use crate::store::{Caller, Outcome, Turn, Tx, View};
 pub struct Nothing;
 
 macro_rules! methods {
-    ($($name:literal: $kind:ident($args:ty) -> $answer:ty = $operation:expr;)*) => {
+    ($($(#[doc = $doc:literal])* $name:literal: $kind:ident($args:ty) -> $answer:ty = $operation:expr;)*) => {
         /// Runs a method of the table in a turn; none if there is no method of that name.
         pub fn call(turn: &mut Turn<'_>, name: &str, caller: Caller<'_>, args: &str) -> Option<Result<String>> {
             match name {
@@ -34,16 +36,18 @@ macro_rules! methods {
             }
         }
 
-        /// The table as a TypeScript interface.
+        /// The table, for the TypeScript that is generated from it.
         #[cfg(test)]
-        pub fn typescript(config: &ts_rs::Config) -> String {
+        pub fn table(config: &ts_rs::Config) -> Vec<super::typescript::Method> {
             use ts_rs::TS;
-            let mut out = String::new();
-            $(out.push_str(&format!(
-                "  '{}': {{ args: {}; result: {} }};\n",
-                $name, <$args as TS>::name(config), <$answer as TS>::name(config).replace("Nothing", "void"),
-            ));)*
-            out
+            vec![$(super::typescript::Method {
+                name: $name,
+                docs: concat!($($doc, "\n",)*),
+                writes: stringify!($kind) == "write",
+                args: <$args as TS>::name(config),
+                fields: <$args as TS>::inline(config),
+                answer: <$answer as TS>::name(config).replace("Nothing", "void"),
+            },)*]
         }
     };
 }
@@ -54,6 +58,26 @@ methods! {
     "users.list": read(UserList) -> Page<User> = |view, args| users::list(view, &args);
     "users.update": write(UserUpdate) -> User = |tx, args| users::update(tx, &args);
     "users.delete": write(UserRef) -> Nothing = |tx, args| users::delete(tx, args.id).map(|()| Nothing);
+
+    /// Creates a context, so that it is listed before anything is in it. Doing so twice is doing so once.
+    "contexts.create": write(ContextRef) -> Context = |tx, args| contexts::create(tx, &args);
+    /// Reads a context with its counts. Rejects with `not_found`.
+    "contexts.get": read(ContextRef) -> Context = |view, args| contexts::get(view, &args);
+    /// Lists a user's contexts by name.
+    "contexts.list": read(ContextList) -> Vec<Context> = |view, args| contexts::list(view, &args);
+    /// Gives a context another name, or moves all its records to one that is there already.
+    "contexts.rename": write(ContextRename) -> Context = |tx, args| contexts::rename(tx, &args);
+    /// Deletes an empty context. Rejects with `conflict` while anything is in it.
+    "contexts.delete": write(ContextRef) -> Nothing = |tx, args| contexts::delete(tx, &args).map(|()| Nothing);
+
+    /// Sets a setting.
+    "settings.set": write(SettingSet) -> Setting = |tx, args| settings::set(tx, &args);
+    /// Reads a setting; null if it is not set.
+    "settings.get": read(SettingRef) -> Option<Setting> = |view, args| settings::get(view, &args);
+    /// Lists all settings of a user, or of the app, by name.
+    "settings.list": read(SettingList) -> Vec<Setting> = |view, args| settings::list(view, &args);
+    /// Unsets a setting. Doing so twice is doing so once.
+    "settings.remove": write(SettingRef) -> Nothing = |tx, args| settings::remove(tx, &args).map(|()| Nothing);
 
     "conversations.create": write(NewConversation) -> Conversation = |tx, args| conversations::create(tx, &args);
     "conversations.get": read(ConversationRef) -> Conversation = |view, args| conversations::get(view, args.id);

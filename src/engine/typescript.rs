@@ -12,17 +12,85 @@ use super::wire::{
 use super::{EngineOptions, MigrateTo, NoArguments, SetDurability, StoreStats};
 use crate::Code;
 use crate::database::migrate::MigrationStatus;
+use crate::domain::contexts as x;
 use crate::domain::conversations as c;
 use crate::domain::messages as m;
 use crate::domain::page::{Order, Page};
 use crate::domain::parts::{Chunk, Part, TextKind};
+use crate::domain::settings as s;
 use crate::domain::{Json, Metadata, users as u};
 use crate::store::{
     Durability, Event, LogEvent, LogKind, MigrationProgress, Recovery, RecoveryCause, Trouble,
 };
 use crate::stream::StreamSettings;
 
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pkg-template/src/types.ts");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/pkg-template/src");
+
+/// Groups whose calls are the table's methods and nothing else: name, interface, what it is. The package makes them from
+/// the names alone; every other group is written by hand.
+const GROUPS: &[(&str, &str, &str)] = &[
+    (
+        "contexts",
+        "Contexts",
+        "Contexts: work, personal, learning, …: a user's domains of life, kept apart. A context is there once a record goes to it.",
+    ),
+    (
+        "settings",
+        "Settings",
+        "Settings: named JSON values of the app, or of one user.",
+    ),
+];
+
+/// A method of the table.
+pub struct Method {
+    pub name: &'static str,
+    pub docs: &'static str,
+    pub writes: bool,
+    pub args: String,
+    /// The arguments' fields.
+    pub fields: String,
+    pub answer: String,
+}
+
+impl Method {
+    fn in_group(&self, group: &str) -> Option<&'static str> {
+        self.name.strip_prefix(group)?.strip_prefix('.')
+    }
+
+    /// What a call takes before its options: an object, the id itself where that is all, nothing where nothing is needed.
+    fn parameter(&self) -> String {
+        let required = required_fields(&self.fields);
+        let args = &self.args;
+        if self.fields.matches(':').count() == 1 && required == ["id"] {
+            "id: string".to_owned()
+        } else if required.is_empty() {
+            format!("args?: {args}")
+        } else {
+            format!("args: {args}")
+        }
+    }
+}
+
+/// The fields of an inline type, without those that may be left out.
+fn required_fields(inline: &str) -> Vec<&str> {
+    let mut depth = 0;
+    let mut required = Vec::new();
+    let mut start = 0;
+    for (at, character) in inline.char_indices() {
+        match character {
+            '{' | '<' | '(' | '[' => depth += 1,
+            '}' | '>' | ')' | ']' => depth -= 1,
+            ':' if depth == 1 && !inline[..at].ends_with('?') => {
+                required.push(inline[start..at].trim());
+            }
+            _ => {}
+        }
+        if depth == 1 && matches!(character, '{' | ',') {
+            start = at + 1;
+        }
+    }
+    required
+}
 
 const HEADER: &str = "\
 // Generated from the Rust types; `cargo xtask types` writes it anew. A test fails when it is stale.
@@ -43,7 +111,8 @@ macro_rules! declare_all {
 
 fn generate() -> String {
     let config = &Config::new().with_large_int("number");
-    let mut out = format!("{HEADER}\n");
+    let mut out =
+        format!("{HEADER}\nimport type {{ CallOptions, WriteOptions }} from './options.js';\n\n");
     declare_all!(
         config,
         &mut out,
@@ -57,6 +126,15 @@ fn generate() -> String {
         u::UserRef,
         u::UserUpdate,
         u::UserList,
+        x::Context,
+        x::ContextCount,
+        x::ContextRef,
+        x::ContextList,
+        x::ContextRename,
+        s::Setting,
+        s::SettingRef,
+        s::SettingSet,
+        s::SettingList,
         c::ConversationStatus,
         c::Conversation,
         c::NewConversation,
@@ -119,22 +197,88 @@ fn generate() -> String {
         RecoveryCause,
         Trouble,
     );
+    let table = methods::table(config);
     out.push_str("/** Every method by name: what it takes and what it gives. */\nexport interface Methods {\n");
-    out.push_str(&methods::typescript(config));
+    for method in &table {
+        let Method {
+            name, args, answer, ..
+        } = method;
+        out.push_str(&format!(
+            "  '{name}': {{ args: {args}; result: {answer} }};\n"
+        ));
+    }
     out.push_str("}\n");
+    for (group, interface, docs) in GROUPS {
+        out.push_str(&format!(
+            "\n/** {docs} */\nexport interface {interface} {{\n"
+        ));
+        for method in &table {
+            if let Some(name) = method.in_group(group) {
+                let docs: Vec<_> = method.docs.lines().map(str::trim).collect();
+                assert!(!docs.is_empty(), "{} says nothing of itself", method.name);
+                let options = if method.writes {
+                    "WriteOptions"
+                } else {
+                    "CallOptions"
+                };
+                out.push_str(&format!(
+                    "  /** {} */\n  {name}({}, options?: {options}): Promise<{}>;\n",
+                    docs.join("\n   * "),
+                    method.parameter(),
+                    method.answer,
+                ));
+            }
+        }
+        out.push_str("}\n");
+    }
+    out.push_str(
+        "\n/** The groups that are made from the table of methods. */\nexport interface Groups {\n",
+    );
+    for (group, interface, docs) in GROUPS {
+        out.push_str(&format!(
+            "  /** {docs} */\n  readonly {group}: {interface};\n"
+        ));
+    }
+    out.push_str("}\n");
+    out
+}
+
+/// The names of the generated groups' methods.
+fn generate_names() -> String {
+    let table = methods::table(&Config::new());
+    let mut out = format!(
+        "{HEADER}\n/** The methods of the groups that are made from the table. */\nexport const METHODS = {{\n"
+    );
+    for (group, ..) in GROUPS {
+        let names: Vec<_> = table
+            .iter()
+            .filter_map(|method| method.in_group(group))
+            .collect();
+        out.push_str(&format!("  {group}: '{}',\n", names.join(" ")));
+    }
+    out.push_str("} as const;\n");
     out
 }
 
 #[test]
 fn the_typescript_types_are_fresh() {
-    let generated = generate();
-    if std::env::var_os("STRONGROOM_WRITE_TYPES").is_some() {
-        std::fs::create_dir_all(std::path::Path::new(FILE).parent().unwrap()).unwrap();
-        std::fs::write(FILE, &generated).unwrap();
+    for (file, generated) in [("types.ts", generate()), ("methods.ts", generate_names())] {
+        let path = std::path::Path::new(FOLDER).join(file);
+        if std::env::var_os("STRONGROOM_WRITE_TYPES").is_some() {
+            std::fs::write(&path, &generated).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            written == generated,
+            "{file} is stale: run `cargo xtask types`"
+        );
     }
-    let written = std::fs::read_to_string(FILE).unwrap_or_default();
-    assert!(
-        written == generated,
-        "the types are stale: run `cargo xtask types`"
-    );
+}
+
+#[test]
+fn fields_that_may_be_left_out_are_told_apart() {
+    let fields =
+        "{ id: string, cursor?: string, by: { at: number, of?: string }, all: Array<{ x: 1 }>, }";
+    assert_eq!(required_fields(fields), ["id", "by", "all"]);
+    assert!(required_fields("{ limit?: number, }").is_empty());
 }

@@ -58,6 +58,7 @@ fn fill(store: &mut Store, messages: usize) {
         .unwrap();
     let new = NewConversation {
         user_id: Some(user.id),
+        context: None,
         title: None,
         metadata: None,
         participants: None,

@@ -331,6 +331,7 @@ impl Model {
                     uuid: uuid(),
                     title: title.clone(),
                     status: ConversationStatus::Active,
+                    context: "default".to_owned(),
                     metadata: Metadata::default(),
                     leaf_id: None,
                     version: 1,

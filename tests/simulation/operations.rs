@@ -185,6 +185,7 @@ impl Op {
                 };
                 let new = NewConversation {
                     user_id: Some(user),
+                    context: None,
                     title: Some(title),
                     metadata: None,
                     participants: Some(agents.into_iter().map(agent).collect()),
@@ -199,6 +200,7 @@ impl Op {
             } => {
                 let change = ConversationUpdate {
                     id,
+                    context: None,
                     version,
                     title: Some(title),
                     status: Some(status),
@@ -276,6 +278,7 @@ impl Op {
                 )?;
                 let new = NewConversation {
                     user_id: Some(user.id),
+                    context: None,
                     title: None,
                     metadata: None,
                     participants: None,

@@ -1,0 +1,7 @@
+// Generated from the Rust types; `cargo xtask types` writes it anew. A test fails when it is stale.
+
+/** The methods of the groups that are made from the table. */
+export const METHODS = {
+  contexts: 'create get list rename delete',
+  settings: 'set get list remove',
+} as const;
