@@ -180,7 +180,7 @@ impl Fixture {
     fn files(&self) -> Vec<(String, Vec<u8>)> {
         let read = |(path, _): (String, u64)| {
             let mut bytes = self.disk.read(&path).unwrap();
-            if path.ends_with(".gz") {
+            if path.strip_suffix(".gz").is_some() {
                 let mut plain = Vec::new();
                 GzDecoder::new(&bytes[..]).read_to_end(&mut plain).unwrap();
                 bytes = plain;
