@@ -254,6 +254,57 @@ export type SettingList = {
 userId?: string, };
 
 /**
+ * An erasure: which record, and how far it has come. It never says what the record held.
+ */
+export type Erasure = { 
+/**
+ * Its number, from 1.
+ */
+number: number, 
+/**
+ * The id of the user, conversation or construct that is gone.
+ */
+record: string, 
+/**
+ * When it was asked for, in milliseconds since 1970-01-01 UTC.
+ */
+requestedAt: number, 
+/**
+ * When the last file no longer held anything of it; absent until then.
+ */
+doneAt?: number, 
+/**
+ * Journal segments that were rewritten for it.
+ */
+segments: number, 
+/**
+ * Files set aside as damaged that were removed for it: what cannot be read cannot be searched.
+ */
+setAside: number, };
+
+/**
+ * Names what to erase.
+ */
+export type EraseRecord = { 
+/**
+ * The id of a user, a conversation or a construct.
+ */
+id: string, };
+
+/**
+ * Which erasures to list.
+ */
+export type ErasureList = { 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
  * Whether a conversation is in use or put away.
  */
 export type ConversationStatus = "active" | "archived";
@@ -1378,6 +1429,8 @@ export interface Methods {
   'settings.get': { args: SettingRef; result: Setting | null };
   'settings.list': { args: SettingList; result: Array<Setting> };
   'settings.remove': { args: SettingRef; result: void };
+  'retention.erase': { args: EraseRecord; result: Erasure };
+  'retention.erasures': { args: ErasureList; result: Page<Erasure> };
   'conversations.create': { args: NewConversation; result: Conversation };
   'conversations.get': { args: ConversationRef; result: Conversation };
   'conversations.list': { args: ConversationList; result: Page<Conversation> };
@@ -1429,10 +1482,21 @@ export interface Settings {
   remove(args: SettingRef, options?: WriteOptions): Promise<void>;
 }
 
+/** Retention: letting go of records, for good. */
+export interface Retention {
+  /** Erases a user, a conversation or a construct for good: from the tables at once, and behind the answer from every file
+   * of the store, the journal's older lines included. `retention.erasures` says when nothing of it is left. */
+  erase(args: EraseRecord, options?: WriteOptions): Promise<Erasure>;
+  /** Lists erasures, newest first, and how far each has come. */
+  erasures(args: ErasureList, options?: CallOptions): Promise<Page<Erasure>>;
+}
+
 /** The groups that are made from the table of methods. */
 export interface Groups {
   /** Contexts: work, personal, learning, …: a user's domains of life, kept apart. A context is there once a record goes to it. */
   readonly contexts: Contexts;
   /** Settings: named JSON values of the app, or of one user. */
   readonly settings: Settings;
+  /** Retention: letting go of records, for good. */
+  readonly retention: Retention;
 }

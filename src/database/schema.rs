@@ -74,6 +74,10 @@ pub const TABLES: &[TableSpec] = &[
         name: "user_setting",
         record: RecordKey::User,
     },
+    TableSpec {
+        name: "erasure",
+        record: RecordKey::None,
+    },
 ];
 
 impl RecordKey {

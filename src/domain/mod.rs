@@ -5,6 +5,7 @@
 
 pub mod contexts;
 pub mod conversations;
+pub mod erasures;
 mod json;
 pub mod messages;
 pub mod page;

@@ -9,6 +9,7 @@ use crate::domain::conversations::{
     self, AddParticipant, Conversation, ConversationList, ConversationRef, ConversationStatus,
     ConversationUpdate, NewConversation, Participant, ParticipantRef,
 };
+use crate::domain::erasures::{self, EraseRecord, Erasure, ErasureList};
 use crate::domain::messages::{
     self, Append, AppendAll, ChunkList, Message, MessageEdit, MessageList, MessageRef,
     MessageUpdate, Siblings, TextPage, TextRead,
@@ -78,6 +79,12 @@ methods! {
     "settings.list": read(SettingList) -> Vec<Setting> = |view, args| settings::list(view, &args);
     /// Unsets a setting. Doing so twice is doing so once.
     "settings.remove": write(SettingRef) -> Nothing = |tx, args| settings::remove(tx, &args).map(|()| Nothing);
+
+    /// Erases a user, a conversation or a construct for good: from the tables at once, and behind the answer from every file
+    /// of the store, the journal's older lines included. `retention.erasures` says when nothing of it is left.
+    "retention.erase": write(EraseRecord) -> Erasure = |tx, args| erasures::erase(tx, &args);
+    /// Lists erasures, newest first, and how far each has come.
+    "retention.erasures": read(ErasureList) -> Page<Erasure> = |view, args| erasures::list(view, &args);
 
     "conversations.create": write(NewConversation) -> Conversation = |tx, args| conversations::create(tx, &args);
     "conversations.get": read(ConversationRef) -> Conversation = |view, args| conversations::get(view, args.id);

@@ -80,6 +80,13 @@ impl Store {
             self.interrupt_cut_off()?;
             return Ok(Some(0));
         }
+        if std::mem::take(&mut self.erasures_wanted) {
+            self.find_erasures()?;
+        }
+        if self.erasing.is_some() {
+            self.erase_slice().await?;
+            return Ok(Some(0));
+        }
         if self.snapshot.is_some() {
             self.snapshot_step().await?;
             return Ok(Some(0));
@@ -131,7 +138,7 @@ impl Store {
     }
 
     /// Does the next slice of the snapshot; true when it is finished. After an error it is given up.
-    async fn snapshot_step(&mut self) -> Result<bool> {
+    pub(super) async fn snapshot_step(&mut self) -> Result<bool> {
         let Some(mut job) = self.snapshot.take() else {
             return Ok(true);
         };
@@ -169,7 +176,7 @@ impl Store {
     }
 
     /// Begins a snapshot of the state as it is now.
-    async fn begin_snapshot(&mut self) -> Result<()> {
+    pub(super) async fn begin_snapshot(&mut self) -> Result<()> {
         self.commit();
         self.check_sound()?;
         self.checkpoint()?;
@@ -212,6 +219,8 @@ impl Store {
         };
         let cause = cause.clone();
         self.snapshot = None;
+        self.erasing = None;
+        self.erasures_wanted = true;
         self.batch_since = None;
         self.batch_writes = 0;
         self.ahead.clear();

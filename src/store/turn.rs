@@ -12,6 +12,7 @@ use super::audit::Touch;
 use super::transaction::{Tx, View};
 use super::{Condition, Durability, LogKind, Store};
 use crate::database::capture::Capture;
+use crate::domain::erasures;
 use crate::error::{Code, Error, Result};
 use crate::id::UserId;
 use crate::journal::Record;
@@ -353,6 +354,7 @@ impl<'s> Turn<'s> {
             self.store.written_at = self.store.host.now_ms();
         }
         for touch in self.touches.drain(..) {
+            self.store.erasures_wanted |= touch.op == erasures::OP;
             self.store.audit.add(touch);
         }
         self.store.batch_writes += u32::try_from(writes).unwrap_or(u32::MAX);
