@@ -253,6 +253,11 @@ impl Database {
             .transpose()
     }
 
+    /// Whether the schema has a table.
+    pub fn has_table(&self, name: &str) -> Result<bool> {
+        Ok(self.connection.table_exists(None, name)?)
+    }
+
     /// Whether a transaction is open. SQLite ends one by itself after some failures.
     pub fn in_transaction(&self) -> bool {
         !self.connection.is_autocommit()

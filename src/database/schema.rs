@@ -78,6 +78,10 @@ pub const TABLES: &[TableSpec] = &[
         name: "erasure",
         record: RecordKey::None,
     },
+    TableSpec {
+        name: "retention_policy",
+        record: RecordKey::None,
+    },
 ];
 
 impl RecordKey {

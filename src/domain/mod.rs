@@ -10,6 +10,7 @@ mod json;
 pub mod messages;
 pub mod page;
 pub mod parts;
+pub mod retention;
 pub mod settings;
 pub mod users;
 

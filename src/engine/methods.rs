@@ -16,6 +16,10 @@ use crate::domain::messages::{
 };
 use crate::domain::page::Page;
 use crate::domain::parts::Chunk;
+use crate::domain::retention::{
+    self, NewRetentionPolicy, RetentionPolicy, RetentionPolicyList, RetentionPolicyRef,
+    RetentionPolicyUpdate, RetentionReport, RetentionRun,
+};
 use crate::domain::settings::{self, Setting, SettingList, SettingRef, SettingSet};
 use crate::domain::users::{self, NewUser, User, UserList, UserRef, UserUpdate};
 use crate::error::Result;
@@ -80,6 +84,20 @@ methods! {
     /// Unsets a setting. Doing so twice is doing so once.
     "settings.remove": write(SettingRef) -> Nothing = |tx, args| settings::remove(tx, &args).map(|()| Nothing);
 
+    /// Creates a policy by which records are let go of.
+    "retention.create": write(NewRetentionPolicy) -> RetentionPolicy = |tx, args| retention::create(tx, &args);
+    /// Reads a policy. Rejects with `not_found`.
+    "retention.get": read(RetentionPolicyRef) -> RetentionPolicy = |view, args| retention::get(view, args.policy);
+    /// Lists policies in the order they were made.
+    "retention.list": read(RetentionPolicyList) -> Page<RetentionPolicy> = |view, args| retention::list(view, &args);
+    /// Changes a policy. Rejects with `conflict` when it has moved on from `version`.
+    "retention.update": write(RetentionPolicyUpdate) -> RetentionPolicy = |tx, args| retention::update(tx, &args);
+    /// Removes a policy; what it did stays done.
+    "retention.remove": write(RetentionPolicyRef) -> Nothing = |tx, args| retention::remove(tx, args.policy).map(|()| Nothing);
+    /// Says what a policy would do next, and changes nothing.
+    "retention.rehearse": write(RetentionRun) -> RetentionReport = |tx, args| retention::rehearse(tx, &args);
+    /// Lets go of some records that a policy is for; call it again while there are `more`.
+    "retention.run": write(RetentionRun) -> RetentionReport = |tx, args| retention::run(tx, &args);
     /// Erases a user, a conversation or a construct for good: from the tables at once, and behind the answer from every file
     /// of the store, the journal's older lines included. `retention.erasures` says when nothing of it is left.
     "retention.erase": write(EraseRecord) -> Erasure = |tx, args| erasures::erase(tx, &args);

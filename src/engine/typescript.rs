@@ -18,6 +18,7 @@ use crate::domain::erasures as e;
 use crate::domain::messages as m;
 use crate::domain::page::{Order, Page};
 use crate::domain::parts::{Chunk, Part, TextKind};
+use crate::domain::retention as r;
 use crate::domain::settings as s;
 use crate::domain::{Json, Metadata, users as u};
 use crate::store::{
@@ -150,6 +151,14 @@ fn generate() -> String {
         e::Erasure,
         e::EraseRecord,
         e::ErasureList,
+        r::RetentionAction,
+        r::RetentionPolicy,
+        r::NewRetentionPolicy,
+        r::RetentionPolicyUpdate,
+        r::RetentionPolicyRef,
+        r::RetentionPolicyList,
+        r::RetentionRun,
+        r::RetentionReport,
         c::ConversationStatus,
         c::Conversation,
         c::NewConversation,

@@ -50,9 +50,7 @@ enum Stage {
 impl Store {
     /// Finds erasures that are still to be finished.
     pub(super) fn find_erasures(&mut self) -> Result<()> {
-        let there = "SELECT 1 FROM pragma_table_info('erasure')";
-        let connection = self.database()?.connection();
-        if !connection.prepare_cached(there)?.exists([])? {
+        if !self.database()?.has_table("erasure")? {
             return Ok(());
         }
         let waiting = self.read(Caller::default(), erasures::waiting)?;

@@ -1,6 +1,7 @@
 //! What happens between turns: recoveries, commits, checkpoints, snapshots, new segments, compression, forgetting.
 
 use super::{Caller, Condition, Event, LogEvent, LogKind, Store, recover, snapshot};
+use crate::domain::retention::{self, RetentionRun};
 use crate::error::{Code, Result};
 
 /// How often remembered answers are looked through, in milliseconds.
@@ -8,6 +9,10 @@ const PRUNE_MS: i64 = 60 * 60 * 1000;
 
 /// Remembered answers forgotten in one step.
 const PRUNE_STEP: u32 = 500;
+
+/// How often policies are looked at, and how long after it ended a policy runs again, in milliseconds.
+const RETENTION_MS: i64 = 60 * 60 * 1000;
+const RETENTION_EVERY_MS: i64 = 24 * RETENTION_MS;
 
 /// Milliseconds before a step that failed for want of space is tried again.
 const RETRY_MS: u64 = 1000;
@@ -112,6 +117,12 @@ impl Store {
         if quiet && now.saturating_sub(self.pruned_at) >= PRUNE_MS && self.forget_requests(now)? {
             return Ok(Some(0));
         }
+        if quiet
+            && now.saturating_sub(self.retained_at) >= RETENTION_MS
+            && self.run_retention(now)?
+        {
+            return Ok(Some(0));
+        }
         Ok(match quiet_in {
             Some(left) if left > 0 => Some(batch_due.map_or(left, |due| due.min(left))),
             _ => batch_due,
@@ -210,6 +221,26 @@ impl Store {
             self.pruned_at = now;
         }
         Ok(more)
+    }
+
+    /// Lets go of some records that a policy is for; true while there is more to do.
+    fn run_retention(&mut self, now: i64) -> Result<bool> {
+        if self.database()?.has_table("retention_policy")? {
+            let since = now.saturating_sub(RETENTION_EVERY_MS);
+            let due = self.read(Caller::default(), |view| retention::next_due(view, since))?;
+            if let Some(policy) = due {
+                let run = RetentionRun {
+                    policy,
+                    limit: None,
+                };
+                self.write("retention.run", Caller::default(), |tx| {
+                    retention::run(tx, &run)
+                })?;
+                return Ok(true);
+            }
+        }
+        self.retained_at = now;
+        Ok(false)
     }
 
     /// Makes the state in memory trustworthy again: what was answered is there, what was not is not.

@@ -136,6 +136,8 @@ pub struct Store {
     snapshot_at: i64,
     snapshot_wanted: bool,
     pruned_at: i64,
+    /// When retention was last found to have nothing to do.
+    retained_at: i64,
     line_buffer: Vec<u8>,
     events: Vec<Event>,
     listening: bool,
@@ -202,6 +204,7 @@ impl Store {
             snapshot_at: now,
             snapshot_wanted: loaded.snapshot_wanted,
             pruned_at: now,
+            retained_at: now,
             line_buffer: Vec::new(),
             events: Vec::new(),
             listening: true,
