@@ -8,7 +8,17 @@ import type { CallOptions } from './options.js';
 import { startHere, startWorker } from './host.js';
 import type { Host } from './host.js';
 import type { OpenOptions as EngineOpenOptions, WasmSource } from './protocol.js';
-import type { Code, Durability, Event, Groups, LogEvent, Recovery, StoreStats, StreamSettings, Trouble } from './types.js';
+import type {
+  Code,
+  Durability,
+  Event,
+  Groups,
+  LogEvent,
+  Recovery,
+  StoreStats,
+  StreamSettings,
+  Trouble,
+} from './types.js';
 
 /** Restarts of a worker that are tried within the time below; a store that needs more is given up. */
 const MAX_RESTARTS = 3;

@@ -1610,7 +1610,7 @@ export interface Methods {
   'contexts.rename': { args: ContextRename; result: Context };
   'contexts.delete': { args: ContextRef; result: void };
   'settings.set': { args: SettingSet; result: Setting };
-  'settings.get': { args: SettingRef; result: Setting | null };
+  'settings.get': { args: SettingRef; result: Setting | undefined };
   'settings.list': { args: SettingList; result: Array<Setting> };
   'settings.remove': { args: SettingRef; result: void };
   'retention.create': { args: NewRetentionPolicy; result: RetentionPolicy };
@@ -1665,8 +1665,8 @@ export interface Contexts {
 export interface Settings {
   /** Sets a setting. */
   set(args: SettingSet, options?: WriteOptions): Promise<Setting>;
-  /** Reads a setting; null if it is not set. */
-  get(args: SettingRef, options?: CallOptions): Promise<Setting | null>;
+  /** Reads a setting; undefined if it is not set. */
+  get(args: SettingRef, options?: CallOptions): Promise<Setting | undefined>;
   /** Lists all settings of a user, or of the app, by name. */
   list(args?: SettingList, options?: CallOptions): Promise<Array<Setting>>;
   /** Unsets a setting. Doing so twice is doing so once. */

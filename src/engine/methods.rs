@@ -51,7 +51,8 @@ macro_rules! methods {
                 writes: stringify!($kind) == "write",
                 args: <$args as TS>::name(config),
                 fields: <$args as TS>::inline(config),
-                answer: <$answer as TS>::name(config).replace("Nothing", "void"),
+                // What is null in Rust is undefined in the package.
+                answer: <$answer as TS>::name(config).replace("Nothing", "void").replace(" | null", " | undefined"),
             },)*]
         }
     };
@@ -77,7 +78,7 @@ methods! {
 
     /// Sets a setting.
     "settings.set": write(SettingSet) -> Setting = |tx, args| settings::set(tx, &args);
-    /// Reads a setting; null if it is not set.
+    /// Reads a setting; undefined if it is not set.
     "settings.get": read(SettingRef) -> Option<Setting> = |view, args| settings::get(view, &args);
     /// Lists all settings of a user, or of the app, by name.
     "settings.list": read(SettingList) -> Vec<Setting> = |view, args| settings::list(view, &args);
