@@ -42,7 +42,7 @@ macro_rules! methods {
         }
 
         /// The table, for the TypeScript that is generated from it.
-        #[cfg(test)]
+        #[cfg(all(test, not(target_arch = "wasm32")))]
         pub fn table(config: &ts_rs::Config) -> Vec<super::typescript::Method> {
             use ts_rs::TS;
             vec![$(super::typescript::Method {
