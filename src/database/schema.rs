@@ -74,6 +74,22 @@ pub const TABLES: &[TableSpec] = &[
         name: "user_setting",
         record: RecordKey::User,
     },
+    TableSpec {
+        name: "learning",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "learning_tag",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "learning_source",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "job",
+        record: RecordKey::Text,
+    },
 ];
 
 impl RecordKey {

@@ -5,7 +5,9 @@
 
 pub mod contexts;
 pub mod conversations;
+pub mod jobs;
 mod json;
+pub mod learnings;
 pub mod messages;
 pub mod page;
 pub mod parts;
