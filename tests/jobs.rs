@@ -902,22 +902,21 @@ impl Driver {
             "maxAttempts": max_attempts, "backoffMs": backoff_ms, "maxBackoffMs": 300, "payload": self.random.below(1000),
         });
         let made = self.f.try_enqueue(new).unwrap();
-        match key.and_then(|key| self.model.active(&key)) {
-            Some(known) => assert_eq!(
+        if let Some(known) = key.and_then(|key| self.model.active(&key)) {
+            assert_eq!(
                 made,
                 Job {
                     lease: None,
                     ..known.clone()
                 }
-            ),
-            None => {
-                assert_eq!(
-                    made.number,
-                    i64::try_from(self.model.jobs.len()).unwrap() + 1
-                );
-                self.model.jobs.push(made);
-            }
+            );
+            return;
         }
+        assert_eq!(
+            made.number,
+            i64::try_from(self.model.jobs.len()).unwrap() + 1
+        );
+        self.model.jobs.push(made);
     }
 
     fn dequeue(&mut self, now: i64) {
