@@ -1,7 +1,9 @@
 //! The one table of methods: a name, what it takes, what it gives, and the operation that does it.
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use super::json;
 use crate::domain::contexts::{self, Context, ContextList, ContextRef, ContextRename};
@@ -156,27 +158,60 @@ methods! {
     "jobs.removeEnded": write(JobRemoval) -> i64 = |tx, args| jobs::remove_ended(tx, &args);
 }
 
-fn read<A: DeserializeOwned, T: Serialize>(
+fn read<A: DeserializeOwned + 'static, T: Serialize + 'static>(
     turn: &mut Turn<'_>,
     _name: &str,
     caller: Caller<'_>,
     args: &str,
-    operation: impl FnOnce(&View<'_>, A) -> Result<T>,
+    operation: fn(&View<'_>, A) -> Result<T>,
 ) -> Result<String> {
     let args = json::read(args)?;
-    json::write(&turn.read(caller, |view| operation(view, args))?)
+    run_read(
+        turn,
+        caller,
+        Box::new(move |view| json::write(&operation(view, args)?)),
+    )
 }
 
-fn write<A: DeserializeOwned, T: Serialize>(
+fn write<A: DeserializeOwned + 'static, T: Serialize + 'static>(
     turn: &mut Turn<'_>,
     name: &str,
     caller: Caller<'_>,
     args: &str,
-    operation: impl FnOnce(&Tx<'_>, A) -> Result<T>,
+    operation: fn(&Tx<'_>, A) -> Result<T>,
 ) -> Result<String> {
     let args = json::read(args)?;
-    match turn.write(name, caller, |tx| operation(tx, args))? {
-        Outcome::Done(value) => json::write(&value),
+    run_write(
+        turn,
+        name,
+        caller,
+        Box::new(move |tx| json::write(&operation(tx, args)?)),
+    )
+}
+
+/// An operation with its arguments, which gives its answer as JSON: one type for all of them keeps the package small.
+type Reading = Box<dyn FnOnce(&View<'_>) -> Result<String>>;
+
+/// Like [`Reading`], for an operation that writes.
+type Writing = Box<dyn FnOnce(&Tx<'_>) -> Result<String>>;
+
+fn run_read(turn: &mut Turn<'_>, caller: Caller<'_>, work: Reading) -> Result<String> {
+    turn.read(caller, work)
+}
+
+fn run_write(turn: &mut Turn<'_>, name: &str, caller: Caller<'_>, work: Writing) -> Result<String> {
+    match turn.write(name, caller, |tx| work(tx).map(Written))? {
+        Outcome::Done(Written(json)) => Ok(json),
         Outcome::Repeated(json) => Ok(Box::<str>::from(json).into_string()),
+    }
+}
+
+/// An answer that is JSON already.
+struct Written(String);
+
+impl Serialize for Written {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let json: &RawValue = serde_json::from_str(&self.0).map_err(S::Error::custom)?;
+        json.serialize(serializer)
     }
 }
