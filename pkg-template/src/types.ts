@@ -988,7 +988,7 @@ contexts?: Array<string>,
  */
 category?: string, 
 /**
- * Only those with these tags.
+ * Only those with these tags, at most 100.
  */
 tags?: Array<string>, 
 /**

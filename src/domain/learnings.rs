@@ -16,7 +16,7 @@ use crate::store::{Tx, View};
 const MAX_TEXT_BYTES: usize = 64 << 10;
 
 /// The most tags of one learning, and the most sources.
-const MAX_NAMES: i64 = 100;
+const MAX_NAMES: usize = 100;
 
 /// Learnings whose text one page looks through.
 const MAX_LOOKS: usize = 10_000;
@@ -222,7 +222,7 @@ pub struct LearningList {
     pub contexts: Option<Vec<String>>,
     /// Only those of this category.
     pub category: Option<String>,
-    /// Only those with these tags.
+    /// Only those with these tags, at most 100.
     pub tags: Option<Vec<String>>,
     /// Whether one of the tags is enough, which it is by default.
     pub tag_match: Option<TagMatch>,
@@ -592,18 +592,21 @@ fn checked_confidence(confidence: f64) -> Result<f64> {
     }
 }
 
-/// Tags as they are kept: without the white space around them, sorted, each once.
+/// Tags as they are kept: without the white space around them, each once.
 fn checked_tags(tags: &[String]) -> Result<Vec<&str>> {
-    let mut tags: Vec<&str> = tags.iter().map(|tag| tag.trim()).collect();
-    for tag in &tags {
+    check_at_most("tags", tags.len())?;
+    let mut checked = Vec::with_capacity(tags.len());
+    for tag in tags {
+        let tag = tag.trim();
         if tag.is_empty() {
             return Err(Error::invalid("a tag needs a name"));
         }
         check_label("a tag", tag)?;
+        if !checked.contains(&tag) {
+            checked.push(tag);
+        }
     }
-    tags.sort_unstable();
-    tags.dedup();
-    Ok(tags)
+    Ok(checked)
 }
 
 /// Adds tags to a learning and says how many are new.
@@ -649,9 +652,13 @@ fn put_sources(tx: &Tx<'_>, user: UserId, id: &str, sources: &[LearningSource]) 
 }
 
 fn check_count(view: &View<'_>, what: &str, table: &str, id: &str) -> Result<()> {
-    let count: i64 = view
+    let count = view
         .prepare(&format!("SELECT count(*) FROM {table} WHERE learning = ?1"))?
         .query_row([id], |row| row.get(0))?;
+    check_at_most(what, count)
+}
+
+fn check_at_most(what: &str, count: usize) -> Result<()> {
     if count > MAX_NAMES {
         return Err(Error::invalid(format!(
             "a learning has at most {MAX_NAMES} {what}"
@@ -681,8 +688,13 @@ const PUNCTUATION: &str = " .,;:!?…\"'“”‘’„«»()[]{}–—。、，
 /// What duplicates have in common: the hash of the text in lower case, its white space collapsed, without the
 /// punctuation around it.
 fn likeness(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let plain = lower(&words.join(" "));
+    let mut plain = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !plain.is_empty() {
+            plain.push(' ');
+        }
+        plain.push_str(&lower(word));
+    }
     let bare = plain.trim_matches(|character| PUNCTUATION.contains(character));
     let told = if bare.is_empty() { &plain } else { bare };
     blake3::hash(told.as_bytes()).to_hex()[..32].to_owned()
