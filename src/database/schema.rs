@@ -82,6 +82,22 @@ pub const TABLES: &[TableSpec] = &[
         name: "retention_policy",
         record: RecordKey::None,
     },
+    TableSpec {
+        name: "learning",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "learning_tag",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "learning_source",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "job",
+        record: RecordKey::Text,
+    },
 ];
 
 impl RecordKey {
