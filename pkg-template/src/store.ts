@@ -11,16 +11,7 @@ import type { Host } from './host.js';
 import type { OpenOptions as EngineOpenOptions, WasmSource } from './protocol.js';
 import { Sanitiser } from './sanitise.js';
 import type { TextHook } from './sanitise.js';
-import type {
-  Code,
-  Durability,
-  Event,
-  LogEvent,
-  Recovery,
-  StoreStats,
-  StreamSettings,
-  Trouble,
-} from './types.js';
+import type { Code, Durability, Event, LogEvent, Recovery, StoreStats, StreamSettings, Trouble } from './types.js';
 
 /** Restarts of a worker that are tried within the time below; a store that needs more is given up. */
 const MAX_RESTARTS = 3;
