@@ -19,6 +19,7 @@ use crate::domain::settings::{self, Setting, SettingList, SettingRef, SettingSet
 use crate::domain::users::{self, NewUser, User, UserList, UserRef, UserUpdate};
 use crate::error::Result;
 use crate::id::MessageId;
+use crate::search::{self, SearchPage, SearchQuery};
 use crate::store::{Caller, Outcome, Turn, Tx, View};
 
 /// A method that gives nothing.
@@ -107,6 +108,9 @@ methods! {
     "messages.siblings": read(MessageRef) -> Siblings = |view, args| messages::siblings(view, args.id);
     "messages.text": read(TextRead) -> TextPage = |view, args| messages::text(view, &args);
     "messages.chunks": read(ChunkList) -> Page<Chunk> = |view, args| messages::chunks(view, &args);
+
+    /// Finds texts by what a person types, best first.
+    "search.query": find(SearchQuery) -> SearchPage = |view, args| search::query(view, &args);
 }
 
 fn read<A: DeserializeOwned, T: Serialize>(
@@ -118,6 +122,18 @@ fn read<A: DeserializeOwned, T: Serialize>(
 ) -> Result<String> {
     let args = json::read(args)?;
     json::write(&turn.read(caller, |view| operation(view, args))?)
+}
+
+/// Like [`read`], with a search index that holds everything written before.
+fn find<A: DeserializeOwned, T: Serialize>(
+    turn: &mut Turn<'_>,
+    name: &str,
+    caller: Caller<'_>,
+    args: &str,
+    operation: impl FnOnce(&View<'_>, A) -> Result<T>,
+) -> Result<String> {
+    turn.index()?;
+    read(turn, name, caller, args, operation)
 }
 
 fn write<A: DeserializeOwned, T: Serialize>(

@@ -19,6 +19,10 @@ use crate::domain::page::{Order, Page};
 use crate::domain::parts::{Chunk, Part, TextKind};
 use crate::domain::settings as s;
 use crate::domain::{Json, Metadata, users as u};
+use crate::search::{
+    SearchCheck, SearchChecked, SearchFinding, SearchHit, SearchKind, SearchPage, SearchQuery,
+    SearchStatus, Snippet,
+};
 use crate::store::{
     Durability, Event, LogEvent, LogKind, MigrationProgress, Recovery, RecoveryCause, Trouble,
 };
@@ -165,6 +169,15 @@ fn generate() -> String {
         Part,
         TextKind,
         Chunk,
+        SearchKind,
+        SearchQuery,
+        SearchHit,
+        Snippet,
+        SearchPage,
+        SearchStatus,
+        SearchCheck,
+        SearchChecked,
+        SearchFinding,
         StreamSettings,
         StreamBegin,
         StreamContinue,

@@ -12,6 +12,7 @@ use crate::disk::{Disk, OpenMode};
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
 use crate::journal::{Identity, Item, Journal, Limits, Record};
+use crate::search::Index;
 
 /// Lines applied per commit while replaying: so few that the pages they change stay in SQLite's cache.
 const REPLAY_BATCH: u64 = 1024;
@@ -272,9 +273,12 @@ impl<'a> Recoverer<'a> {
     ) -> Result<()> {
         database.set_capturing(false)?;
         database.run("PRAGMA foreign_keys = 0")?;
-        let mut audit = Audit::default();
         let mut reached = position;
         let mut schema = migrate::verified_version(database.connection())?;
+        let mut derived = Derived {
+            audit: Audit::default(),
+            search: Index::load(database, schema)?,
+        };
         database.begin()?;
         {
             let mut replay = journal.replay(position);
@@ -307,15 +311,16 @@ impl<'a> Recoverer<'a> {
                         *last = recorded;
                     }
                     for step in steps {
-                        audit.write(database, schema)?;
+                        derived.write(database, schema)?;
                         self.step(database, reached, &step, record.at_ms).await?;
                         schema = step.result();
+                        derived.search = Index::load(database, schema)?;
                     }
                     database.learn_schema()?;
                 }
                 if record.op != MIGRATE_OP {
                     match database.apply(record.rows) {
-                        Ok(records) => audit.add(touch(&record, records)),
+                        Ok(records) => derived.add(touch(&record, records)),
                         Err(error)
                             if matches!(error.code(), Code::InvalidArgument | Code::Conflict) =>
                         {
@@ -327,16 +332,16 @@ impl<'a> Recoverer<'a> {
                 reached = record.seq;
                 self.report.replayed += 1;
                 if self.report.replayed.is_multiple_of(REPLAY_BATCH) {
-                    audit.write(database, schema)?;
+                    derived.write(database, schema)?;
                     self.commit(database, reached)?;
                     database.begin()?;
                 }
             }
         }
-        if !self.report.damage.is_empty() {
-            self.set_orphans_aside(database).await?;
+        if !self.report.damage.is_empty() && self.set_orphans_aside(database).await? {
+            derived.search.restart(database, schema)?;
         }
-        audit.write(database, schema)?;
+        derived.write(database, schema)?;
         self.commit(database, reached.max(journal.last_seq()))?;
         database.run("PRAGMA foreign_keys = 1")?;
         database.set_capturing(true)?;
@@ -414,11 +419,12 @@ impl<'a> Recoverer<'a> {
         Ok(())
     }
 
-    /// Takes rows whose parents were lost out of the tables and writes them to `quarantine/` as JSON Lines.
-    async fn set_orphans_aside(&mut self, database: &Database) -> Result<()> {
+    /// Takes rows whose parents were lost out of the tables and writes them to `quarantine/` as JSON Lines; true if there
+    /// were any.
+    async fn set_orphans_aside(&mut self, database: &Database) -> Result<bool> {
         let rows = database::orphans::take(database.connection())?;
         if rows.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let path = format!("quarantine/{}-orphans.jsonl", self.report.at);
         let file = self.disk.open(&path, OpenMode::Create).await?;
@@ -430,7 +436,26 @@ impl<'a> Recoverer<'a> {
             rows.len()
         ));
         self.report.quarantined.push(path);
-        Ok(())
+        Ok(true)
+    }
+}
+
+/// What is made of the lines beside the rows they hold.
+struct Derived {
+    audit: Audit,
+    search: Index,
+}
+
+impl Derived {
+    fn add(&mut self, touch: Touch) {
+        self.search.add(&touch.records);
+        self.audit.add(touch);
+    }
+
+    /// Writes what waits, within the transaction that is about to be committed.
+    fn write(&mut self, database: &Database, schema: u32) -> Result<()> {
+        self.audit.write(database, schema)?;
+        self.search.write(database, schema)
     }
 }
 
