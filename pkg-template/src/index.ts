@@ -1,6 +1,16 @@
 export { StrongroomError } from './errors.js';
 export type { FollowUpdate } from './follow.js';
-export type { ContinueOptions, Conversations, Messages, Migrations, NewStream, Streams, Users } from './groups.js';
+export type {
+  ContinueOptions,
+  Conversations,
+  Messages,
+  Migrations,
+  NewStream,
+  Search,
+  StoreSearch,
+  Streams,
+  Users,
+} from './groups.js';
 export type { CallOptions, WriteOptions } from './options.js';
 export { openStore } from './store.js';
 export type { Store, StoreEvents, StoreOptions, StoreState, UserView } from './store.js';
