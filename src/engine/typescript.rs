@@ -1,4 +1,9 @@
 //! The TypeScript types of the package, generated from the Rust types so that the two cannot drift apart.
+#![allow(
+    clippy::format_push_string,
+    clippy::too_many_lines,
+    reason = "this runs in a test alone"
+)]
 
 use ts_rs::{Config, TS};
 

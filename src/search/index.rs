@@ -118,6 +118,7 @@ impl Index {
     }
 
     /// Takes what waits.
+    #[must_use]
     pub fn take(&mut self) -> Self {
         let waiting = std::mem::take(&mut self.waiting);
         Self {
@@ -551,7 +552,7 @@ fn check_records(
             findings.push(SearchFinding {
                 code,
                 id: Some(id.as_str().to_owned()),
-            })
+            });
         };
         bytes += RECORD_BYTES
             + compare(view, &id, &mut |difference| {

@@ -252,25 +252,11 @@ impl Source {
     /// The ids of up to `limit` records after `after`, in the order of their keys; `""` is before all.
     pub fn ids(&self, view: &View<'_>, after: &str, limit: usize) -> Result<Vec<RecordId>> {
         let Self { table, key, .. } = self;
-        let depth = self.depth();
-        let (marks, count) = match depth {
-            3 => ("?1, ?2, ?3", "?4"),
-            2 => ("?1, ?2", "?3"),
-            _ => ("?1", "?2"),
-        };
         let mut statement = view.prepare(&format!(
-            "SELECT {key} FROM {table} WHERE ({key}) > ({marks}) ORDER BY {key} LIMIT {count}"
+            "SELECT {key} FROM {table} WHERE {} ORDER BY {key} LIMIT {limit}",
+            self.behind()
         ))?;
-        let after = RecordId::new(after);
-        if depth == 0 {
-            statement.raw_bind_parameter(1, &after.text)?;
-        }
-        for place in 0..depth {
-            let number = after.numbers.get(place).copied().unwrap_or(0);
-            statement.raw_bind_parameter(place + 1, number)?;
-        }
-        statement.raw_bind_parameter(depth.max(1) + 1, limit)?;
-        let mut rows = statement.raw_query();
+        let mut rows = self.query_behind(&mut statement, after)?;
         let mut ids = Vec::new();
         while let Some(row) = rows.next()? {
             let id = self.record.id(|column| row.get_ref(column).ok());
@@ -282,27 +268,41 @@ impl Source {
 
     /// How many records come after `after`.
     pub fn count_after(&self, view: &View<'_>, after: &str) -> Result<u64> {
-        let Self { table, key, .. } = self;
-        let after = RecordId::new(after);
-        let depth = self.depth();
-        let marks = match depth {
+        let sql = format!(
+            "SELECT count(*) FROM {} WHERE {}",
+            self.table,
+            self.behind()
+        );
+        let mut statement = view.prepare(&sql)?;
+        let mut rows = self.query_behind(&mut statement, after)?;
+        let row = rows.next()?;
+        row.map_or(Ok(0), |row| Ok(row.get(0)?))
+    }
+
+    /// The condition that a key comes after the one that is bound.
+    fn behind(&self) -> String {
+        let marks = match self.depth() {
             3 => "?1, ?2, ?3",
             2 => "?1, ?2",
             _ => "?1",
         };
-        let mut statement = view.prepare(&format!(
-            "SELECT count(*) FROM {table} WHERE ({key}) > ({marks})"
-        ))?;
-        if depth == 0 {
+        format!("({}) > ({marks})", self.key)
+    }
+
+    fn query_behind<'s>(
+        &self,
+        statement: &'s mut CachedStatement<'_>,
+        after: &str,
+    ) -> Result<Rows<'s>> {
+        let after = RecordId::new(after);
+        if self.depth() == 0 {
             statement.raw_bind_parameter(1, &after.text)?;
         }
-        for place in 0..depth {
+        for place in 0..self.depth() {
             let number = after.numbers.get(place).copied().unwrap_or(0);
             statement.raw_bind_parameter(place + 1, number)?;
         }
-        let mut rows = statement.raw_query();
-        let row = rows.next()?;
-        row.map_or(Ok(0), |row| Ok(row.get(0)?))
+        Ok(statement.raw_query())
     }
 }
 

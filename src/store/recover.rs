@@ -41,6 +41,8 @@ pub struct Recoverer<'a> {
     limits: Limits,
     report: Recovery,
     snapshot_wanted: bool,
+    /// Rows changed without saying of which records, so the search index must be made anew.
+    index_distrusted: bool,
 }
 
 /// A report with nothing in it yet.
@@ -81,6 +83,7 @@ impl<'a> Recoverer<'a> {
             limits: Limits { segment_bytes },
             report: nothing(host.now_ms()),
             snapshot_wanted: false,
+            index_distrusted: false,
         }
     }
 
@@ -325,6 +328,7 @@ impl<'a> Recoverer<'a> {
                             if matches!(error.code(), Code::InvalidArgument | Code::Conflict) =>
                         {
                             self.damage(format!("line {} cannot be applied: {error}", record.seq));
+                            self.index_distrusted = true;
                         }
                         Err(error) => return Err(error),
                     }
@@ -338,7 +342,10 @@ impl<'a> Recoverer<'a> {
                 }
             }
         }
-        if !self.report.damage.is_empty() && self.set_orphans_aside(database).await? {
+        if !self.report.damage.is_empty() {
+            self.set_orphans_aside(database).await?;
+        }
+        if std::mem::take(&mut self.index_distrusted) {
             derived.search.restart(database, schema)?;
         }
         derived.write(database, schema)?;
@@ -419,13 +426,13 @@ impl<'a> Recoverer<'a> {
         Ok(())
     }
 
-    /// Takes rows whose parents were lost out of the tables and writes them to `quarantine/` as JSON Lines; true if there
-    /// were any.
-    async fn set_orphans_aside(&mut self, database: &Database) -> Result<bool> {
+    /// Takes rows whose parents were lost out of the tables and writes them to `quarantine/` as JSON Lines.
+    async fn set_orphans_aside(&mut self, database: &Database) -> Result<()> {
         let rows = database::orphans::take(database.connection())?;
         if rows.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
+        self.index_distrusted = true;
         let path = format!("quarantine/{}-orphans.jsonl", self.report.at);
         let file = self.disk.open(&path, OpenMode::Create).await?;
         let end = file.size()?;
@@ -436,7 +443,7 @@ impl<'a> Recoverer<'a> {
             rows.len()
         ));
         self.report.quarantined.push(path);
-        Ok(true)
+        Ok(())
     }
 }
 

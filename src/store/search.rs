@@ -1,6 +1,7 @@
 //! The search index in the store's care: taking in what waits, building, checking.
 
 use super::{Condition, Store};
+use crate::database::Database;
 use crate::error::Result;
 use crate::search::{self, Index, SearchChecked, SearchStatus};
 use crate::store::View;
@@ -9,7 +10,7 @@ impl Store {
     /// Writes to the search index within the open batch. A failure leaves it half written, so the store recovers.
     pub(super) fn index(
         &mut self,
-        work: impl FnOnce(&mut Index, &crate::database::Database, u32) -> Result<()>,
+        work: impl FnOnce(&mut Index, &Database, u32) -> Result<()>,
     ) -> Result<()> {
         self.begin_batch()?;
         self.apply_ahead()?;
@@ -27,7 +28,7 @@ impl Store {
         if self.search.is_empty() {
             return Ok(());
         }
-        self.index(|index, database, schema| index.write(database, schema))
+        self.index(Index::write)
     }
 
     /// Builds a little of a search index that is not complete.
@@ -38,7 +39,7 @@ impl Store {
     /// Empties the search index; it is built again by [`build_search`](Self::build_search) and by upkeep.
     pub fn rebuild_search(&mut self) -> Result<SearchStatus> {
         self.check_sound()?;
-        self.index(|index, database, schema| index.restart(database, schema))?;
+        self.index(Index::restart)?;
         self.search_status()
     }
 

@@ -135,7 +135,7 @@ impl<'s> Turn<'s> {
             if std::mem::take(&mut self.open) {
                 let released = self.store.database()?.run("RELEASE turn");
                 released.inspect_err(|error| {
-                    self.store.condition = Condition::Damaged(error.clone())
+                    self.store.condition = Condition::Damaged(error.clone());
                 })?;
             }
             return self.store.index_waiting();
