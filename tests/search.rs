@@ -1059,6 +1059,7 @@ fn every_message_of_the_oasst_trees_is_found_by_a_phrase_of_its_own() {
             assert!(found.contains(&id.as_str().unwrap().to_owned()), "{phrase}");
         }
     }
+    fixture.rest();
     let status = fixture.task("search.status", &json!({})).unwrap();
     let bytes: usize = texts.iter().map(String::len).sum();
     println!(

@@ -432,7 +432,7 @@ pub struct SearchStatus {
     pub documents: u64,
     /// Records that are still to be read; 0 when it is complete.
     pub waiting: u64,
-    /// Bytes of its words and places.
+    /// Bytes of its words and places, as of the last commit.
     pub bytes: u64,
 }
 
