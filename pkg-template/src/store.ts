@@ -3,7 +3,7 @@
 import { encode } from './arguments.js';
 import { Connection, abortedBy, cancellable } from './connection.js';
 import { StrongroomError } from './errors.js';
-import { Caller, Conversations, Messages, Migrations, Streams, Users, groups } from './groups.js';
+import { Caller, Conversations, Messages, Migrations, Search, StoreSearch, Streams, Users, groups } from './groups.js';
 import type { TableGroups } from './groups.js';
 import type { CallOptions } from './options.js';
 import { startHere, startWorker } from './host.js';
@@ -83,6 +83,7 @@ export interface UserView extends TableGroups {
   readonly users: Users;
   readonly conversations: Conversations;
   readonly messages: Messages;
+  readonly search: Search;
 }
 
 /**
@@ -126,6 +127,8 @@ export class Store {
   readonly conversations: Conversations;
   /** Messages: whole ones, and ones whose text is arriving. */
   readonly messages: Messages;
+  /** Full-text search over everything that people and agents wrote. */
+  readonly search: StoreSearch;
   /** What concerns all streams. */
   readonly streams: Streams;
   /** The schema's versions. */
@@ -154,6 +157,7 @@ export class Store {
     Object.assign(this, groups(this.#caller));
     this.conversations = new Conversations(this.#caller);
     this.messages = new Messages(this.#caller);
+    this.search = new StoreSearch(this.#caller);
     // A worker that has to be started again begins with what was set last.
     this.streams = new Streams(this.#caller, (settings) => void (this.#open.engine.stream = settings));
     this.migrations = new Migrations(this.#caller);
@@ -168,6 +172,7 @@ export class Store {
       ...groups(caller),
       conversations: new Conversations(caller),
       messages: new Messages(caller),
+      search: new Search(caller),
     };
   }
 

@@ -28,6 +28,10 @@ use crate::domain::parts::{Chunk, Part, TextKind};
 use crate::domain::retention as r;
 use crate::domain::settings as s;
 use crate::domain::{Json, Metadata, users as u};
+use crate::search::{
+    SearchCheck, SearchChecked, SearchFinding, SearchHit, SearchKind, SearchPage, SearchQuery,
+    SearchStatus, Snippet,
+};
 use crate::store::{
     Durability, Event, LogEvent, LogKind, MigrationProgress, Recovery, RecoveryCause, Trouble,
 };
@@ -241,6 +245,15 @@ fn generate() -> String {
         Part,
         TextKind,
         Chunk,
+        SearchKind,
+        SearchQuery,
+        SearchHit,
+        Snippet,
+        SearchPage,
+        SearchStatus,
+        SearchCheck,
+        SearchChecked,
+        SearchFinding,
         StreamSettings,
         StreamBegin,
         StreamContinue,
