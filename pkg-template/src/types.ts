@@ -262,7 +262,7 @@ export type Erasure = {
  */
 number: number, 
 /**
- * The id of the user, conversation or construct that is gone.
+ * The id of the user or conversation that is gone.
  */
 record: string, 
 /**
@@ -287,7 +287,7 @@ setAside: number, };
  */
 export type EraseRecord = { 
 /**
- * The id of a user, a conversation or a construct.
+ * The id of a user or a conversation.
  */
 id: string, };
 
@@ -2445,7 +2445,7 @@ export interface Retention {
   rehearse(args: RetentionRun, options?: WriteOptions): Promise<RetentionReport>;
   /** Lets go of some records that a policy is for; call it again while there are `more`. */
   run(args: RetentionRun, options?: WriteOptions): Promise<RetentionReport>;
-  /** Erases a user, a conversation or a construct for good: from the tables at once, and behind the answer from every file
+  /** Erases a user or a conversation for good: from the tables at once, and behind the answer from every file
    * of the store, the journal's older lines included. `retention.erasures` says when nothing of it is left. */
   erase(id: string, options?: WriteOptions): Promise<Erasure>;
   /** Lists erasures, newest first, and how far each has come. */

@@ -249,10 +249,6 @@ pub fn create(tx: &Tx<'_>, new: &NewConversation) -> Result<Conversation> {
     let title = new.title.as_deref().unwrap_or_default();
     check_label("the title", title)?;
     let metadata = to_json("the metadata", &new.metadata.clone().unwrap_or_default())?;
-    if !exists(tx, owner)? {
-        return Err(Error::not_found("user", owner));
-    }
-    let context = contexts::route(tx, owner, new.context.as_deref(), None)?;
     let mut allocate = tx.prepare(
         "UPDATE user SET next_conversation = next_conversation + 1 WHERE user = ?1 RETURNING next_conversation - 1, name",
     )?;
@@ -269,6 +265,7 @@ pub fn create(tx: &Tx<'_>, new: &NewConversation) -> Result<Conversation> {
     if rows.next()?.is_some() {
         return Err(Error::corrupt("two users share one number"));
     }
+    let context = contexts::route(tx, owner, new.context.as_deref(), None)?;
     tx.execute(
         "INSERT INTO conversation
            (user, conversation, uuid, title, status, metadata, next_message, version, created_at, updated_at, context)

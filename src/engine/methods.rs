@@ -109,7 +109,7 @@ methods! {
     "retention.rehearse": write(RetentionRun) -> RetentionReport = |tx, args| retention::rehearse(tx, &args);
     /// Lets go of some records that a policy is for; call it again while there are `more`.
     "retention.run": write(RetentionRun) -> RetentionReport = |tx, args| retention::run(tx, &args);
-    /// Erases a user, a conversation or a construct for good: from the tables at once, and behind the answer from every file
+    /// Erases a user or a conversation for good: from the tables at once, and behind the answer from every file
     /// of the store, the journal's older lines included. `retention.erasures` says when nothing of it is left.
     "retention.erase": write(EraseRecord) -> Erasure = |tx, args| erasures::erase(tx, &args);
     /// Lists erasures, newest first, and how far each has come.
