@@ -48,6 +48,9 @@ pub struct Conversation {
     pub context: String,
     /// The app's own fields.
     pub metadata: Metadata,
+    /// The session that it is the transcript of, and dies with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
     /// The last message of the active path; absent while there are no messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leaf_id: Option<MessageId>,
@@ -210,7 +213,7 @@ pub struct ParticipantRef {
     pub id: String,
 }
 
-const COLUMNS: &str = "user, conversation, uuid, title, status, metadata, leaf, version, created_at, updated_at, deleted_at, context";
+const COLUMNS: &str = "user, conversation, uuid, title, status, metadata, leaf, version, created_at, updated_at, deleted_at, context, session";
 
 fn read(row: &rusqlite::Row<'_>) -> Result<Conversation> {
     let id = ConversationId {
@@ -240,11 +243,21 @@ fn read(row: &rusqlite::Row<'_>) -> Result<Conversation> {
         updated_at: row.get(9)?,
         deleted_at: row.get(10)?,
         context: row.get(11)?,
+        session_id: row.get(12)?,
     })
 }
 
 /// Creates a conversation; its user becomes its first participant.
 pub fn create(tx: &Tx<'_>, new: &NewConversation) -> Result<Conversation> {
+    create_of(tx, new, None)
+}
+
+/// Creates the conversation that is a session's transcript.
+pub(super) fn create_transcript(tx: &Tx<'_>, new: &NewConversation, session: &str) -> Result<()> {
+    create_of(tx, new, Some(session)).map(|_| ())
+}
+
+fn create_of(tx: &Tx<'_>, new: &NewConversation, session: Option<&str>) -> Result<Conversation> {
     let owner = owner(tx, new.user_id)?;
     let title = new.title.as_deref().unwrap_or_default();
     check_label("the title", title)?;
@@ -271,9 +284,9 @@ pub fn create(tx: &Tx<'_>, new: &NewConversation) -> Result<Conversation> {
     }
     tx.execute(
         "INSERT INTO conversation
-           (user, conversation, uuid, title, status, metadata, next_message, version, created_at, updated_at, context)
-         VALUES (?1, ?2, ?3, ?4, 'active', ?5, 1, 1, ?6, ?6, ?7)",
-        (id.user, id.conversation, tx.uuid(), title, metadata, tx.now_ms(), context),
+           (user, conversation, uuid, title, status, metadata, next_message, version, created_at, updated_at, context, session)
+         VALUES (?1, ?2, ?3, ?4, 'active', ?5, 1, 1, ?6, ?6, ?7, ?8)",
+        (id.user, id.conversation, tx.uuid(), title, metadata, tx.now_ms(), context, session),
     )?;
     let creator = NewParticipant {
         id: owner.to_string(),

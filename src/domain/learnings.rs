@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 use super::page::{self, Cursor, Order, Page};
 use super::users::exists;
-use super::{Metadata, check_label, check_version, contexts, from_json, owner, to_json};
+use super::{
+    Metadata, check_label, check_version, contexts, from_json, lower, owner, text, to_json,
+};
 use crate::error::{Code, Error, Result};
 use crate::id::{MessageId, UserId};
 use crate::store::{Tx, View};
@@ -252,11 +254,6 @@ pub struct LearningList {
 }
 
 const COLUMNS: &str = "learning, user, context, text, category, confidence, metadata, version, created_at, updated_at";
-
-fn text<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> Result<&'r str> {
-    let value = row.get_ref(column)?;
-    Ok(value.as_str().map_err(rusqlite::Error::from)?)
-}
 
 fn read(view: &View<'_>, row: &rusqlite::Row<'_>) -> Result<Learning> {
     let id: String = row.get(0)?;
@@ -698,19 +695,6 @@ fn likeness(text: &str) -> String {
     let bare = plain.trim_matches(|character| PUNCTUATION.contains(character));
     let told = if bare.is_empty() { &plain } else { bare };
     blake3::hash(told.as_bytes()).to_hex()[..32].to_owned()
-}
-
-/// A text in lower case, character by character, so that a part of it stays a part.
-fn lower(text: &str) -> String {
-    let mut lower = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_ascii() {
-            lower.push(character.to_ascii_lowercase());
-        } else {
-            lower.extend(character.to_lowercase());
-        }
-    }
-    lower
 }
 
 #[cfg(test)]
