@@ -91,13 +91,14 @@ CREATE TABLE timeline_event (
   session   TEXT REFERENCES session ON DELETE CASCADE,
   kind      TEXT NOT NULL,
   at        INTEGER NOT NULL,
+  number    INTEGER NOT NULL,      -- grows with every event of the store
   data      TEXT NOT NULL          -- JSON
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX timeline_event_by_time ON timeline_event (user, at, event);
-CREATE INDEX timeline_event_by_kind ON timeline_event (user, kind, at, event);
-CREATE INDEX timeline_event_by_construct ON timeline_event (construct, at, event);
-CREATE INDEX timeline_event_by_session ON timeline_event (session, at, event);
+CREATE INDEX timeline_event_by_time ON timeline_event (user, at, number);
+CREATE INDEX timeline_event_by_kind ON timeline_event (user, kind, at, number);
+CREATE INDEX timeline_event_by_construct ON timeline_event (construct, at, number);
+CREATE INDEX timeline_event_by_session ON timeline_event (session, at, number);
 
 CREATE TABLE metric (
   metric    TEXT PRIMARY KEY,      -- a UUIDv7

@@ -1790,6 +1790,10 @@ id: string,
  */
 userId: string, 
 /**
+ * Its place among all events of the store, by when they were appended.
+ */
+number: number, 
+/**
  * The construct it happened in.
  */
 constructId?: string, 
@@ -1877,7 +1881,7 @@ since?: number,
  */
 until?: number, 
 /**
- * By when they happened; newest first by default.
+ * By when they happened, and of the same time by when they were appended; newest first by default.
  */
 order?: Order, 
 /**

@@ -243,10 +243,24 @@ pub fn list(view: &View<'_>, query: &ArtifactList) -> Result<Page<Artifact>> {
 
 pub(super) fn listing(view: &View<'_>, query: &ArtifactList) -> Result<Listing> {
     let user = owner(view, query.user_id)?;
-    let mut list = Listing::of(COLUMNS, "artifact", "created_at", user);
-    list.under("session", query.session_id.as_deref());
-    list.under("construct", query.construct_id.as_deref());
-    list.text("kind = ?", query.kind.as_deref());
+    let mut list = Listing::of(
+        "artifact",
+        COLUMNS,
+        "created_at",
+        "artifact_by_creation",
+        user,
+    );
+    list.lead(
+        "artifact_by_session",
+        "session",
+        query.session_id.as_deref(),
+    );
+    list.lead(
+        "artifact_by_construct",
+        "construct",
+        query.construct_id.as_deref(),
+    );
+    list.lead("artifact_by_kind", "kind", query.kind.as_deref());
     if query.name_prefix.is_some() {
         list.beside(&query.name_prefix);
     }

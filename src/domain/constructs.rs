@@ -325,14 +325,25 @@ pub fn list(view: &View<'_>, query: &ConstructList) -> Result<Page<Construct>> {
 }
 
 pub(super) fn listing(view: &View<'_>, query: &ConstructList) -> Result<Listing> {
-    let by = match query.by.unwrap_or_default() {
-        ConstructTime::Updated => "updated_at",
-        ConstructTime::Created => "created_at",
+    let user = owner(view, query.user_id)?;
+    // In the order of creation there is one index for all filters.
+    let (by, [index, by_status, by_type, by_context]) = match query.by.unwrap_or_default() {
+        ConstructTime::Updated => (
+            "updated_at",
+            [
+                "construct_by_update",
+                "construct_by_status",
+                "construct_by_type",
+                "construct_by_context",
+            ],
+        ),
+        ConstructTime::Created => ("created_at", ["construct_by_creation"; 4]),
     };
-    let mut list = Listing::of(COLUMNS, "construct", by, owner(view, query.user_id)?);
-    list.text("status = ?", query.status.map(ConstructStatus::as_str));
-    list.text("type = ?", query.r#type.as_deref());
-    list.in_contexts(query.contexts.as_deref());
+    let mut list = Listing::of("construct", COLUMNS, by, index, user);
+    let status = query.status.map(ConstructStatus::as_str);
+    list.lead(by_status, "status", status);
+    list.lead(by_type, "type", query.r#type.as_deref());
+    list.one_of(by_context, "context", query.contexts.as_deref());
     list.only(
         "(deleted_at IS NOT NULL) = ?",
         Some(query.deleted.unwrap_or(false).into()),

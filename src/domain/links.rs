@@ -220,10 +220,17 @@ pub fn list(view: &View<'_>, query: &ConstructLinkList) -> Result<Page<Construct
 
 pub(super) fn listing(view: &View<'_>, query: &ConstructLinkList) -> Result<Listing> {
     let user = owner(view, query.user_id)?;
-    let mut list = Listing::of(COLUMNS, "construct_link", "created_at", user);
-    list.under("source", query.from.as_deref());
-    list.under("target", query.to.as_deref());
-    list.one_of("kind", query.kinds.as_deref());
+    let mut list = Listing::of(
+        "construct_link",
+        COLUMNS,
+        "created_at",
+        "construct_link_by_creation",
+        user,
+    );
+    list.lead("construct_link_by_source", "source", query.from.as_deref());
+    list.lead("construct_link_by_target", "target", query.to.as_deref());
+    let any = query.kinds.as_deref();
+    list.one_of("construct_link_by_creation", "kind", any);
     Ok(list)
 }
 

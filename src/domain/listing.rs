@@ -1,12 +1,11 @@
-//! Lists that are put together from the filters asked for, ordered by a time and then by id.
+//! Lists that are put together from the filters asked for, ordered by a time and then by a key.
 
 use std::fmt::Debug;
 
 use rusqlite::Row;
-use rusqlite::types::Value;
+use rusqlite::types::{Value, ValueRef};
 use uuid::Uuid;
 
-use super::contexts;
 use super::page::{self, Cursor, Order, Page};
 use crate::error::{Error, Result};
 use crate::id::UserId;
@@ -14,6 +13,9 @@ use crate::store::View;
 
 /// Records that one page looks at when it has filters that SQL does not see.
 pub(super) const MAX_LOOKS: usize = 10_000;
+
+/// What stands in a cursor behind a key that is a number; no UUIDv7 has it there.
+const NUMBERED: i64 = 0;
 
 /// Which page of a list is asked for.
 pub(super) struct Asked<'a> {
@@ -24,25 +26,36 @@ pub(super) struct Asked<'a> {
 
 /// One user's records of a table, with the filters asked for so far.
 pub(super) struct Listing {
-    id: &'static str,
+    table: &'static str,
+    columns: &'static str,
     by: &'static str,
-    sql: String,
+    /// The index to read by. SQLite, which counts nothing here, would take another that begins alike.
+    index: &'static str,
+    has_lead: bool,
+    conditions: String,
     values: Vec<Value>,
-    /// Whether it is read by an index that begins with another column than the user.
-    is_under: bool,
     /// The filters that SQL does not see.
     beside: String,
 }
 
 impl Listing {
-    /// All records of a user. The first of the `columns` is the record's id, a UUID; `by` is the column to order by.
-    pub fn of(columns: &'static str, table: &str, by: &'static str, user: UserId) -> Self {
+    /// All records of a user, read by an index of the user and the column `by` to order by. The first of the `columns` is
+    /// the record's key, a UUID or a number.
+    pub fn of(
+        table: &'static str,
+        columns: &'static str,
+        by: &'static str,
+        index: &'static str,
+        user: UserId,
+    ) -> Self {
         Self {
-            id: columns.split(',').next().unwrap_or_default(),
+            table,
+            columns,
             by,
-            sql: format!("SELECT {columns}, {by} FROM {table} WHERE +user = ?1"),
+            index,
+            has_lead: false,
+            conditions: "user = ?1".to_owned(),
             values: vec![user.user.into()],
-            is_under: false,
             beside: String::new(),
         }
     }
@@ -52,8 +65,9 @@ impl Listing {
         if let Some(value) = value {
             self.values.push(value);
             let parameter = format!("?{}", self.values.len());
-            self.sql.push_str(" AND ");
-            self.sql.push_str(&condition.replace('?', &parameter));
+            self.conditions.push_str(" AND ");
+            self.conditions
+                .push_str(&condition.replace('?', &parameter));
         }
     }
 
@@ -68,29 +82,22 @@ impl Listing {
         self.only(&format!("{column} < ?"), until.map(Value::Integer));
     }
 
-    /// Only records that hang on another, by whose index they are read. What is asked first decides.
-    pub fn under(&mut self, column: &str, id: Option<&str>) {
-        let plus = if self.is_under { "+" } else { "" };
-        self.is_under |= id.is_some();
-        self.text(&format!("{plus}{column} = ?"), id);
-    }
-
-    /// Only records in one of these contexts.
-    pub fn in_contexts(&mut self, named: Option<&[String]>) {
-        if named.is_some() {
-            let (condition, value) = contexts::filter(named, "?");
-            self.only(&condition, value.map(Value::Text));
+    /// Only records whose column is this text, read by an index that begins with it. The first one that is asked leads.
+    pub fn lead(&mut self, index: &'static str, column: &str, value: Option<&str>) {
+        if value.is_some() && !self.has_lead {
+            self.index = index;
+            self.has_lead = true;
         }
+        self.text(&format!("{column} = ?"), value);
     }
 
-    /// Only records whose column is one of these texts.
-    pub fn one_of(&mut self, column: &str, named: Option<&[String]>) {
+    /// Only records whose column is one of these texts; a single one may lead.
+    pub fn one_of(&mut self, index: &'static str, column: &str, named: Option<&[String]>) {
         match named {
-            Some([one]) => self.text(&format!("{column} = ?"), Some(one)),
+            Some([one]) => self.lead(index, column, Some(one)),
             Some(several) => {
                 let texts = serde_json::Value::from(several).to_string();
-                // Not by an index: the order would have to be made from all that it finds.
-                let condition = format!("+{column} IN (SELECT value FROM json_each(?))");
+                let condition = format!("{column} IN (SELECT value FROM json_each(?))");
                 self.text(&condition, Some(&texts));
             }
             None => {}
@@ -152,7 +159,10 @@ impl Listing {
         } else {
             MAX_LOOKS
         };
-        let list = format!("{} {:?} {} {order:?}", self.sql, self.values, self.beside);
+        let list = format!(
+            "{} {} {} {:?} {} {order:?}",
+            self.table, self.by, self.conditions, self.values, self.beside
+        );
         let place = Cursor::decode(&list, asked.cursor)?;
         let sql = self.finish(order, place, looks + 1);
         let mut statement = view.prepare(&sql)?;
@@ -164,8 +174,10 @@ impl Listing {
                 return Ok(Some(Cursor::encode(&list, &place)));
             }
             looked += 1;
-            let id = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-            let [high, low] = numbers_of(parse_id(id)?);
+            let [high, low] = match row.get_ref(0)? {
+                ValueRef::Integer(number) => [number, NUMBERED],
+                id => numbers_of(parse_id(id.as_str().map_err(rusqlite::Error::from)?)?),
+            };
             place = [row.get(by)?, high, low];
             taken += usize::from(take(row)?);
         }
@@ -178,20 +190,28 @@ impl Listing {
             Order::Newest => ("DESC", "<", i64::MAX, "~"),
             Order::Oldest => ("ASC", ">", i64::MIN, ""),
         };
-        let (at, id) = match place {
-            Some([at, high, low]) => (at, id_of([high, low]).to_string()),
-            None => (start, first.to_owned()),
+        let (at, key) = match place {
+            Some([at, number, NUMBERED]) => (at, Value::Integer(number)),
+            Some([at, high, low]) => (at, Value::Text(id_of([high, low]).to_string())),
+            None => (start, Value::Text(first.to_owned())),
         };
-        if !self.is_under {
-            self.sql = self.sql.replacen("+user", "user", 1);
-        }
-        let (key, by, next) = (self.id, self.by, self.values.len() + 1);
-        self.values.extend([Value::Integer(at), Value::Text(id)]);
+        let next = self.values.len() + 1;
+        self.values.extend([Value::Integer(at), key]);
         self.values
             .push(Value::Integer(i64::try_from(looks).unwrap_or(i64::MAX)));
+        let Self {
+            table,
+            columns,
+            by,
+            index,
+            conditions,
+            ..
+        } = self;
+        let column = columns.split(',').next().unwrap_or_default();
         format!(
-            "{} AND ({by}, {key}) {beyond} (?{next}, ?{}) ORDER BY {by} {direction}, {key} {direction} LIMIT ?{}",
-            self.sql,
+            "SELECT {columns}, {by} FROM {table} INDEXED BY {index}
+             WHERE {conditions} AND ({by}, {column}) {beyond} (?{next}, ?{})
+             ORDER BY {by} {direction}, {column} {direction} LIMIT ?{}",
             next + 1,
             next + 2
         )
@@ -213,4 +233,205 @@ pub(super) fn numbers_of(id: Uuid) -> [i64; 2] {
 /// The id that a cursor's numbers stand for.
 pub(super) fn id_of([high, low]: [i64; 2]) -> Uuid {
     Uuid::from_u64_pair(high.cast_unsigned(), low.cast_unsigned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use serde_json::{Value as Filters, json};
+
+    use super::super::{artifacts, constructs, links, metrics, sessions, timeline};
+    use super::*;
+    use crate::disk::memory::MemoryDisk;
+    use crate::disk::ready;
+    use crate::host::ManualHost;
+    use crate::store::{Caller, Options, Store};
+
+    fn plan(view: &View<'_>, sql: &str) -> Result<String> {
+        let mut statement = view.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+        let mut rows = statement.raw_query();
+        let mut steps = Vec::new();
+        while let Some(row) = rows.next()? {
+            steps.push(row.get::<_, String>(3)?);
+        }
+        Ok(steps.join("; "))
+    }
+
+    fn args<T: serde::de::DeserializeOwned>(json: Filters) -> T {
+        serde_json::from_value(json).unwrap()
+    }
+
+    type List = fn(&View<'_>, Filters) -> Result<Listing>;
+
+    #[allow(clippy::too_many_lines, reason = "a table")]
+    fn cases() -> Vec<(List, Filters, &'static str)> {
+        vec![
+            (constructs_of, json!({}), "construct_by_update"),
+            (
+                constructs_of,
+                json!({ "by": "created" }),
+                "construct_by_creation",
+            ),
+            (
+                constructs_of,
+                json!({ "updatedSince": 5 }),
+                "construct_by_update",
+            ),
+            (
+                constructs_of,
+                json!({ "status": "ready" }),
+                "construct_by_status",
+            ),
+            (
+                constructs_of,
+                json!({ "type": "agent" }),
+                "construct_by_type",
+            ),
+            (
+                constructs_of,
+                json!({ "contexts": ["work"] }),
+                "construct_by_context",
+            ),
+            (
+                constructs_of,
+                json!({ "name": "n", "metadata": {} }),
+                "construct_by_update",
+            ),
+            (sessions_of, json!({}), "session_by_update"),
+            (
+                sessions_of,
+                json!({ "status": "active" }),
+                "session_by_status",
+            ),
+            (
+                sessions_of,
+                json!({ "constructId": "c", "status": "active" }),
+                "session_by_construct",
+            ),
+            (links_of, json!({}), "construct_link_by_creation"),
+            (
+                links_of,
+                json!({ "from": "c", "kinds": ["x"] }),
+                "construct_link_by_source",
+            ),
+            (
+                links_of,
+                json!({ "to": "c", "kinds": ["x", "y"] }),
+                "construct_link_by_target",
+            ),
+            (
+                artifacts_of,
+                json!({ "namePrefix": "n" }),
+                "artifact_by_creation",
+            ),
+            (artifacts_of, json!({ "kind": "plan" }), "artifact_by_kind"),
+            (
+                artifacts_of,
+                json!({ "constructId": "c", "kind": "plan" }),
+                "artifact_by_construct",
+            ),
+            (
+                artifacts_of,
+                json!({ "constructId": "c", "sessionId": "s" }),
+                "artifact_by_session",
+            ),
+            (
+                timeline_of,
+                json!({ "since": 1, "until": 5 }),
+                "timeline_event_by_time",
+            ),
+            (
+                timeline_of,
+                json!({ "kinds": ["k"] }),
+                "timeline_event_by_kind",
+            ),
+            (
+                timeline_of,
+                json!({ "kinds": ["k", "l"] }),
+                "timeline_event_by_time",
+            ),
+            (
+                timeline_of,
+                json!({ "constructId": "c", "kinds": ["k"] }),
+                "timeline_event_by_construct",
+            ),
+            (
+                timeline_of,
+                json!({ "constructId": "c", "sessionId": "s" }),
+                "timeline_event_by_session",
+            ),
+            (metrics_of, json!({}), "metric_by_time"),
+            (
+                metrics_of,
+                json!({ "name": "n", "since": 1 }),
+                "metric_by_name",
+            ),
+            (
+                metrics_of,
+                json!({ "name": "n", "constructId": "c" }),
+                "metric_by_construct",
+            ),
+            (
+                metrics_of,
+                json!({ "name": "n", "sessionId": "s" }),
+                "metric_by_session",
+            ),
+        ]
+    }
+
+    #[test]
+    fn every_list_and_walk_is_read_by_an_index_in_its_order() {
+        let host = Rc::new(ManualHost::new(1));
+        let disk = Rc::new(MemoryDisk::default());
+        let mut store = ready(Store::open(disk, host, Options::default())).unwrap();
+        for (list, filters, index) in cases() {
+            for order in [Order::Newest, Order::Oldest] {
+                let mut asked = filters.clone();
+                asked["userId"] = "us01".into();
+                let told = store.read(Caller::default(), |view| {
+                    let sql = list(view, asked.clone())?.finish(order, None, 51);
+                    plan(view, &sql)
+                });
+                let told = told.unwrap();
+                let is_read = format!("USING INDEX {index} ");
+                assert!(told.contains(&is_read), "{filters}: {told}");
+                assert!(!told.contains("TEMP B-TREE"), "{filters}: {told}");
+            }
+        }
+        for (here, there, index) in [
+            ("source", "target", "COVERING INDEX construct_link_by_ends"),
+            ("target", "source", "INDEX construct_link_by_target"),
+        ] {
+            let sql = links::steps_sql(here, there);
+            let told = store.read(Caller::default(), |view| plan(view, &sql));
+            let told = told.unwrap();
+            assert!(told.contains(&format!("SEARCH l USING {index}")), "{told}");
+            assert!(told.contains("SEARCH c USING PRIMARY KEY"), "{told}");
+        }
+    }
+
+    fn constructs_of(view: &View<'_>, query: Filters) -> Result<Listing> {
+        constructs::listing(view, &args(query))
+    }
+
+    fn sessions_of(view: &View<'_>, query: Filters) -> Result<Listing> {
+        sessions::listing(view, &args(query))
+    }
+
+    fn links_of(view: &View<'_>, query: Filters) -> Result<Listing> {
+        links::listing(view, &args(query))
+    }
+
+    fn artifacts_of(view: &View<'_>, query: Filters) -> Result<Listing> {
+        artifacts::listing(view, &args(query))
+    }
+
+    fn timeline_of(view: &View<'_>, query: Filters) -> Result<Listing> {
+        timeline::listing(view, &args(query))
+    }
+
+    fn metrics_of(view: &View<'_>, query: Filters) -> Result<Listing> {
+        metrics::listing(view, &args(query))
+    }
 }

@@ -257,10 +257,15 @@ pub fn list(view: &View<'_>, query: &MetricList) -> Result<Page<Metric>> {
 }
 
 pub(super) fn listing(view: &View<'_>, query: &MetricList) -> Result<Listing> {
-    let mut list = Listing::of(COLUMNS, "metric", "at", owner(view, query.user_id)?);
-    list.under("session", query.session_id.as_deref());
-    list.under("construct", query.construct_id.as_deref());
-    list.text("name = ?", query.name.as_deref());
+    let user = owner(view, query.user_id)?;
+    let mut list = Listing::of("metric", COLUMNS, "at", "metric_by_time", user);
+    list.lead("metric_by_session", "session", query.session_id.as_deref());
+    list.lead(
+        "metric_by_construct",
+        "construct",
+        query.construct_id.as_deref(),
+    );
+    list.lead("metric_by_name", "name", query.name.as_deref());
     list.within("at", query.since, query.until);
     if query.labels.is_some() {
         list.beside(&query.labels);

@@ -253,9 +253,14 @@ pub fn list(view: &View<'_>, query: &SessionList) -> Result<Page<Session>> {
 
 pub(super) fn listing(view: &View<'_>, query: &SessionList) -> Result<Listing> {
     let user = owner(view, query.user_id)?;
-    let mut list = Listing::of(COLUMNS, "session", "updated_at", user);
-    list.under("construct", query.construct_id.as_deref());
-    list.text("status = ?", query.status.map(SessionStatus::as_str));
+    let mut list = Listing::of("session", COLUMNS, "updated_at", "session_by_update", user);
+    list.lead(
+        "session_by_construct",
+        "construct",
+        query.construct_id.as_deref(),
+    );
+    let status = query.status.map(SessionStatus::as_str);
+    list.lead("session_by_status", "status", status);
     list.within("updated_at", query.since, query.until);
     Ok(list)
 }

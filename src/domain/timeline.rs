@@ -19,6 +19,8 @@ pub struct TimelineEvent {
     pub id: String,
     /// The user it belongs to.
     pub user_id: UserId,
+    /// Its place among all events of the store, by when they were appended.
+    pub number: i64,
     /// The construct it happened in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub construct_id: Option<String>,
@@ -78,7 +80,7 @@ pub struct TimelineList {
     pub since: Option<i64>,
     /// Only those before this, in milliseconds since 1970-01-01 UTC.
     pub until: Option<i64>,
-    /// By when they happened; newest first by default.
+    /// By when they happened, and of the same time by when they were appended; newest first by default.
     pub order: Option<Order>,
     /// Items per page: 1 to 1,000, 50 by default.
     pub limit: Option<i64>,
@@ -86,17 +88,18 @@ pub struct TimelineList {
     pub cursor: Option<String>,
 }
 
-const COLUMNS: &str = "event, user, construct, session, kind, at, data";
+const COLUMNS: &str = "number, event, user, construct, session, kind, at, data";
 
 fn read(row: &rusqlite::Row<'_>) -> Result<TimelineEvent> {
     Ok(TimelineEvent {
-        id: row.get(0)?,
-        user_id: UserId { user: row.get(1)? },
-        construct_id: row.get(2)?,
-        session_id: row.get(3)?,
-        kind: row.get(4)?,
-        at: row.get(5)?,
-        data: from_json("event", text(row, 6)?)?,
+        number: row.get(0)?,
+        id: row.get(1)?,
+        user_id: UserId { user: row.get(2)? },
+        construct_id: row.get(3)?,
+        session_id: row.get(4)?,
+        kind: row.get(5)?,
+        at: row.get(6)?,
+        data: from_json("event", text(row, 7)?)?,
     })
 }
 
@@ -116,10 +119,26 @@ pub fn append(tx: &Tx<'_>, new: &NewTimelineEvent) -> Result<TimelineEvent> {
 
 /// Writes an event and gives its id.
 pub(super) fn note(tx: &Tx<'_>, hook: &Hook, kind: &str, at: i64, data: &Json) -> Result<String> {
+    let number: i64 = tx
+        .prepare(
+            "INSERT INTO counter (name, value) VALUES ('event', 1)
+             ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
+        )?
+        .query_row([], |row| row.get(0))?;
     let id = tx.uuid();
     tx.execute(
-        "INSERT INTO timeline_event (event, user, construct, session, kind, at, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        (&id, hook.user.user, &hook.construct, &hook.session, kind, at, to_json("the data", data)?),
+        "INSERT INTO timeline_event (event, user, construct, session, kind, at, number, data)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        (
+            &id,
+            hook.user.user,
+            &hook.construct,
+            &hook.session,
+            kind,
+            at,
+            number,
+            to_json("the data", data)?,
+        ),
     )?;
     Ok(id)
 }
@@ -147,10 +166,24 @@ pub fn list(view: &View<'_>, query: &TimelineList) -> Result<Page<TimelineEvent>
 
 pub(super) fn listing(view: &View<'_>, query: &TimelineList) -> Result<Listing> {
     let user = owner(view, query.user_id)?;
-    let mut list = Listing::of(COLUMNS, "timeline_event", "at", user);
-    list.under("session", query.session_id.as_deref());
-    list.under("construct", query.construct_id.as_deref());
-    list.one_of("kind", query.kinds.as_deref());
+    let mut list = Listing::of(
+        "timeline_event",
+        COLUMNS,
+        "at",
+        "timeline_event_by_time",
+        user,
+    );
+    list.lead(
+        "timeline_event_by_session",
+        "session",
+        query.session_id.as_deref(),
+    );
+    list.lead(
+        "timeline_event_by_construct",
+        "construct",
+        query.construct_id.as_deref(),
+    );
+    list.one_of("timeline_event_by_kind", "kind", query.kinds.as_deref());
     list.within("at", query.since, query.until);
     Ok(list)
 }
