@@ -14,6 +14,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use strongroom::database::migrate::LATEST;
 use strongroom::disk::memory::MemoryDisk;
 use strongroom::disk::{Disk as _, ready};
 use strongroom::domain::constructs::{self as k, Construct, ConstructStatus};
@@ -30,6 +31,9 @@ use strongroom::{Code, Result};
 
 const ADA: UserId = UserId { user: 1 };
 const EVE: UserId = UserId { user: 2 };
+
+/// The last schema without agent work.
+const BEFORE: u32 = 8;
 
 struct Fixture {
     store: Store,
@@ -604,6 +608,20 @@ fn a_session_keeps_its_state_and_its_transcript_is_read_in_pages() {
         f.refusal(|tx| sessions::update(tx, &args(change))),
         Code::Conflict
     );
+    let new = json!({ "title": "no transcript" });
+    f.write(|tx| conversations::create(tx, &args(new)));
+    for (transcripts, titles) in [
+        (json!(true), vec!["First"]),
+        (json!(false), vec!["no transcript"]),
+        (json!(null), vec!["no transcript", "First"]),
+    ] {
+        let listed = f.all(
+            conversations::list,
+            &json!({ "transcripts": transcripts, "limit": 1, "by": "created" }),
+        );
+        let listed: Vec<_> = listed.iter().map(|it| it.title.as_str()).collect();
+        assert_eq!(listed, titles);
+    }
     f.write(|tx| conversations::delete(tx, id));
     let alone = f.read(|view| sessions::get(view, &session.id));
     assert_eq!(
@@ -1414,4 +1432,22 @@ fn a_rebuild_from_the_journal_gives_all_of_it_back() {
     let open = Store::open(Rc::new(f.disk.clone()), f.host.clone(), Options::default());
     f.store = ready(open).unwrap();
     assert_eq!(everything(&mut f), before);
+}
+
+#[test]
+fn going_back_to_a_schema_without_agent_work_keeps_the_transcripts_as_conversations() {
+    let mut f = Fixture::new();
+    let (_, session) = f.furnish();
+    let id = session.transcript_id.unwrap();
+    ready(f.store.migrate(BEFORE, &mut |_| {})).unwrap();
+    ready(f.store.migrate(LATEST, &mut |_| {})).unwrap();
+    assert_eq!(
+        f.count("construct") + f.count("session") + f.count("metric"),
+        0
+    );
+    let query = args(json!({ "conversationId": id }));
+    let kept = f.read(|view| messages::list(view, &query)).items;
+    assert_eq!(kept[0].text, "in the transcript");
+    assert_eq!(f.read(|view| conversations::get(view, id)).session_id, None);
+    f.furnish();
 }

@@ -639,6 +639,10 @@ contexts?: Array<string>,
  */
 deleted?: boolean, 
 /**
+ * Only transcripts of sessions, or only those that are none; either by default.
+ */
+transcripts?: boolean, 
+/**
  * Only those in which this participant takes part: a user's id or an agent's name.
  */
 participant?: string, 

@@ -123,6 +123,8 @@ pub struct ConversationList {
     pub contexts: Option<Vec<String>>,
     /// Instead of those in use, only those that are deleted and can be restored.
     pub deleted: Option<bool>,
+    /// Only transcripts of sessions, or only those that are none; either by default.
+    pub transcripts: Option<bool>,
     /// Only those in which this participant takes part: a user's id or an agent's name.
     pub participant: Option<String>,
     /// The time to order and filter by: of the last change by default.
@@ -325,8 +327,8 @@ pub fn list(view: &View<'_>, query: &ConversationList) -> Result<Page<Conversati
         Order::Oldest => ("ASC", ">", [i64::MIN, i64::MIN]),
     };
     let list = format!(
-        "conversations {owner} {status:?} {deleted} {by_creation} {order:?} {:?} {:?} {:?} {:?}",
-        query.contexts, query.participant, query.since, query.until
+        "conversations {owner} {status:?} {deleted} {by_creation} {order:?} {:?} {:?} {:?} {:?} {:?}",
+        query.contexts, query.transcripts, query.participant, query.since, query.until
     );
     let (in_contexts, contexts) = contexts::filter(query.contexts.as_deref(), "?10");
     let [at, number] = Cursor::decode(&list, query.cursor.as_deref())?.unwrap_or(start);
@@ -334,6 +336,7 @@ pub fn list(view: &View<'_>, query: &ConversationList) -> Result<Page<Conversati
         "SELECT {COLUMNS} FROM conversation AS c
          WHERE user = ?1 AND ({time}, conversation) {beyond} (?2, ?3)
            AND {time} >= ?4 AND {time} < ?5 AND {in_contexts}
+           AND (?11 IS NULL OR (session IS NOT NULL) = ?11)
            AND CASE WHEN ?6 THEN deleted_at IS NOT NULL ELSE deleted_at IS NULL AND status = ?7 END
            AND (?8 IS NULL OR EXISTS (
              SELECT 1 FROM participant AS p
@@ -351,6 +354,7 @@ pub fn list(view: &View<'_>, query: &ConversationList) -> Result<Page<Conversati
         &query.participant,
         limit + 1,
         contexts,
+        query.transcripts,
     ))?;
     let mut conversations = Vec::new();
     while let Some(row) = rows.next()? {
