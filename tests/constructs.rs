@@ -23,7 +23,7 @@ use strongroom::domain::metrics::{self, MetricBucket};
 use strongroom::domain::page::Page;
 use strongroom::domain::sessions::{self, Session, SessionStatus};
 use strongroom::domain::timeline::{self, TimelineEvent};
-use strongroom::domain::{artifacts, contexts, conversations, messages, users};
+use strongroom::domain::{artifacts, contexts, conversations, messages, retention, users};
 use strongroom::host::ManualHost;
 use strongroom::id::UserId;
 use strongroom::store::{Caller, Options, Store, Tx, View};
@@ -1450,4 +1450,44 @@ fn going_back_to_a_schema_without_agent_work_keeps_the_transcripts_as_conversati
     assert_eq!(kept[0].text, "in the transcript");
     assert_eq!(f.read(|view| conversations::get(view, id)).session_id, None);
     f.furnish();
+}
+
+#[test]
+fn constructs_are_let_go_of_by_policies() {
+    let mut f = Fixture::new();
+    for n in 0..6 {
+        let id = f.construct(&format!("c{n}")).id;
+        f.session(&id);
+        if n % 2 == 0 {
+            f.set_status(&id, "retired").unwrap();
+        }
+    }
+    let policy = |f: &mut Fixture, action: &str, status: &str, keep: i64| {
+        let new = json!({ "kind": "constructs", "status": status, "ageMs": 0, "keep": keep, "action": action });
+        f.host.advance(10);
+        f.write(|tx| {
+            let policy = retention::create(tx, &args(new))?.policy;
+            let report = retention::run(tx, &args(json!({ "policy": policy })))?;
+            assert!(!report.more);
+            Ok(report.ids.len())
+        })
+    };
+    assert_eq!(policy(&mut f, "remove", "retired", 1), 2);
+    assert_eq!(
+        f.names(&json!({ "by": "created", "order": "oldest" })),
+        ["c1", "c3", "c4", "c5"]
+    );
+    assert_eq!(f.names(&json!({ "deleted": true })).len(), 2);
+    assert_eq!(policy(&mut f, "delete", "removed", 0), 2);
+    assert_eq!(
+        (
+            f.count("construct"),
+            f.count("session"),
+            f.count("conversation")
+        ),
+        (4, 4, 4)
+    );
+    let archive = json!({ "kind": "constructs", "ageMs": 0, "action": "archive" });
+    let refused = f.refusal(|tx| retention::create(tx, &args(archive)));
+    assert_eq!(refused, Code::InvalidArgument);
 }

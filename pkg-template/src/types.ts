@@ -322,7 +322,7 @@ policy: number,
  */
 userId?: string, 
 /**
- * Which records: `conversations`.
+ * Which records: `conversations` or `constructs`.
  */
 kind: string, 
 /**
@@ -379,7 +379,7 @@ export type NewRetentionPolicy = {
  */
 userId?: string, 
 /**
- * Which records: `conversations`.
+ * Which records: `conversations` or `constructs`.
  */
 kind: string, 
 /**
