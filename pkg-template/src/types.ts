@@ -1969,7 +1969,7 @@ unit?: string,
 /**
  * What tells it apart from others of its name, at most 4,096 bytes of JSON; nothing by default.
  */
-labels: Record<string, string>, 
+labels?: Record<string, string>, 
 /**
  * When it was measured, in milliseconds since 1970-01-01 UTC; now by default.
  */
@@ -2000,7 +2000,7 @@ name?: string,
 /**
  * Only those with all of these labels.
  */
-labels: Record<string, string>, 
+labels?: Record<string, string>, 
 /**
  * Only those of this construct, those of its sessions included.
  */
@@ -2045,7 +2045,7 @@ name: string,
 /**
  * Only those with all of these labels.
  */
-labels: Record<string, string>, 
+labels?: Record<string, string>, 
 /**
  * Only those of this construct, those of its sessions included.
  */
@@ -3662,7 +3662,7 @@ export interface Metrics {
   /** Records metrics, all or none, and resolves to their ids. */
   recordAll(args: RecordAll, options?: WriteOptions): Promise<Array<string>>;
   /** Lists a user's metrics by when they were measured, newest first unless asked otherwise. */
-  list(args: MetricList, options?: CallOptions): Promise<Page<Metric>>;
+  list(args?: MetricList, options?: CallOptions): Promise<Page<Metric>>;
   /** Sums metrics of one name up over buckets of time, oldest first: how many, their sum, mean, bounds and percentiles, all of
    * them exact. At most 1,000,000 metrics and 1,000 buckets. */
   summary(args: MetricSummary, options?: CallOptions): Promise<Array<MetricBucket>>;

@@ -72,7 +72,7 @@ pub struct NewMetric {
     /// Of what, such as `ms`; nothing by default.
     pub unit: Option<String>,
     /// What tells it apart from others of its name, at most 4,096 bytes of JSON; nothing by default.
-    #[cfg_attr(test, ts(type = "Record<string, string>"))]
+    #[cfg_attr(test, ts(optional, type = "Record<string, string>"))]
     pub labels: Option<Labels>,
     /// When it was measured, in milliseconds since 1970-01-01 UTC; now by default.
     pub at: Option<i64>,
@@ -98,7 +98,7 @@ pub struct MetricList {
     /// Only those of this name.
     pub name: Option<String>,
     /// Only those with all of these labels.
-    #[cfg_attr(test, ts(type = "Record<string, string>"))]
+    #[cfg_attr(test, ts(optional, type = "Record<string, string>"))]
     pub labels: Option<Labels>,
     /// Only those of this construct, those of its sessions included.
     pub construct_id: Option<String>,
@@ -126,7 +126,7 @@ pub struct MetricSummary {
     /// The metrics' name.
     pub name: String,
     /// Only those with all of these labels.
-    #[cfg_attr(test, ts(type = "Record<string, string>"))]
+    #[cfg_attr(test, ts(optional, type = "Record<string, string>"))]
     pub labels: Option<Labels>,
     /// Only those of this construct, those of its sessions included.
     pub construct_id: Option<String>,
