@@ -101,6 +101,30 @@ pub const TABLES: &[TableSpec] = &[
         name: "job",
         record: RecordKey::Text,
     },
+    TableSpec {
+        name: "construct",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "session",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "construct_link",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "artifact",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "timeline_event",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "metric",
+        record: RecordKey::Text,
+    },
 ];
 
 /// A foreign key of a table.

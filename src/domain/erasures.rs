@@ -3,9 +3,10 @@
 //! Here is the request and what became of it; [`store::erase`](crate::store) does the rest behind the answers.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::page::{self, Cursor, Page};
-use super::{conversations, users};
+use super::{constructs, conversations, users};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, UserId};
 use crate::store::{Tx, View};
@@ -70,6 +71,8 @@ fn read(row: &rusqlite::Row<'_>) -> Result<Erasure> {
 pub fn erase(tx: &Tx<'_>, record: &EraseRecord) -> Result<Erasure> {
     if let Ok(user) = record.id.parse::<UserId>() {
         users::delete(tx, user)?;
+    } else if Uuid::parse_str(&record.id).is_ok() {
+        constructs::delete(tx, &record.id)?;
     } else {
         conversations::delete(tx, record.id.parse::<ConversationId>()?)?;
     }

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::{Caller, Store, snapshot};
 use crate::database::schema::{self, ForeignKey, RecordKey, TABLES};
@@ -402,6 +403,9 @@ impl RecordedRow {
 fn seed(record: &str) -> Result<u64> {
     if let Ok(user) = record.parse::<UserId>() {
         return Ok(hash("user", &[&user.user.into()]));
+    }
+    if Uuid::parse_str(record).is_ok() {
+        return Ok(hash("construct", &[&record.into()]));
     }
     let id: ConversationId = record.parse()?;
     Ok(hash(

@@ -331,6 +331,7 @@ impl Model {
                     uuid: uuid(),
                     title: title.clone(),
                     status: ConversationStatus::Active,
+                    session_id: None,
                     context: "default".to_owned(),
                     metadata: Metadata::default(),
                     leaf_id: None,
