@@ -78,6 +78,27 @@ export function goals(rows) {
         bestPeer('import-20000', 'messages/s', (it) => it.p50),
       ),
     ),
+    most('p95 of a search of 100,000 messages', 20_000, row('search', 'strongroom-page')?.p95, ' µs'),
+    least(
+      'a search ÷ the peer, mean',
+      1,
+      ratio(
+        bestPeer('search', 'us', (it) => it.mean),
+        mean('search', 'strongroom-page'),
+      ),
+    ),
+    most(
+      'p95 of the slowest list of 10,000',
+      10_000,
+      slowest(rows, (work) => !/queue:|search:/.test(work)),
+      ' µs',
+    ),
+    most(
+      'p95 of the slowest call of the queue',
+      5000,
+      slowest(rows, (work) => work.includes('queue:')),
+      ' µs',
+    ),
     most('100 MB opened, to the first read', 150_000, p50('open-100mb', 'strongroom-page'), ' µs'),
     most('1 GB opened ÷ 100 MB', 1.5, ratio(p50('open-1gb', 'strongroom-page'), p50('open-100mb', 'strongroom-page'))),
     least(
@@ -109,4 +130,17 @@ export function goals(rows) {
       `${Math.round(value * ROUNDING) / ROUNDING}${unit}`,
       reached ? 'yes' : '**no**',
     ]);
+}
+
+function slowest(rows, isMeant) {
+  const found = rows.filter(({ work, unit }) => work.startsWith('model: ') && unit === 'us' && isMeant(work));
+  return found.length === 0 ? undefined : Math.max(...found.map(({ p95 }) => p95));
+}
+
+/** What no run may miss: calls that take longer with 10,000 records than apps were promised, in words. */
+export function broken(rows) {
+  const limit = (work) => (work.includes('queue:') ? 50_000 : 100_000);
+  return rows
+    .filter(({ work, unit, p95 }) => /^model: (?!search)/.test(work) && unit === 'us' && p95 > limit(work))
+    .map(({ work, p95 }) => `${work}: ${p95} µs at p95`);
 }

@@ -31,6 +31,7 @@ export function markdown(rows, about, skipped) {
 
 function tablesOf({ name, title, kind }, rows) {
   const all = rows.filter((row) => row.work === name);
+  if (kind === 'model') return operations(name, title, rows);
   if (kind === 'breakdown' || kind === 'hour') return steps(name, title, all);
   const heaps = new Map(all.filter(({ unit }) => unit === 'bytes').map((row) => [row.contender, row.p50]));
   const units = [...new Set(all.map(({ unit }) => unit))].filter((unit) => unit !== 'bytes');
@@ -39,6 +40,10 @@ function tablesOf({ name, title, kind }, rows) {
   for (const [index, unit] of units.entries()) {
     const of = all.filter((row) => row.unit === unit);
     lines.push('', ...(unit === 'us' ? times(of, heaps, index === 0) : rates(of, unit, heaps, index === 0)));
+  }
+  for (const part of new Set(rows.map(({ work }) => work).filter((work) => work.startsWith(`${name}: `)))) {
+    const of = rows.filter((row) => row.work === part && row.unit === 'us');
+    lines.push('', `### ${part.slice(name.length + 2)}`, '', ...times(of, new Map(), false));
   }
   return lines;
 }
@@ -57,6 +62,14 @@ function steps(name, title, all) {
     return [step, unit === 'bytes' ? `${megabytes(row.p50)} MB` : row.p50];
   });
   return ['', `## ${name}: ${title}`, '', ...table(['', 'median'], lines)];
+}
+
+/** Each operation of the model by itself. */
+function operations(name, title, rows) {
+  const own = rows.filter((row) => row.work.startsWith(`${name}: `) && row.unit === 'us');
+  if (own.length === 0) return [];
+  const lines = own.map((row) => [row.work.slice(name.length + 2), row.p50, row.p95, row.mean, row.n]);
+  return ['', `## ${name}: ${title}`, '', ...table(['operation', 'median', 'p95', 'mean', 'n'], lines)];
 }
 
 function times(of, heaps, withHeap) {

@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { launch } from './browsers.mjs';
 import { CONTENDERS } from './contenders/index.js';
 import { markdown } from './report.mjs';
+import { broken } from './goals.mjs';
 import { serve } from './server.mjs';
 import { sizes } from './sizes.mjs';
 import { WORKS } from './works/index.js';
@@ -93,8 +94,9 @@ function isPossible({ name, isLong, data: file }) {
     skipped.push(`${name}: only with \`--long\``);
     return false;
   }
-  if (file && !(data && existsSync(join(data, file)))) {
-    skipped.push(`${name}: there is no ${file} in STRONGROOM_DATA`);
+  const missing = [file ?? []].flat().find((one) => !(data && existsSync(join(data, one))));
+  if (missing) {
+    skipped.push(`${name}: there is no ${missing} in STRONGROOM_DATA`);
     console.error(`SKIPPED (no data): ${name}`);
     return false;
   }
@@ -114,15 +116,16 @@ async function attempt(contender, session, round) {
   try {
     const dataset = datasetOf(session[0]);
     const directory = dataset ? `keep-${contender.stores}-${dataset}` : `bench-${contender.name}-${round}`;
-    if (dataset && !datasets.has(directory)) datasets.set(directory, await make(contender, dataset, directory));
-    const file = session[0].data && `/data/${session[0].data}`;
+    const { data } = session[0];
+    const files = Array.isArray(data) ? data.map((file) => `/data/${file}`) : data && `/data/${data}`;
+    if (dataset && !datasets.has(directory)) datasets.set(directory, await make(contender, dataset, directory, files));
     const task = {
       contender,
       works: session,
       directory,
       create: !dataset,
       handles: datasets.get(directory),
-      data: file,
+      data: files,
     };
     const measures = await evaluate(task);
     for (const { work, unit, values } of measures) {
@@ -138,11 +141,11 @@ async function attempt(contender, session, round) {
 }
 
 /** Makes a dataset, by the first of those that share it. */
-async function make({ stores }, dataset, directory) {
+async function make({ stores }, dataset, directory, data) {
   const contender = CONTENDERS.find((one) => one.stores === stores);
   const work = { name: dataset, kind: 'datasets', durability: contender.durability.at(-1), isDataset: true };
   const from = performance.now();
-  const handles = await evaluate({ contender, works: [work], dataset, directory, create: true });
+  const handles = await evaluate({ contender, works: [work], dataset, directory, data, create: true });
   tell(`${contender.name}: ${dataset} made in ${((performance.now() - from) / 1000).toFixed(1)} s`);
   return handles;
 }
@@ -180,7 +183,9 @@ async function report() {
   if (!options.dry && isAll && failures.size === 0) writeFileSync(document, text);
   console.error(`${minutes} minutes`);
   for (const [key, message] of failures) console.error(`FAILED: ${key}: ${message}`);
-  if (failures.size > 0) process.exitCode = 1;
+  const slow = broken(rows);
+  for (const line of slow) console.error(`TOO SLOW: ${line}`);
+  if (failures.size > 0 || slow.length > 0) process.exitCode = 1;
 }
 
 function about() {

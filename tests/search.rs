@@ -840,6 +840,8 @@ fn every_statement_uses_an_index() {
         let mut plans = Vec::new();
         for sql in [
             strongroom::search::MATCHES,
+            strongroom::search::FILTERS,
+            "SELECT doc FROM search_doc WHERE record = ?1 AND kind = ?2",
             "SELECT min(doc), max(doc) FROM search_doc WHERE user = ?1 AND at >= ?2 AND at < ?3",
             "SELECT doc, kind, piece, digest FROM search_doc WHERE record = ?1",
             "SELECT doc FROM search_doc WHERE doc BETWEEN ?1 AND ?2 ORDER BY doc DESC LIMIT 1",

@@ -13,6 +13,8 @@
 //   listConversations(limit)                       [{ handle, title }], last changed first
 //   renameConversation(conversation, title)
 //   openStream(conversation)                       instead of beginMessage to endMessage, where a store has streams of its own
+//   search(query, limit)                           [{ snippet }], best first; see works/search.js; optional
+//   searchBytes()                                  { text, index }, what is searched and what the search needs beside it; optional
 //   rest(), finish()                               lets time pass after which it begins what is still owed for the writes so
 //                                                  far, and does that; optional
 //   settle()                                       does all upkeep, as when nobody asks for anything for a while; optional
@@ -54,7 +56,7 @@ export const CONTENDERS = [
     file: 'strongroom',
     in: 'worker',
     durability: BOTH,
-    does: ['chunks', ...READS, 'import', 'replay', 'recover', 'breakdown', 'hour'],
+    does: ['chunks', ...READS, 'import', 'replay', 'recover', 'breakdown', 'hour', 'search'],
     stores: 'strongroom',
     note: 'its engine, called in the worker',
   },
@@ -63,7 +65,7 @@ export const CONTENDERS = [
     file: 'strongroom-page',
     in: 'page',
     durability: BOTH,
-    does: [...WRITES, ...READS, 'import', 'replay', 'scan'],
+    does: [...WRITES, ...READS, 'import', 'replay', 'scan', 'search', 'model'],
     stores: 'strongroom',
     note: 'as an app uses it',
   },
@@ -95,6 +97,16 @@ export const CONTENDERS = [
     does: [...WRITES, 'scan'],
     stores: 'sqlite-wasm',
     note: 'WAL, NORMAL',
+  },
+  {
+    name: 'sqlite-wasm-fts5',
+    file: 'sqlite-wasm',
+    options: { wal: true, fts: true },
+    in: 'worker',
+    durability: STRICT,
+    does: ['search'],
+    stores: 'sqlite-wasm-fts5',
+    note: 'WAL, FULL; FTS5 with its own copy of the text, ordered by rank; called in the worker',
   },
   {
     name: 'wa-sqlite-pool-full',

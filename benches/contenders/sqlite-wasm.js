@@ -2,7 +2,9 @@
 import sqlite3InitModule from '/node_modules/@sqlite.org/sqlite-wasm/dist/index.mjs';
 import { schema, sqlStore } from './sql.js';
 
-export async function open({ durability, directory, create, wal }) {
+const SEARCH = `SELECT rowid, snippet(search, 0, '', '', '…', 20), rank FROM search WHERE search MATCH $1 ORDER BY rank LIMIT $2`;
+
+export async function open({ durability, directory, create, wal, fts }) {
   const sqlite3 = await sqlite3InitModule();
   const pool = await sqlite3.installOpfsSAHPoolVfs({ name: directory, directory: `/${directory}`, initialCapacity: 6 });
   const db = new pool.OpfsSAHPoolDb('/store.sqlite3');
@@ -15,6 +17,8 @@ export async function open({ durability, directory, create, wal }) {
   }
   db.exec('PRAGMA foreign_keys = 1');
   if (create) db.exec(schema(' WITHOUT ROWID'));
+  if (create && fts)
+    db.exec("CREATE VIRTUAL TABLE search USING fts5(text, tokenize = 'unicode61 remove_diacritics 2')");
 
   const statements = new Map();
   const prepared = (sql) => {
@@ -24,15 +28,16 @@ export async function open({ durability, directory, create, wal }) {
   };
   const bound = (sql, values) => (values.length > 0 ? prepared(sql).bind(values) : prepared(sql));
   const run = (sql, values) => bound(sql, values).stepReset();
-  return sqlStore({
+  const all = (sql, values) => {
+    const statement = bound(sql, values);
+    const rows = [];
+    while (statement.step()) rows.push(statement.get([]));
+    statement.reset();
+    return rows;
+  };
+  const store = sqlStore({
     run: (sql, values) => void run(sql, values),
-    all(sql, values) {
-      const statement = bound(sql, values);
-      const rows = [];
-      while (statement.step()) rows.push(statement.get([]));
-      statement.reset();
-      return rows;
-    },
+    all,
     transaction: (steps) =>
       db.transaction(() => {
         for (const [sql, values] of steps) run(sql, values);
@@ -44,4 +49,27 @@ export async function open({ durability, directory, create, wal }) {
       pool.pauseVfs();
     },
   });
+  if (!fts) return store;
+  return {
+    ...store,
+    async importMessages(conversation, texts) {
+      await store.importMessages(conversation, texts);
+      db.transaction(() => {
+        for (const text of texts) run('INSERT INTO search (text) VALUES ($1)', [text]);
+      });
+    },
+    search: (query, limit) => all(SEARCH, [match(query), limit]).map(([, snippet]) => ({ snippet })),
+    searchBytes() {
+      const [[index]] = all('SELECT sum(length(block)) FROM search_data', []);
+      const [[text]] = all('SELECT sum(length(CAST(text AS BLOB))) FROM chunk', []);
+      return { index, text };
+    },
+  };
+}
+
+/** A query in the language of FTS5. */
+function match({ words = [], phrase, prefix, without }) {
+  const terms = [...words.map((word) => `"${word}"`), ...(phrase ? [`"${phrase.join(' ')}"`] : [])];
+  if (prefix) terms.push(`"${prefix}"*`);
+  return `${terms.join(' ')}${without ? ` NOT "${without}"` : ''}`;
 }

@@ -1,5 +1,6 @@
 // strongroom as an app uses it: from the page, its worker behind a message port.
 import { openStore } from '../../pkg/index.js';
+import { searchText } from './search-text.js';
 
 /** Messages in one call, where many are brought in. */
 const MESSAGES_AT_ONCE = 1000;
@@ -9,6 +10,8 @@ export async function open({ durability, directory, create }) {
   const { users, conversations, messages } = store;
   if (create) await users.create({ name: 'bench' });
   return {
+    /** What no peer has is measured on its own calls. */
+    api: store,
     async createConversations(titles) {
       const made = titles.map((title) => conversations.create({ userId: 'us01', title }));
       return (await Promise.all(made)).map(({ id }) => id);
@@ -52,6 +55,29 @@ export async function open({ durability, directory, create }) {
       const { version } = await conversations.get(id);
       return conversations.update({ id, version, title });
     },
+    async search(query, limit) {
+      const { items } = await store.search.query({ userId: 'us01', text: searchText(query), limit });
+      return items.map(({ snippet }) => ({ snippet: snippet.text }));
+    },
+    async searchBytes() {
+      let text = 0;
+      for await (const { id } of items((page) => conversations.list({ userId: 'us01', ...page }))) {
+        for await (const message of items((page) => messages.list(id, page))) {
+          text += new TextEncoder().encode(message.text).length;
+        }
+      }
+      return { index: (await store.search.status()).bytes, text };
+    },
     close: () => store.close(),
   };
+}
+
+/** The items of a list, page by page. */
+async function* items(list) {
+  let cursor;
+  do {
+    const page = await list({ limit: 1000, ...(cursor && { cursor }) });
+    yield* page.items;
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
 }

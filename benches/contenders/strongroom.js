@@ -1,5 +1,6 @@
 // strongroom's engine, called inside the worker. Everything that knows how the engine is called is here.
 import init, { Engine } from '../../pkg/strongroom.js';
+import { searchText } from './search-text.js';
 
 /** Requests in one turn, as its worker takes them. */
 const REQUESTS_PER_TURN = 128;
@@ -48,6 +49,8 @@ export async function open({ durability, directory, create }) {
     });
   }
   const call = async (method, args) => (await turn([[method, args]]))[0];
+  let last = Promise.resolve();
+  const inOrder = (method, args) => (last = last.then(() => call(method, args)));
   async function callAll(requests) {
     const answers = [];
     for (let at = 0; at < requests.length; at += REQUESTS_PER_TURN) {
@@ -59,8 +62,12 @@ export async function open({ durability, directory, create }) {
   const streams = new Map();
   if (create) await call('users.create', { name: 'bench' });
   return {
-    async createConversations(titles) {
-      const requests = titles.map((title) => ['conversations.create', { userId: 'us01', title }]);
+    /** In each of `contexts` by turns, where there are some. */
+    async createConversations(titles, contexts = []) {
+      const requests = titles.map((title, index) => [
+        'conversations.create',
+        { userId: 'us01', title, context: contexts[index % contexts.length] },
+      ]);
       return (await callAll(requests)).map(({ id }) => id);
     },
     appendMessage: async (conversationId, role, text) =>
@@ -153,6 +160,15 @@ export async function open({ durability, directory, create }) {
     async settle() {
       while ((engine.due() ?? Infinity) < LONGEST_WAIT_MS) await engine.tick(true);
     },
+    async search(query, limit) {
+      const { items } = await call('search.query', { userId: 'us01', text: searchText(query), limit });
+      return items.map(({ snippet }) => ({ snippet: snippet.text }));
+    },
+    /** All calls by name, one after another. */
+    api: new Proxy(
+      {},
+      { get: (_, group) => new Proxy({}, { get: (_, name) => (args) => inOrder(`${group}.${name}`, args) }) },
+    ),
     memory: () => memory.buffer.byteLength,
     close: () => engine.close(),
   };

@@ -1,6 +1,8 @@
 // Stores that reads are measured on, made once in a run.
 import { CHUNK, CHUNK_TOKENS, textOf } from './text.js';
 import { openStream } from './stream.js';
+import { CONTEXTS, fill as fillModel } from './model.js';
+import { readProse } from './prose.js';
 
 /** Characters of a message, and messages of a conversation, where nothing else is asked for: 100,000 messages are 90 MB. */
 export const MESSAGE_LENGTH = 900;
@@ -9,8 +11,10 @@ const CONVERSATIONS = 1000;
 const BATCH = 2000;
 
 /** Makes a dataset; gives the handles that works need. */
-export async function measure(store, { dataset }) {
-  const handles = dataset === 'chat' ? await chat(store) : await texts(store, Number(dataset.split('-')[1]));
+export async function measure(store, { dataset, data }) {
+  const [kind, size] = dataset.split('-');
+  const make = { chat, model, text: texts, recover: texts }[kind];
+  const handles = await make(store, { megabytes: Number(size), data });
   await store.settle?.();
   return handles;
 }
@@ -35,12 +39,28 @@ async function chat(store) {
 }
 
 /** Conversations of 1,000 messages each, until they hold this many megabytes. */
-async function texts(store, megabytes) {
+async function texts(store, { megabytes }) {
   const count = Math.ceil((megabytes * 1e6) / MESSAGE_LENGTH / MESSAGES);
   const titles = Array.from({ length: count }, (_, index) => `text ${index}`);
   const conversations = await store.createConversations(titles);
   for (const conversation of conversations) await fill(store, conversation, MESSAGES);
   return { 'page-1000': conversations[0] };
+}
+
+/** 100 conversations of 1,000 messages of real text, and in a store that has them the other records of an app. */
+async function model(store, { data }) {
+  const prose = await readProse(data);
+  const conversations = await store.createConversations(
+    Array.from({ length: 100 }, (_, index) => `talk ${index}`),
+    CONTEXTS,
+  );
+  for (const [index, conversation] of conversations.entries()) {
+    for (let from = 0; from < MESSAGES; from += 500) {
+      const texts = Array.from({ length: 500 }, (_, at) => prose.text(index * MESSAGES + from + at));
+      await store.importMessages(conversation, texts);
+    }
+  }
+  return store.api ? fillModel(store.api, prose) : {};
 }
 
 async function fill(store, conversation, count) {

@@ -2,6 +2,13 @@
 // without a durability is a read, and runs on a store made before: `dataset` names it, in megabytes of text or by name.
 // Works with the same `session` are measured one after another in one worker. `rounds`: how many rounds at most.
 
+/** Where texts come from that people and models wrote. */
+const PROSE = [
+  'oasst/en_100_tree.jsonl',
+  'llm-samples/2025-08-10_deepseek-v3-0324_sample.jsonl',
+  'multilingual/oa_falcon40b_12-languages_filtered.json',
+];
+
 const SIZES = { 1: '1 MB', 100: '100 MB', 1000: '1 GB' };
 
 const streams = [1, 10, 100].flatMap((count) =>
@@ -134,6 +141,24 @@ export const WORKS = [
     operations: 2000,
     data: 'transcripts/aider_chat-history.md',
     title: '2,000 operations of a real coding transcript, one after another',
+  },
+  {
+    name: 'search',
+    rounds: 3,
+    kind: 'search',
+    does: 'search',
+    dataset: 'model',
+    data: PROSE,
+    title: 'the 20 best of 100,000 messages of real text, with snippets',
+  },
+  {
+    name: 'model',
+    rounds: 3,
+    kind: 'model',
+    does: 'model',
+    dataset: 'model',
+    data: PROSE,
+    title: 'lists of 50, searches and the queue, from the page, with 100,000 messages and 10,000 of each other record',
   },
   ...opens,
   ...recovers,

@@ -659,6 +659,15 @@ pub fn list(view: &View<'_>, query: &JobList) -> Result<Page<Job>> {
     }))
 }
 
+/// The states in the order of their names, in which they are counted.
+const COUNTED: [JobState; 5] = [
+    JobState::Cancelled,
+    JobState::Dead,
+    JobState::Done,
+    JobState::Queued,
+    JobState::Running,
+];
+
 /// Counts a user's jobs by queue and state; what there is none of is left out.
 pub fn counts(view: &View<'_>, query: &JobCounting) -> Result<Vec<JobCount>> {
     let owner = owner(view, query.user_id)?;
@@ -666,17 +675,25 @@ pub fn counts(view: &View<'_>, query: &JobCounting) -> Result<Vec<JobCount>> {
         Some(_) => "queue = ?2",
         None => "?2 IS NULL",
     };
+    // One look at an index that has queues in order; grouping by state as well would sort every job.
     let mut statement = view.prepare(&format!(
-        "SELECT queue, state, count(*) FROM job WHERE user = ?1 AND {of_queue} GROUP BY queue, state ORDER BY queue, state"
+        "SELECT queue, sum(state = 'cancelled'), sum(state = 'dead'), sum(state = 'done'), sum(state = 'queued'), sum(state = 'running')
+         FROM job WHERE user = ?1 AND {of_queue} GROUP BY queue ORDER BY queue"
     ))?;
     let mut rows = statement.query((owner.user, &query.queue))?;
     let mut counts = Vec::new();
     while let Some(row) = rows.next()? {
-        counts.push(JobCount {
-            queue: row.get(0)?,
-            state: JobState::parse(text(row, 1)?)?,
-            count: row.get(2)?,
-        });
+        let queue: String = row.get(0)?;
+        for (state, column) in COUNTED.into_iter().zip(1..) {
+            let count = row.get(column)?;
+            if count > 0 {
+                counts.push(JobCount {
+                    queue: queue.clone(),
+                    state,
+                    count,
+                });
+            }
+        }
     }
     Ok(counts)
 }

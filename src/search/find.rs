@@ -88,10 +88,17 @@ pub struct SearchPage {
 /// Hits that are ranked together: the newest, then those before them.
 const BAND: usize = 2000;
 
-/// A row of the index that matches.
+/// Rows of the index that match, as they are ranked: better ones first, of equals the newer.
+type Ranked = [i64; 2];
+
+/// The rank of a row.
+const fn rank(doc: i64, score: i64) -> Ranked {
+    [-score, -doc]
+}
+
+/// A row that matches and passes the filters.
 struct Match {
-    doc: i64,
-    score: i64,
+    rank: Ranked,
     at: i64,
     record: String,
     kind: String,
@@ -99,13 +106,6 @@ struct Match {
     role: Option<String>,
     conversation: Option<i64>,
     context: Option<String>,
-}
-
-impl Match {
-    /// Better ones first; of equals the newer.
-    const fn order(&self) -> [i64; 3] {
-        [-self.score, self.at.saturating_neg(), -self.doc]
-    }
 }
 
 /// A search as the index is asked for it.
@@ -139,7 +139,7 @@ pub fn query(view: &View<'_>, query: &SearchQuery) -> Result<SearchPage> {
         "search {} {owner} {labels:?} {:?} {:?} {:?} {:?}",
         state.generation, query.text, query.contexts, query.since, query.until
     );
-    let cursor = Cursor::decode::<5>(&list, query.cursor.as_deref())?;
+    let cursor = Cursor::decode::<4>(&list, query.cursor.as_deref())?;
     let Some(expression) = terms::expression(&labels, &terms) else {
         return Ok(found);
     };
@@ -158,7 +158,7 @@ pub fn query(view: &View<'_>, query: &SearchQuery) -> Result<SearchPage> {
         return Ok(found);
     };
     let (mut high, mut low, mut after) = match cursor {
-        Some([high, low, score, at, doc]) => (high, low, Some([score, at, doc])),
+        Some([high, low, score, doc]) => (high, low, Some([score, doc])),
         None => (newest, bottom, None),
     };
     let mut matches = Vec::new();
@@ -167,17 +167,24 @@ pub fn query(view: &View<'_>, query: &SearchQuery) -> Result<SearchPage> {
         // The band keeps its lower end, so that the next page ranks the same rows; those that are added lie above its upper.
         low = rest.map_or(low, |rest| rest + 1);
         let behind = band
-            .into_iter()
-            .filter(|hit| after.is_none_or(|after| hit.order() > after));
-        matches.extend(behind.map(|hit| (high, low, hit)));
+            .iter()
+            .filter(|rank| after.is_none_or(|after| **rank > after));
+        for rank in behind {
+            if let Some(hit) = search.pass(view, *rank, &band)? {
+                matches.push((high, low, hit));
+            }
+            if matches.len() > limit {
+                break;
+            }
+        }
         if matches.len() > limit || low <= bottom {
             break;
         }
         (high, low, after) = (low - 1, bottom, None);
     }
     let page = page::cut(matches, limit, |(high, low, last)| {
-        let [score, at, doc] = last.order();
-        Cursor::encode(&list, &[*high, *low, score, at, doc])
+        let [score, doc] = last.rank;
+        Cursor::encode(&list, &[*high, *low, score, doc])
     });
     found.next_cursor = page.next_cursor;
     for (_, _, hit) in page.items {
@@ -238,22 +245,11 @@ impl Search {
         Ok(first.zip(last))
     }
 
-    /// The newest matches from `low` to `high`, best first, and where those begin that are too many. Of the pieces of one text
-    /// the best stands for it.
-    fn band(&self, view: &View<'_>, low: i64, high: i64) -> Result<(Vec<Match>, Option<i64>)> {
+    /// The newest matches from `low` to `high`, in the order of their ranks, and where those begin that are too many.
+    fn band(&self, view: &View<'_>, low: i64, high: i64) -> Result<(Vec<Ranked>, Option<i64>)> {
         let mut statement = view.prepare(MATCHES)?;
-        let mut rows = statement.query((
-            &self.expression,
-            self.labels,
-            low,
-            high,
-            self.user.user,
-            self.since,
-            self.until,
-            &self.contexts,
-            BAND + 1,
-        ))?;
-        let mut band: Vec<Match> = Vec::new();
+        let mut rows = statement.query((&self.expression, self.labels, low, high, BAND + 1))?;
+        let mut band: Vec<Ranked> = Vec::new();
         let mut rest = None;
         while let Some(row) = rows.next()? {
             let doc = row.get(0)?;
@@ -261,51 +257,65 @@ impl Search {
                 rest = Some(doc);
                 break;
             }
-            band.push(Match {
-                doc,
-                score: row.get(1)?,
-                at: row.get(2)?,
-                record: row.get(3)?,
-                kind: row.get(4)?,
-                piece: row.get(5)?,
-                role: row.get(6)?,
-                conversation: row.get(7)?,
-                context: row.get(8)?,
-            });
+            band.push(rank(doc, row.get(1)?));
         }
-        band.sort_unstable_by_key(Match::order);
-        let in_pieces = band.iter().filter(|hit| hit.piece > 0);
-        let mut unseen: Vec<(String, String)> = in_pieces
-            .map(|hit| (hit.record.clone(), hit.kind.clone()))
-            .collect();
-        unseen.sort_unstable();
-        unseen.dedup();
-        let long = unseen.clone();
-        band.retain(|hit| {
-            let is_text = |text: &(String, String)| text.0 == hit.record && text.1 == hit.kind;
-            match unseen.iter().position(is_text) {
-                Some(place) => {
-                    unseen.swap_remove(place);
-                    true
-                }
-                None => !long.iter().any(is_text),
-            }
-        });
+        band.sort_unstable();
         Ok((band, rest))
+    }
+
+    /// A row of the band, if it passes the filters and no better piece of its text is in the band.
+    fn pass(&self, view: &View<'_>, rank: Ranked, band: &[Ranked]) -> Result<Option<Match>> {
+        let [_, doc] = rank;
+        let mut statement = view.prepare(FILTERS)?;
+        let filters = (-doc, self.user.user, self.since, self.until, &self.contexts);
+        let mut rows = statement.query(filters)?;
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
+        let hit = Match {
+            rank,
+            at: row.get(0)?,
+            record: row.get(1)?,
+            kind: row.get(2)?,
+            piece: row.get(3)?,
+            role: row.get(4)?,
+            conversation: row.get(5)?,
+            context: row.get(6)?,
+        };
+        let is_in_pieces: bool = row.get(7)?;
+        if is_in_pieces {
+            let better = band.iter().take_while(|other| **other < rank);
+            let pieces = pieces_of(view, &hit)?;
+            for [_, other] in better {
+                if pieces.contains(&-other) {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(hit))
     }
 }
 
-/// Rows that match, newest first. The score of a row is asked for only when the row is among them.
+/// The rows that the text of a match is in.
+fn pieces_of(view: &View<'_>, hit: &Match) -> Result<Vec<i64>> {
+    let sql = "SELECT doc FROM search_doc WHERE record = ?1 AND kind = ?2";
+    let mut statement = view.prepare(sql)?;
+    let docs = statement.query_map((&hit.record, &hit.kind), |row| row.get(0))?;
+    Ok(docs.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Rows that match, newest first, with their scores. Nothing else is looked up for rows that are not shown.
 pub const MATCHES: &str = "
-    SELECT d.doc, search_score(search_text, ?2), d.at, d.record, d.kind, d.piece, d.role, d.conversation,
-           coalesce(c.context, d.context)
-    FROM search_text
-    CROSS JOIN search_doc AS d ON d.doc = search_text.rowid
-    LEFT JOIN conversation AS c ON c.user = d.user AND c.conversation = d.conversation
-    WHERE search_text MATCH ?1 AND search_text.rowid BETWEEN ?3 AND ?4
-      AND d.user = ?5 AND d.at >= ?6 AND d.at < ?7 AND c.deleted_at IS NULL
-      AND (?8 IS NULL OR coalesce(c.context, d.context) IN (SELECT value FROM json_each(?8)))
-    ORDER BY search_text.rowid DESC LIMIT ?9";
+    SELECT rowid, search_score(search_text, ?2) FROM search_text
+    WHERE search_text MATCH ?1 AND rowid BETWEEN ?3 AND ?4 ORDER BY rowid DESC LIMIT ?5";
+
+/// What is known of a row, if it passes the filters.
+pub const FILTERS: &str = "
+    SELECT d.at, d.record, d.kind, d.piece, d.role, d.conversation, coalesce(c.context, d.context),
+           EXISTS (SELECT 1 FROM search_doc AS more WHERE more.record = d.record AND more.kind = d.kind AND more.piece = 1)
+    FROM search_doc AS d LEFT JOIN conversation AS c ON c.user = d.user AND c.conversation = d.conversation
+    WHERE d.doc = ?1 AND d.user = ?2 AND d.at >= ?3 AND d.at < ?4 AND c.deleted_at IS NULL
+      AND (?5 IS NULL OR coalesce(c.context, d.context) IN (SELECT value FROM json_each(?5)))";
 
 /// What is shown of a match.
 fn show(view: &View<'_>, owner: UserId, hit: Match, terms: &[Term]) -> Result<SearchHit> {
@@ -332,7 +342,7 @@ fn show(view: &View<'_>, owner: UserId, hit: Match, terms: &[Term]) -> Result<Se
         context: hit.context.unwrap_or_default(),
         role: hit.role.as_deref().map(Role::parse).transpose()?,
         at: hit.at,
-        score: hit.score,
+        score: -hit.rank[0],
         snippet: shown,
     })
 }

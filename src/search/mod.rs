@@ -10,7 +10,7 @@ mod sources;
 mod terms;
 mod words;
 
-pub use find::{MATCHES, SearchHit, SearchPage, SearchQuery, query};
+pub use find::{FILTERS, MATCHES, SearchHit, SearchPage, SearchQuery, query};
 pub use index::{
     Index, SearchCheck, SearchChecked, SearchFinding, SearchStatus, check, erase, status,
 };
