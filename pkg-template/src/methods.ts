@@ -4,4 +4,5 @@
 export const METHODS = {
   contexts: 'create get list rename delete',
   settings: 'set get list remove',
+  charts: 'create get list children progress update updateReality setPhase addStep updateStep telescope completeStep complete removeStep remove move archive unarchive events check addEntity getEntity entities updateEntity addObservations removeObservations deleteEntity addRelation relations updateRelation deleteRelation graph load lines clear',
 } as const;

@@ -36,6 +36,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(2, "indexes", "0002_indexes"),
     migration!(3, "history", "0003_history"),
     migration!(4, "contexts", "0004_contexts"),
+    migration!(5, "charts", "0006_charts"),
 ];
 
 /// The schema version this build works with.

@@ -74,6 +74,26 @@ pub const TABLES: &[TableSpec] = &[
         name: "user_setting",
         record: RecordKey::User,
     },
+    TableSpec {
+        name: "entity",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "observation",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "relation",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "chart_line",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "chart_event",
+        record: RecordKey::None,
+    },
 ];
 
 impl RecordKey {

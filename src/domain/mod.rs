@@ -3,6 +3,7 @@
 //! An operation is a function over a [`View`](crate::store::View) or a [`Tx`](crate::store::Tx). It validates what it is
 //! given, and either does all of its work or returns an error.
 
+pub mod charts;
 pub mod contexts;
 pub mod conversations;
 mod json;
