@@ -54,7 +54,7 @@ CREATE TABLE relation (
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX relation_by_source ON relation (user, context, source, type, target);
-CREATE INDEX relation_by_target ON relation (user, context, target, type);
+CREATE INDEX relation_by_target ON relation (user, context, target, type, source);
 CREATE INDEX relation_by_position ON relation (user, context, position);
 
 -- Lines of a loaded file that are neither an entity nor a relation, as they were.

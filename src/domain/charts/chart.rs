@@ -422,6 +422,7 @@ pub fn list(view: &View<'_>, query: &ChartList) -> Result<Page<Chart>> {
     let mut statement = view.prepare(&format!(
         "SELECT id, coalesce(due_at, 9223372036854775807) FROM entity AS h
          WHERE user = ?1 AND type = 'structural_tension_chart' AND chart IS NOT NULL
+           AND coalesce(due_at, 9223372036854775807) >= ?2
            AND (coalesce(due_at, 9223372036854775807), id) > (?2, ?3) AND {of_status}
            AND (?4 IS NULL OR phase = ?4) AND (?5 IS NULL OR due_at >= ?5) AND (?6 IS NULL OR due_at < ?6)
            AND (?7 IS NULL OR ?7 = (parent_chart IS NULL AND parent_step IS NULL)) AND {in_contexts}

@@ -168,12 +168,13 @@ pub fn list(view: &View<'_>, query: &ChartEventList) -> Result<Page<ChartEvent>>
     );
     let [at, seq] = Cursor::decode(&list, query.cursor.as_deref())?.unwrap_or(start);
     let (in_contexts, contexts) = contexts::filter(query.contexts.as_deref(), "?7");
-    let of_chart = match query.chart {
-        Some(_) => "chart = ?8",
-        None => "?8 IS NULL",
+    let (of_chart, index) = match (&query.chart, query.contexts.as_deref()) {
+        (Some(_), _) => ("chart = ?8", "chart_event_by_chart"),
+        (None, Some([_])) => ("?8 IS NULL", "chart_event_by_context"),
+        (None, _) => ("?8 IS NULL", "chart_event_by_time"),
     };
     let mut statement = view.prepare(&format!(
-        "SELECT context, chart, kind, entity, detail, at, seq FROM chart_event
+        "SELECT context, chart, kind, entity, detail, at, seq FROM chart_event INDEXED BY {index}
          WHERE user = ?1 AND (at, seq) {beyond} (?2, ?3) AND at >= ?4 AND at < ?5
            AND (?6 IS NULL OR kind IN (SELECT value FROM json_each(?6))) AND {in_contexts} AND {of_chart}
          ORDER BY at {direction}, seq {direction} LIMIT ?9"

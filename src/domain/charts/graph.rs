@@ -1053,13 +1053,13 @@ pub fn graph(view: &View<'_>, query: &GraphRead) -> Result<GraphPage> {
 /// Deletes a whole graph: entities, relations and every other line. What happened in its charts is forgotten too.
 pub fn clear(tx: &Tx<'_>, query: &super::lines::GraphRef) -> Result<()> {
     let place = Place::find(tx, query.user_id, query.context.as_deref())?;
-    for table in ["relation", "entity", "chart_line", "chart_event"] {
+    for table in ["relation", "entity", "chart_line"] {
         tx.execute(
             &format!("DELETE FROM {table} WHERE user = ?1 AND context = ?2"),
             place.key(),
         )?;
     }
-    Ok(())
+    super::forget(tx, place.user, &place.context)
 }
 
 /// How a line is written where that is not the usual way, of an entity or a relation.

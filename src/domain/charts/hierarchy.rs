@@ -1,5 +1,6 @@
 //! What a chart is made of and what hangs below it, as the graph's fields and relations say. Walks meet each chart once, so
-//! a hierarchy that runs in a circle ends them like any other.
+//! a hierarchy that runs in a circle ends them like any other. `CROSS JOIN` keeps SQLite to the order that is written: from
+//! the chart, of which there is one, to its relations, of which the context has many.
 
 use super::{Place, graph};
 use crate::error::{Code, Error, Result};
@@ -22,7 +23,7 @@ pub const COMPLETE: &str = "(h.completed
    OR EXISTS (SELECT 1 FROM entity AS o WHERE o.user = h.user AND o.context = h.context AND o.chart = h.chart
                 AND o.type = 'desired_outcome' AND o.completed)
    OR EXISTS (SELECT 1 FROM relation AS r
-                JOIN entity AS o ON o.user = r.user AND o.context = r.context AND o.name = r.target
+                CROSS JOIN entity AS o ON o.user = r.user AND o.context = r.context AND o.name = r.target
               WHERE r.user = h.user AND r.context = h.context AND r.source = h.name AND r.type = 'contains'
                 AND o.chart IS NULL AND o.type = 'desired_outcome' AND o.completed))";
 
@@ -65,12 +66,12 @@ pub fn parts(
         None => "?4 IS NULL".to_owned(),
     };
     let mut statement = view.prepare(&format!(
-        "SELECT e.name, e.due_at, e.completed, e.position FROM entity AS e
+        "SELECT e.name, e.due_at, e.completed, e.position FROM entity AS e INDEXED BY entity_by_chart
          WHERE e.user = ?1 AND e.context = ?2 AND e.chart = ?3 AND {}
          UNION
          SELECT e.name, e.due_at, e.completed, e.position FROM entity AS h
-           JOIN relation AS r ON r.user = h.user AND r.context = h.context AND r.source = h.name AND r.type = 'contains'
-           JOIN entity AS e ON e.user = r.user AND e.context = r.context AND e.name = r.target
+           CROSS JOIN relation AS r ON r.user = h.user AND r.context = h.context AND r.source = h.name AND r.type = 'contains'
+           CROSS JOIN entity AS e ON e.user = r.user AND e.context = r.context AND e.name = r.target
          WHERE h.user = ?1 AND h.context = ?2 AND h.chart = ?3 AND h.type = 'structural_tension_chart'
            AND e.chart IS NULL AND {}
          ORDER BY 4",
@@ -133,8 +134,8 @@ pub fn children(view: &View<'_>, place: &Place, chart: &str) -> Result<Vec<Link>
            AND h.chart IS NOT NULL
          UNION
          SELECT h.chart, s.name, h.position FROM entity AS s
-           JOIN relation AS r ON r.user = s.user AND r.context = s.context AND r.source = s.name AND r.type = 'telescopes_into'
-           JOIN entity AS h ON h.user = r.user AND h.context = r.context AND h.name = r.target
+           CROSS JOIN relation AS r ON r.user = s.user AND r.context = s.context AND r.source = s.name AND r.type = 'telescopes_into'
+           CROSS JOIN entity AS h ON h.user = r.user AND h.context = r.context AND h.name = r.target
          WHERE s.user = ?1 AND s.context = ?2 AND s.chart = ?3 AND h.chart IS NOT NULL
          ORDER BY 3, 2 DESC",
     )?;
@@ -189,7 +190,7 @@ pub fn chart_of(view: &View<'_>, place: &Place, name: &str) -> Result<Option<Str
         "SELECT chart FROM entity WHERE user = ?1 AND context = ?2 AND name = ?3 AND chart IS NOT NULL
          UNION ALL
          SELECT h.chart FROM relation AS r
-           JOIN entity AS h ON h.user = r.user AND h.context = r.context AND h.name = r.source
+           CROSS JOIN entity AS h ON h.user = r.user AND h.context = r.context AND h.name = r.source
          WHERE r.user = ?1 AND r.context = ?2 AND r.target = ?3 AND r.type = 'contains'
            AND h.type = 'structural_tension_chart' AND h.chart IS NOT NULL
          LIMIT 1",
@@ -206,8 +207,8 @@ pub fn parent(
 ) -> Result<Option<(String, Option<String>)>> {
     let mut statement = view.prepare(
         "SELECT s.chart, s.name FROM entity AS h
-           JOIN relation AS r ON r.user = h.user AND r.context = h.context AND r.target = h.name AND r.type = 'telescopes_into'
-           JOIN entity AS s ON s.user = r.user AND s.context = r.context AND s.name = r.source
+           CROSS JOIN relation AS r ON r.user = h.user AND r.context = h.context AND r.target = h.name AND r.type = 'telescopes_into'
+           CROSS JOIN entity AS s ON s.user = r.user AND s.context = r.context AND s.name = r.source
          WHERE h.user = ?1 AND h.context = ?2 AND h.chart = ?3
          UNION ALL
          SELECT parent_chart, parent_step FROM entity
@@ -231,7 +232,7 @@ pub fn parent(
 pub fn telescoped(view: &View<'_>, place: &Place, step: &str) -> Result<Option<String>> {
     let mut statement = view.prepare(
         "SELECT h.chart FROM relation AS r
-           JOIN entity AS h ON h.user = r.user AND h.context = r.context AND h.name = r.target
+           CROSS JOIN entity AS h ON h.user = r.user AND h.context = r.context AND h.name = r.target
          WHERE r.user = ?1 AND r.context = ?2 AND r.source = ?3 AND r.type = 'telescopes_into' AND h.chart IS NOT NULL
          UNION ALL
          SELECT chart FROM entity WHERE user = ?1 AND context = ?2 AND parent_step = ?3 AND chart IS NOT NULL

@@ -10,6 +10,8 @@ mod fields;
 pub mod graph;
 mod hierarchy;
 pub mod lines;
+#[cfg(test)]
+mod plans;
 pub mod tension;
 mod time;
 pub mod warnings;
@@ -91,7 +93,7 @@ pub(super) fn merge(tx: &Tx<'_>, user: UserId, from: &str, to: &str) -> Result<(
         (user.user, from, to),
     )?;
     tx.execute(
-        "UPDATE chart_event SET context = ?3 WHERE user = ?1 AND context = ?2",
+        "UPDATE chart_event INDEXED BY chart_event_by_context SET context = ?3 WHERE user = ?1 AND context = ?2",
         (user.user, from, to),
     )?;
     Ok(())
@@ -100,7 +102,7 @@ pub(super) fn merge(tx: &Tx<'_>, user: UserId, from: &str, to: &str) -> Result<(
 /// Forgets what happened in a context in which nothing is left.
 pub(super) fn forget(tx: &Tx<'_>, user: UserId, context: &str) -> Result<()> {
     tx.execute(
-        "DELETE FROM chart_event WHERE user = ?1 AND context = ?2",
+        "DELETE FROM chart_event INDEXED BY chart_event_by_context WHERE user = ?1 AND context = ?2",
         (user.user, context),
     )?;
     Ok(())

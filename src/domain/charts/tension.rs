@@ -894,7 +894,7 @@ pub fn move_chart(tx: &Tx<'_>, change: &ChartMove) -> Result<Chart> {
             amend(tx, &head, &[("context", Some(to.context.as_str().into()))])?;
         }
         tx.execute(
-            "UPDATE chart_event SET context = ?4 WHERE user = ?1 AND context = ?2 AND chart = ?3",
+            "UPDATE chart_event INDEXED BY chart_event_by_chart SET context = ?4 WHERE user = ?1 AND context = ?2 AND chart = ?3",
             (place.user.user, &place.context, moved, &to.context),
         )?;
         let from = Some(place.context.as_str());
