@@ -8,6 +8,7 @@ pub mod error;
 pub mod host;
 pub mod id;
 pub mod journal;
+pub mod search;
 pub mod store;
 pub mod stream;
 #[cfg(target_arch = "wasm32")]

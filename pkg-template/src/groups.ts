@@ -7,6 +7,7 @@ import { follow } from './follow.js';
 import type { FollowUpdate } from './follow.js';
 import { METHODS } from './methods.js';
 import type { CallOptions, WriteOptions } from './options.js';
+import type { Sanitiser } from './sanitise.js';
 import { readText } from './text.js';
 import type { TextStream } from './text.js';
 import type {
@@ -29,6 +30,12 @@ import type {
   NewUser,
   Page,
   Participant,
+  SearchChecked,
+  SearchFinding,
+  SearchHit,
+  SearchPage,
+  SearchQuery,
+  SearchStatus,
   Siblings,
   StreamOpened,
   StreamSettings,
@@ -36,16 +43,20 @@ import type {
   UserList,
   UserUpdate,
 } from './types.js';
+import { withWork } from './work.js';
+import type { JobGroup } from './work.js';
 import { MessageWriter } from './writer.js';
 
 /** @internal Where calls go, and on whose behalf. */
 export class Caller {
   readonly #connection: () => Connection;
   readonly user: string | undefined;
+  readonly sanitiser: Sanitiser | undefined;
 
-  constructor(connection: () => Connection, user: string | undefined) {
+  constructor(connection: () => Connection, user: string | undefined, sanitiser?: Sanitiser) {
     this.#connection = connection;
     this.user = user;
+    this.sanitiser = sanitiser;
   }
 
   /** The connection to the worker as it is now; throws when the store is closed. */
@@ -53,13 +64,14 @@ export class Caller {
     return this.#connection();
   }
 
-  /** Calls a method of the table. */
-  method<M extends keyof Methods>(
+  /** Calls a method of the table, with the texts that the app's hook lets through. */
+  async method<M extends keyof Methods>(
     method: M,
     args: Methods[M]['args'],
     options: WriteOptions | undefined,
   ): Promise<Methods[M]['result']> {
-    return this.call(method, args, options, { requestId: options?.requestId });
+    const kept = this.sanitiser?.args(method, args, this.user) ?? args;
+    return this.call(method, kept, options, { requestId: options?.requestId });
   }
 
   /** Calls any method. */
@@ -68,21 +80,113 @@ export class Caller {
   }
 }
 
+/** The groups that are made from the table of methods, with what is built on them. */
+export interface TableGroups extends Groups {
+  /** Jobs: work that waits in queues, is leased to one holder at a time, and is tried again when it fails. */
+  readonly jobs: JobGroup;
+}
+
 /** @internal Makes the groups of the table: a call takes its arguments as an object, or the id alone where that is all. */
-export function groups(caller: Caller): Groups {
+export function groups(caller: Caller): TableGroups {
   const group = ([name, methods]: [string, string]): [string, unknown] => {
-    const calls = methods.split(' ').map((method) => [
-      method,
-      (args: object | string = {}, options?: WriteOptions) =>
-        caller.method(
-          `${name}.${method}` as keyof Methods,
-          (typeof args === 'string' ? { id: args } : args) as never,
-          options,
-        ),
-    ]);
+    const calls = methods
+      .split(' ')
+      .map((method) => [
+        method,
+        (args: object | string = {}, options?: WriteOptions) =>
+          caller.method(
+            `${name}.${method}` as keyof Methods,
+            (typeof args === 'string' ? { id: args } : args) as never,
+            options,
+          ),
+      ]);
     return [name, Object.freeze(Object.fromEntries(calls))];
   };
-  return Object.fromEntries(Object.entries(METHODS).map(group)) as unknown as Groups;
+  const made = Object.fromEntries(Object.entries(METHODS).map(group)) as unknown as Groups;
+  return { ...made, jobs: withWork(made.jobs) };
+}
+
+/** Full-text search over everything that people and agents wrote. */
+export class Search {
+  readonly #caller: Caller;
+
+  /** @internal */
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  /**
+   * Finds texts by what a person types: words that must all be there, `"phrases"`, beginnings `word*`, and `-` before what
+   * must not be there; everything else is text. Best first. It sees every write made before it.
+   *
+   * @example
+   * const { items } = await store.search.query({ userId: user.id, text: 'oauth -refresh', in: ['messages'] });
+   */
+  query(query: SearchQuery, options?: CallOptions): Promise<SearchPage> {
+    return this.#caller.method('search.query', query, options);
+  }
+
+  /**
+   * Every hit of a query, read page by page as it is consumed. Leaving the loop ends it.
+   *
+   * @example
+   * for await (const hit of store.search.each({ userId: user.id, text: '全文検索' })) if (show(hit)) break;
+   */
+  async *each(query: SearchQuery, options?: CallOptions): AsyncGenerator<SearchHit, void, undefined> {
+    let cursor = query.cursor;
+    do {
+      const page: SearchPage = await this.query(cursor === undefined ? query : { ...query, cursor }, options);
+      yield* page.items;
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+  }
+}
+
+/** The search, with what concerns the index as a whole. */
+export class StoreSearch extends Search {
+  readonly #caller: Caller;
+
+  /** @internal */
+  constructor(caller: Caller) {
+    super(caller);
+    this.#caller = caller;
+  }
+
+  /** What is known of the index. */
+  status(options?: CallOptions): Promise<SearchStatus> {
+    return this.#caller.call('search.status', {}, options);
+  }
+
+  /**
+   * Empties the index and builds it again, in slices between other calls. What is not in it yet is not found meanwhile:
+   * `complete` says so. When `signal` aborts it, or the page ends, it is finished behind the scenes.
+   */
+  async rebuild(
+    { onProgress }: { onProgress?: (status: SearchStatus) => void } = {},
+    options?: CallOptions,
+  ): Promise<SearchStatus> {
+    let status = await this.#caller.call<SearchStatus>('search.rebuild', {}, options);
+    while (!status.complete) {
+      onProgress?.(status);
+      status = await this.#caller.call<SearchStatus>('search.build', {}, options);
+    }
+    return status;
+  }
+
+  /**
+   * Compares the index with the records, in slices between other calls. Resolves to what is wrong with it, which building
+   * it again mends; to nothing when all is well. Rejects with `conflict` while it is being built.
+   */
+  async check(options?: CallOptions): Promise<SearchFinding[]> {
+    const findings: SearchFinding[] = [];
+    let cursor: string | undefined;
+    do {
+      const part: SearchChecked = await this.#caller.call('search.check', { cursor }, options);
+      findings.push(...part.findings);
+      cursor = part.nextCursor;
+    } while (cursor !== undefined);
+    return findings;
+  }
 }
 
 /** People. */
@@ -340,12 +444,12 @@ export class Messages {
   }
 
   async #begin(method: string, args: object, options?: CallOptions): Promise<MessageWriter> {
-    const { connection, user } = this.#caller;
+    const { connection, user, sanitiser } = this.#caller;
     const unwanted = (opened: StreamOpened): void => {
       new MessageWriter(connection, user, opened).abort().catch(() => {});
     };
     const opened = await call<StreamOpened>(connection, user, method, args, options, { unwanted });
-    return new MessageWriter(connection, user, opened);
+    return new MessageWriter(connection, user, opened, sanitiser);
   }
 }
 

@@ -1,9 +1,22 @@
 export { StrongroomError } from './errors.js';
 export type { FollowUpdate } from './follow.js';
-export type { ContinueOptions, Conversations, Messages, Migrations, NewStream, Streams, Users } from './groups.js';
+export type {
+  ContinueOptions,
+  Conversations,
+  Messages,
+  Migrations,
+  NewStream,
+  Search,
+  StoreSearch,
+  Streams,
+  TableGroups,
+  Users,
+} from './groups.js';
 export type { CallOptions, WriteOptions } from './options.js';
+export type { SeenText, TextHook } from './sanitise.js';
 export { openStore } from './store.js';
 export type { Store, StoreEvents, StoreOptions, StoreState, UserView } from './store.js';
 export type { TextStream } from './text.js';
 export type * from './types.js';
+export type { JobContext, JobGroup, JobHandler, WorkOptions } from './work.js';
 export type { AbortOptions, CloseOptions, Delta, MessageWriter } from './writer.js';

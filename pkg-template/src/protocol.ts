@@ -83,6 +83,8 @@ export type Priority = 'stream' | 'call' | 'long';
 export function priorityOf(method: string): Priority {
   if (method.startsWith('streams.')) return 'stream';
   if (method.startsWith('migrations.') || method.startsWith('store.')) return 'long';
+  // Of the search index, all but the search itself.
+  if (method.startsWith('search.') && method !== 'search.query') return 'long';
   return 'call';
 }
 

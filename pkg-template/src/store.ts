@@ -3,12 +3,15 @@
 import { encode } from './arguments.js';
 import { Connection, abortedBy, cancellable } from './connection.js';
 import { StrongroomError } from './errors.js';
-import { Caller, Conversations, Messages, Migrations, Streams, Users, groups } from './groups.js';
+import { Caller, Conversations, Messages, Migrations, Search, StoreSearch, Streams, Users, groups } from './groups.js';
+import type { TableGroups } from './groups.js';
 import type { CallOptions } from './options.js';
 import { startHere, startWorker } from './host.js';
 import type { Host } from './host.js';
 import type { OpenOptions as EngineOpenOptions, WasmSource } from './protocol.js';
-import type { Code, Durability, Event, Groups, LogEvent, Recovery, StoreStats, StreamSettings, Trouble } from './types.js';
+import { Sanitiser } from './sanitise.js';
+import type { TextHook } from './sanitise.js';
+import type { Code, Durability, Event, LogEvent, Recovery, StoreStats, StreamSettings, Trouble } from './types.js';
 
 /** Restarts of a worker that are tried within the time below; a store that needs more is given up. */
 const MAX_RESTARTS = 3;
@@ -34,6 +37,18 @@ export interface StoreOptions extends CallOptions {
   storage?: 'opfs' | 'memory';
   /** When the bundles and chunks of streams close: 20 tokens, 500 milliseconds, 60 tokens by default. */
   stream?: StreamSettings;
+  /**
+   * Sees the text of every message, stream and learning in the page before any of it is kept, and may change it; what it
+   * throws refuses the text with `invalid_argument`, and nothing is kept of it. Streams are seen with their last `holdBack`
+   * characters held back, so that a match across two deltas is found; those are kept, and reach followers, once as many
+   * have followed, or when the stream is flushed, gets a part or another kind of text, or ends.
+   *
+   * @example
+   * const onText = ({ text }) => text.replace(/sk-[A-Za-z0-9]{20,}/g, '[key]');
+   */
+  onText?: TextHook;
+  /** How many characters of a stream are held back for `onText`: at least as many as a match can have. 256 by default. */
+  holdBack?: number;
   /** The worker, where the one beside this package cannot be used: its URL, or a function that makes a new one. */
   worker?: URL | string | (() => Worker);
   /** The wasm, where the file beside this package cannot be used: its URL, its bytes or the compiled module. */
@@ -62,12 +77,13 @@ export interface StoreEvents {
 }
 
 /** The records of one user, as that user may see them. Others are `not_found`. */
-export interface UserView extends Groups {
+export interface UserView extends TableGroups {
   /** The user. */
   readonly userId: string;
   readonly users: Users;
   readonly conversations: Conversations;
   readonly messages: Messages;
+  readonly search: Search;
 }
 
 /**
@@ -101,7 +117,7 @@ export async function openStore(name: string, options: StoreOptions = {}): Promi
 }
 
 /** An open store. Made by `openStore`. */
-export interface Store extends Groups {}
+export interface Store extends TableGroups {}
 
 /** An open store. Made by `openStore`. */
 export class Store {
@@ -111,6 +127,8 @@ export class Store {
   readonly conversations: Conversations;
   /** Messages: whole ones, and ones whose text is arriving. */
   readonly messages: Messages;
+  /** Full-text search over everything that people and agents wrote. */
+  readonly search: StoreSearch;
   /** What concerns all streams. */
   readonly streams: Streams;
   /** The schema's versions. */
@@ -118,6 +136,7 @@ export class Store {
 
   readonly #open: EngineOpenOptions;
   readonly #options: StoreOptions;
+  readonly #sanitiser: Sanitiser | undefined;
   readonly #caller: Caller;
   readonly #listeners = new Map<keyof StoreEvents, Set<(event: never) => void>>();
   readonly #unheard: Event[] = [];
@@ -132,11 +151,13 @@ export class Store {
   constructor(open: EngineOpenOptions, options: StoreOptions) {
     this.#open = open;
     this.#options = options;
-    this.#caller = new Caller(() => this.#connection(), undefined);
+    this.#sanitiser = options.onText && new Sanitiser(options.onText, options.holdBack);
+    this.#caller = new Caller(() => this.#connection(), undefined, this.#sanitiser);
     this.users = new Users(this.#caller);
     Object.assign(this, groups(this.#caller));
     this.conversations = new Conversations(this.#caller);
     this.messages = new Messages(this.#caller);
+    this.search = new StoreSearch(this.#caller);
     // A worker that has to be started again begins with what was set last.
     this.streams = new Streams(this.#caller, (settings) => void (this.#open.engine.stream = settings));
     this.migrations = new Migrations(this.#caller);
@@ -144,13 +165,14 @@ export class Store {
 
   /** The same calls, seeing and touching only this user's records. */
   as(userId: string): UserView {
-    const caller = new Caller(() => this.#connection(), userId);
+    const caller = new Caller(() => this.#connection(), userId, this.#sanitiser);
     return {
       userId,
       users: new Users(caller),
       ...groups(caller),
       conversations: new Conversations(caller),
       messages: new Messages(caller),
+      search: new Search(caller),
     };
   }
 
@@ -258,8 +280,12 @@ export class Store {
     const closed = new Promise<void>((resolve, reject) => {
       settle = (error) => (error ? reject(error) : resolve());
     });
-    if (this.#ended) settle();
-    else this.#running?.connection.close();
+    if (this.#ended) {
+      settle();
+    } else {
+      for (const release of this.#sanitiser?.streams.values() ?? []) release();
+      this.#running?.connection.close();
+    }
     this.#ended ??= closedError();
     return { closed, settle };
   }

@@ -254,6 +254,241 @@ export type SettingList = {
 userId?: string, };
 
 /**
+ * An erasure: which record, and how far it has come. It never says what the record held.
+ */
+export type Erasure = { 
+/**
+ * Its number, from 1.
+ */
+number: number, 
+/**
+ * The id of the user or conversation that is gone.
+ */
+record: string, 
+/**
+ * When it was asked for, in milliseconds since 1970-01-01 UTC.
+ */
+requestedAt: number, 
+/**
+ * When the last file no longer held anything of it; absent until then.
+ */
+doneAt?: number, 
+/**
+ * Journal segments that were rewritten for it.
+ */
+segments: number, 
+/**
+ * Files set aside as damaged that were removed for it: what cannot be read cannot be searched.
+ */
+setAside: number, };
+
+/**
+ * Names what to erase.
+ */
+export type EraseRecord = { 
+/**
+ * The id of a user or a conversation.
+ */
+id: string, };
+
+/**
+ * Which erasures to list.
+ */
+export type ErasureList = { 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * What becomes of a record that has come of age.
+ */
+export type RetentionAction = "archive" | "remove" | "delete";
+
+/**
+ * A policy.
+ */
+export type RetentionPolicy = { 
+/**
+ * Its number, from 1.
+ */
+policy: number, 
+/**
+ * The user whose records it is for; absent on the app's own, which are for every user's.
+ */
+userId?: string, 
+/**
+ * Which records: `conversations` or `constructs`.
+ */
+kind: string, 
+/**
+ * Only those in this context.
+ */
+context?: string, 
+/**
+ * Only those with this status; soft-deleted ones have the status `removed`.
+ */
+status?: string, 
+/**
+ * How long ago a record must have changed last, in milliseconds.
+ */
+ageMs: number, 
+/**
+ * How many of each user's records that fit are kept however old they are, the newest ones.
+ */
+keep: number, 
+/**
+ * What becomes of the others.
+ */
+action: RetentionAction, 
+/**
+ * Whether it runs by itself, once a day.
+ */
+enabled: boolean, 
+/**
+ * Grows by one with every update.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, 
+/**
+ * When it last ran to its end, in milliseconds since 1970-01-01 UTC.
+ */
+runAt?: number, 
+/**
+ * How many records it has let go of since it was made.
+ */
+runCount: number, };
+
+/**
+ * What a new policy is made of.
+ */
+export type NewRetentionPolicy = { 
+/**
+ * The user whose records it is for; by default every user's, or in a view of one user that user's.
+ */
+userId?: string, 
+/**
+ * Which records: `conversations` or `constructs`.
+ */
+kind: string, 
+/**
+ * Only those in this context.
+ */
+context?: string, 
+/**
+ * Only those with this status.
+ */
+status?: string, 
+/**
+ * How long ago a record must have changed last, in milliseconds.
+ */
+ageMs: number, 
+/**
+ * How many of each user's records that fit are kept in any case; none by default.
+ */
+keep?: number, 
+/**
+ * What becomes of the others.
+ */
+action: RetentionAction, 
+/**
+ * Whether it runs by itself, once a day; it does by default.
+ */
+enabled?: boolean, };
+
+/**
+ * Changes to a policy; what is absent stays.
+ */
+export type RetentionPolicyUpdate = { 
+/**
+ * The policy.
+ */
+policy: number, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * A new age, in milliseconds.
+ */
+ageMs?: number, 
+/**
+ * How many are kept in any case.
+ */
+keep?: number, 
+/**
+ * What becomes of the others.
+ */
+action?: RetentionAction, 
+/**
+ * Whether it runs by itself.
+ */
+enabled?: boolean, };
+
+/**
+ * Names a policy.
+ */
+export type RetentionPolicyRef = { 
+/**
+ * The policy.
+ */
+policy: number, };
+
+/**
+ * Which policies to list.
+ */
+export type RetentionPolicyList = { 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Runs a slice of a policy, or rehearses it.
+ */
+export type RetentionRun = { 
+/**
+ * The policy.
+ */
+policy: number, 
+/**
+ * How many records at most: 1 to 1,000, 50 by default.
+ */
+limit?: number, };
+
+/**
+ * What a policy does, or would do.
+ */
+export type RetentionReport = { 
+/**
+ * The ids of the records.
+ */
+ids: Array<string>, 
+/**
+ * What becomes of them.
+ */
+action: RetentionAction, 
+/**
+ * Whether there are more.
+ */
+more: boolean, };
+
+/**
  * Whether a conversation is in use or put away.
  */
 export type ConversationStatus = "active" | "archived";
@@ -290,6 +525,10 @@ context: string,
  * The app's own fields.
  */
 metadata: Metadata, 
+/**
+ * The session that it is the transcript of, and dies with.
+ */
+sessionId?: string, 
 /**
  * The last message of the active path; absent while there are no messages.
  */
@@ -399,6 +638,10 @@ contexts?: Array<string>,
  * Instead of those in use, only those that are deleted and can be restored.
  */
 deleted?: boolean, 
+/**
+ * Only transcripts of sessions, or only those that are none; either by default.
+ */
+transcripts?: boolean, 
 /**
  * Only those in which this participant takes part: a user's id or an agent's name.
  */
@@ -793,6 +1036,1635 @@ ids: Array<string>,
 activeId?: string, };
 
 /**
+ * How far a construct is provisioned.
+ *
+ * | from | to |
+ * |---|---|
+ * | `pending` | `provisioning`, `retired` |
+ * | `provisioning` | `ready`, `failed`, `retired` |
+ * | `ready` | `suspended`, `retired` |
+ * | `failed` | `provisioning`, `retired` |
+ * | `suspended` | `ready`, `retired` |
+ * | `retired` | – |
+ *
+ * Every other change is a `conflict`; a change to the status it has already changes nothing.
+ */
+export type ConstructStatus = "pending" | "provisioning" | "ready" | "failed" | "suspended" | "retired";
+
+/**
+ * A construct.
+ */
+export type Construct = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The context it is in.
+ */
+context: string, 
+/**
+ * What sort of construct it is, as the app calls it.
+ */
+type: string, 
+/**
+ * The name shown to people; may be empty.
+ */
+name: string, 
+/**
+ * How far it is provisioned.
+ */
+status: ConstructStatus, 
+/**
+ * The app's own fields.
+ */
+metadata: Metadata, 
+/**
+ * Grows by one with every change of the construct itself.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, 
+/**
+ * When it was removed, if it was and can still be restored.
+ */
+deletedAt?: number, };
+
+/**
+ * What a new construct is made of. It begins as `pending`.
+ */
+export type NewConstruct = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * What sort of construct it is, as the app calls it.
+ */
+type: string, 
+/**
+ * The name shown to people; empty by default.
+ */
+name?: string, 
+/**
+ * The context it goes to; by default what is configured for the user or the app, else `default`.
+ */
+context?: string, 
+/**
+ * The app's own fields; none by default.
+ */
+metadata?: Metadata, };
+
+/**
+ * Names one construct.
+ */
+export type ConstructRef = { 
+/**
+ * The construct.
+ */
+id: string, };
+
+/**
+ * Changes to a construct; what is absent stays.
+ */
+export type ConstructUpdate = { 
+/**
+ * The construct.
+ */
+id: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * Another sort.
+ */
+type?: string, 
+/**
+ * A new name.
+ */
+name?: string, 
+/**
+ * The context to move it to; the transcripts of its sessions go with it.
+ */
+context?: string, 
+/**
+ * New fields, replacing all of the old.
+ */
+metadata?: Metadata, };
+
+/**
+ * Changes a construct's status.
+ */
+export type ConstructSetStatus = { 
+/**
+ * The construct.
+ */
+id: string, 
+/**
+ * The new status.
+ */
+status: ConstructStatus, 
+/**
+ * The version the change was made from, where only one of several may make it; `conflict` when it is no longer the
+ * current one.
+ */
+version?: number, 
+/**
+ * Why, for the timeline.
+ */
+reason?: string, };
+
+/**
+ * Which of its times a construct is ordered by.
+ */
+export type ConstructTime = "updated" | "created";
+
+/**
+ * Which constructs to list. Filters add up. With `name`, `namePrefix` or `metadata` a page looks at 10,000 constructs at
+ * most: it may hold fewer than its limit, or none, and still name a next one.
+ */
+export type ConstructList = { 
+/**
+ * The user whose constructs to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those in one of these contexts.
+ */
+contexts?: Array<string>, 
+/**
+ * Only those with this status.
+ */
+status?: ConstructStatus, 
+/**
+ * Only those of this sort.
+ */
+type?: string, 
+/**
+ * Only those whose name holds this, whatever its case.
+ */
+name?: string, 
+/**
+ * Only those whose name begins with this, whatever its case.
+ */
+namePrefix?: string, 
+/**
+ * Only those that have all of these fields with these values. Numbers are equal when they are spelled alike.
+ */
+metadata?: Metadata, 
+/**
+ * Instead of those in use, only those that are removed and can be restored.
+ */
+deleted?: boolean, 
+/**
+ * Only those created at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+createdSince?: number, 
+/**
+ * Only those created before this, in milliseconds since 1970-01-01 UTC.
+ */
+createdUntil?: number, 
+/**
+ * Only those last changed at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+updatedSince?: number, 
+/**
+ * Only those last changed before this, in milliseconds since 1970-01-01 UTC.
+ */
+updatedUntil?: number, 
+/**
+ * The time to order by: of the last change by default.
+ */
+by?: ConstructTime, 
+/**
+ * Newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Whether a session goes on.
+ *
+ * | from | to |
+ * |---|---|
+ * | `active` | `suspended`, `ended`, `failed` |
+ * | `suspended` | `active`, `ended`, `failed` |
+ * | `failed` | `active`, `ended` |
+ * | `ended` | – |
+ *
+ * Every other change is a `conflict`; a change to the status it has already changes nothing.
+ */
+export type SessionStatus = "active" | "suspended" | "ended" | "failed";
+
+/**
+ * A session.
+ */
+export type Session = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The construct it works on.
+ */
+constructId: string, 
+/**
+ * The conversation that is its transcript; absent once that was deleted.
+ */
+transcriptId?: string, 
+/**
+ * The name shown to people; may be empty.
+ */
+name: string, 
+/**
+ * Whether it goes on.
+ */
+status: SessionStatus, 
+/**
+ * Where it stands, as the app or its agent keeps it.
+ */
+state: Json, 
+/**
+ * The app's own fields.
+ */
+metadata: Metadata, 
+/**
+ * Grows by one with every change of the session itself; its transcript does not count.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, 
+/**
+ * When it ended or failed, in milliseconds since 1970-01-01 UTC.
+ */
+endedAt?: number, };
+
+/**
+ * What a new session is made of. It begins as `active`, with an empty transcript in its construct's context.
+ */
+export type NewSession = { 
+/**
+ * The construct it works on.
+ */
+constructId: string, 
+/**
+ * The name shown to people, and the transcript's title; empty by default.
+ */
+name?: string, 
+/**
+ * Where it stands; null by default.
+ */
+state?: Json, 
+/**
+ * The app's own fields; none by default.
+ */
+metadata?: Metadata, };
+
+/**
+ * Names one session.
+ */
+export type SessionRef = { 
+/**
+ * The session.
+ */
+id: string, };
+
+/**
+ * Changes to a session; what is absent stays.
+ */
+export type SessionUpdate = { 
+/**
+ * The session.
+ */
+id: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * A new name.
+ */
+name?: string, 
+/**
+ * Where it stands now, replacing the old state.
+ */
+state?: Json, 
+/**
+ * New fields, replacing all of the old.
+ */
+metadata?: Metadata, };
+
+/**
+ * Which sessions to list. Filters add up.
+ */
+export type SessionList = { 
+/**
+ * The user whose sessions to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those of this construct.
+ */
+constructId?: string, 
+/**
+ * Only those with this status.
+ */
+status?: SessionStatus, 
+/**
+ * Only those last changed at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only those last changed before this, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * By when they last changed; newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * A link from one construct to another of the same user. Each pair is linked once in a direction and kind.
+ */
+export type ConstructLink = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The construct it leads from.
+ */
+from: string, 
+/**
+ * The construct it leads to.
+ */
+to: string, 
+/**
+ * What it says: `implements`, `follows`, `duplicates`, `relates`, or a name of the app's own.
+ */
+kind: string, 
+/**
+ * The app's own fields.
+ */
+metadata: Metadata, 
+/**
+ * Grows by one with every update.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, };
+
+/**
+ * What a new link is made of.
+ */
+export type NewConstructLink = { 
+/**
+ * The construct it leads from.
+ */
+from: string, 
+/**
+ * The construct it leads to: another one, of the same user.
+ */
+to: string, 
+/**
+ * What it says: `implements`, `follows`, `duplicates`, `relates`, or a name of the app's own.
+ */
+kind: string, 
+/**
+ * The app's own fields; none by default.
+ */
+metadata?: Metadata, };
+
+/**
+ * Names one link.
+ */
+export type ConstructLinkRef = { 
+/**
+ * The link.
+ */
+id: string, };
+
+/**
+ * Changes to a link.
+ */
+export type ConstructLinkUpdate = { 
+/**
+ * The link.
+ */
+id: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * New fields, replacing all of the old.
+ */
+metadata: Metadata, };
+
+/**
+ * Which way links are looked at from a construct.
+ */
+export type LinkDirection = "out" | "in" | "both";
+
+/**
+ * Which links to list. Filters add up.
+ */
+export type ConstructLinkList = { 
+/**
+ * The user whose links to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those that lead from this construct.
+ */
+from?: string, 
+/**
+ * Only those that lead to this construct.
+ */
+to?: string, 
+/**
+ * Only those of one of these kinds.
+ */
+kinds?: Array<string>, 
+/**
+ * By when they were created; newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Walks from a construct along its links.
+ */
+export type LinkWalk = { 
+/**
+ * The construct to begin at.
+ */
+id: string, 
+/**
+ * Which way to go at each construct; `out` by default.
+ */
+direction?: LinkDirection, 
+/**
+ * Only along links of these kinds.
+ */
+kinds?: Array<string>, 
+/**
+ * How many links away at most, from 1; as far as they lead by default.
+ */
+depth?: number, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * A construct that a walk came to.
+ */
+export type Reached = { 
+/**
+ * The construct.
+ */
+construct: Construct, 
+/**
+ * How many links it is away, by the shortest way.
+ */
+distance: number, 
+/**
+ * The last link of that way; the oldest where there are several.
+ */
+link: ConstructLink, };
+
+/**
+ * What is known of an artifact.
+ */
+export type Artifact = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The construct it comes from.
+ */
+constructId?: string, 
+/**
+ * The session it comes from.
+ */
+sessionId?: string, 
+/**
+ * The message it comes from, which may be gone.
+ */
+messageId?: string, 
+/**
+ * What it is: `plan`, `diff`, `log`, `file`, or a name of the app's own.
+ */
+kind: string, 
+/**
+ * The name shown to people.
+ */
+name: string, 
+/**
+ * The media type of its bytes, such as `text/markdown`.
+ */
+mediaType: string, 
+/**
+ * How many bytes it has, if that is known.
+ */
+size?: number, 
+/**
+ * The hash of its bytes, if that is known.
+ */
+hash?: string, 
+/**
+ * The app's own fields.
+ */
+metadata: Metadata, 
+/**
+ * Grows by one with every update.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, };
+
+/**
+ * What a new artifact is made of.
+ */
+export type NewArtifact = { 
+/**
+ * The user it belongs to; by default the construct's. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The construct it comes from; the session's by default. It dies with it.
+ */
+constructId?: string, 
+/**
+ * The session it comes from. It dies with it.
+ */
+sessionId?: string, 
+/**
+ * The message it comes from, one of the same user's.
+ */
+messageId?: string, 
+/**
+ * What it is: `plan`, `diff`, `log`, `file`, or a name of the app's own.
+ */
+kind: string, 
+/**
+ * The name shown to people.
+ */
+name: string, 
+/**
+ * The media type of its bytes; `application/octet-stream` by default.
+ */
+mediaType?: string, 
+/**
+ * How many bytes it has, if that is known.
+ */
+size?: number, 
+/**
+ * The hash of its bytes, if that is known.
+ */
+hash?: string, 
+/**
+ * The app's own fields; none by default.
+ */
+metadata?: Metadata, };
+
+/**
+ * Names one artifact.
+ */
+export type ArtifactRef = { 
+/**
+ * The artifact.
+ */
+id: string, };
+
+/**
+ * Changes to what is known of an artifact; what is absent stays.
+ */
+export type ArtifactUpdate = { 
+/**
+ * The artifact.
+ */
+id: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * Another kind.
+ */
+kind?: string, 
+/**
+ * A new name.
+ */
+name?: string, 
+/**
+ * Another media type.
+ */
+mediaType?: string, 
+/**
+ * How many bytes it has now.
+ */
+size?: number, 
+/**
+ * The hash of its bytes now.
+ */
+hash?: string, 
+/**
+ * New fields, replacing all of the old.
+ */
+metadata?: Metadata, };
+
+/**
+ * Which artifacts to list. Filters add up. With `namePrefix` a page looks at 10,000 artifacts at most: it may hold fewer than
+ * its limit, or none, and still name a next one.
+ */
+export type ArtifactList = { 
+/**
+ * The user whose artifacts to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those of this construct.
+ */
+constructId?: string, 
+/**
+ * Only those of this session.
+ */
+sessionId?: string, 
+/**
+ * Only those of this kind.
+ */
+kind?: string, 
+/**
+ * Only those whose name begins with this, whatever its case.
+ */
+namePrefix?: string, 
+/**
+ * By when they were created; newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Something that happened. It is never changed, and goes with what it hangs on.
+ */
+export type TimelineEvent = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * Its place among all events of the store, by when they were appended.
+ */
+number: number, 
+/**
+ * The construct it happened in.
+ */
+constructId?: string, 
+/**
+ * The session it happened in.
+ */
+sessionId?: string, 
+/**
+ * What happened, as the app calls it. The store itself writes `construct.status` and `session.status`.
+ */
+kind: string, 
+/**
+ * When it happened, in milliseconds since 1970-01-01 UTC.
+ */
+at: number, 
+/**
+ * What more there is to say.
+ */
+data: Json, };
+
+/**
+ * What a new event is made of.
+ */
+export type NewTimelineEvent = { 
+/**
+ * The user it belongs to; by default the construct's. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The construct it happened in; the session's by default.
+ */
+constructId?: string, 
+/**
+ * The session it happened in.
+ */
+sessionId?: string, 
+/**
+ * What happened, as the app calls it.
+ */
+kind: string, 
+/**
+ * When it happened, in milliseconds since 1970-01-01 UTC; now by default.
+ */
+at?: number, 
+/**
+ * What more there is to say; null by default.
+ */
+data?: Json, };
+
+/**
+ * Names one event.
+ */
+export type TimelineEventRef = { 
+/**
+ * The event.
+ */
+id: string, };
+
+/**
+ * Which events to list. Filters add up.
+ */
+export type TimelineList = { 
+/**
+ * The user whose events to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those of this construct, those of its sessions included.
+ */
+constructId?: string, 
+/**
+ * Only those of this session.
+ */
+sessionId?: string, 
+/**
+ * Only those of one of these kinds.
+ */
+kinds?: Array<string>, 
+/**
+ * Only those at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only those before this, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * By when they happened, and of the same time by when they were appended; newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * A measured value.
+ */
+export type Metric = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The construct it was measured in.
+ */
+constructId?: string, 
+/**
+ * The session it was measured in.
+ */
+sessionId?: string, 
+/**
+ * What was measured.
+ */
+name: string, 
+/**
+ * How much it was.
+ */
+value: number, 
+/**
+ * Of what, such as `ms`; may be empty.
+ */
+unit: string, 
+/**
+ * What tells it apart from others of its name.
+ */
+labels: Record<string, string>, 
+/**
+ * When it was measured, in milliseconds since 1970-01-01 UTC.
+ */
+at: number, };
+
+/**
+ * What a new metric is made of.
+ */
+export type NewMetric = { 
+/**
+ * The user it belongs to; by default the construct's. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The construct it was measured in; the session's by default. It dies with it.
+ */
+constructId?: string, 
+/**
+ * The session it was measured in. It dies with it.
+ */
+sessionId?: string, 
+/**
+ * What was measured.
+ */
+name: string, 
+/**
+ * How much it was: a finite number.
+ */
+value: number, 
+/**
+ * Of what, such as `ms`; nothing by default.
+ */
+unit?: string, 
+/**
+ * What tells it apart from others of its name, at most 4,096 bytes of JSON; nothing by default.
+ */
+labels?: Record<string, string>, 
+/**
+ * When it was measured, in milliseconds since 1970-01-01 UTC; now by default.
+ */
+at?: number, };
+
+/**
+ * Records metrics together, all or none.
+ */
+export type RecordAll = { 
+/**
+ * The metrics, at most 10,000.
+ */
+metrics: Array<NewMetric>, };
+
+/**
+ * Which metrics to list. Filters add up. With `labels` a page looks at 10,000 metrics at most: it may hold fewer than its limit,
+ * or none, and still name a next one.
+ */
+export type MetricList = { 
+/**
+ * The user whose metrics to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those of this name.
+ */
+name?: string, 
+/**
+ * Only those with all of these labels.
+ */
+labels?: Record<string, string>, 
+/**
+ * Only those of this construct, those of its sessions included.
+ */
+constructId?: string, 
+/**
+ * Only those of this session.
+ */
+sessionId?: string, 
+/**
+ * Only those measured at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only those measured before this, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * By when they were measured; newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Which metrics to sum up, and over which times. Filters add up.
+ */
+export type MetricSummary = { 
+/**
+ * The user whose metrics they are. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The metrics' name.
+ */
+name: string, 
+/**
+ * Only those with all of these labels.
+ */
+labels?: Record<string, string>, 
+/**
+ * Only those of this construct, those of its sessions included.
+ */
+constructId?: string, 
+/**
+ * Only those of this session.
+ */
+sessionId?: string, 
+/**
+ * Only those measured at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only those measured before this, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * The length of a bucket, in milliseconds. Buckets are counted from `since`, else from 1970-01-01 UTC. Everything is one
+ * bucket by default.
+ */
+bucketMs?: number, };
+
+/**
+ * What the metrics of a time come to. A percentile is the least value that so many percent of the values do not exceed.
+ */
+export type MetricBucket = { 
+/**
+ * When the bucket begins, in milliseconds since 1970-01-01 UTC; of the only bucket, when its first metric was measured.
+ */
+at: number, 
+/**
+ * How many values there are, at least 1: a time without any has no bucket.
+ */
+count: number, 
+/**
+ * Their sum.
+ */
+sum: number, 
+/**
+ * The least.
+ */
+min: number, 
+/**
+ * The greatest.
+ */
+max: number, 
+/**
+ * Their sum, divided by how many there are.
+ */
+mean: number, 
+/**
+ * The 50th percentile.
+ */
+p50: number, 
+/**
+ * The 90th percentile.
+ */
+p90: number, 
+/**
+ * The 99th percentile.
+ */
+p99: number, };
+
+/**
+ * What a learning comes from.
+ */
+export type SourceKind = "message" | "construct" | "session" | "other";
+
+/**
+ * Where a learning comes from: a name, kept when what it names is gone.
+ */
+export type LearningSource = { 
+/**
+ * What it is.
+ */
+kind: SourceKind, 
+/**
+ * Its id.
+ */
+id: string, };
+
+/**
+ * A learning.
+ */
+export type Learning = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The context it is in.
+ */
+context: string, 
+/**
+ * What was learned.
+ */
+text: string, 
+/**
+ * Its category.
+ */
+category?: string, 
+/**
+ * Its tags, sorted.
+ */
+tags: Array<string>, 
+/**
+ * How sure it is, from 0 to 1.
+ */
+confidence: number, 
+/**
+ * Where it comes from, sorted.
+ */
+sources: Array<LearningSource>, 
+/**
+ * The app's own fields.
+ */
+metadata: Metadata, 
+/**
+ * Grows by one with every update.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, };
+
+/**
+ * What is done when the same is learned again: in the same context, and alike but for case, white space and the
+ * punctuation around it.
+ */
+export type OnDuplicate = "refuse" | "merge" | "keep";
+
+/**
+ * What a new learning is made of.
+ */
+export type NewLearning = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * What was learned; at most 64 KiB.
+ */
+text: string, 
+/**
+ * Its category; none by default.
+ */
+category?: string, 
+/**
+ * Its tags, at most 100; white space around them is taken off.
+ */
+tags?: Array<string>, 
+/**
+ * How sure it is, from 0 to 1; 1 by default.
+ */
+confidence?: number, 
+/**
+ * Where it comes from, at most 100. A message is one of the same user's.
+ */
+sources?: Array<LearningSource>, 
+/**
+ * The context it goes to; by default that of the first message it comes from, else what is configured for the user or
+ * the app, else `default`.
+ */
+context?: string, 
+/**
+ * The app's own fields; none by default.
+ */
+metadata?: Metadata, 
+/**
+ * What is done when it is known already; it is refused by default.
+ */
+onDuplicate?: OnDuplicate, };
+
+/**
+ * Names one learning.
+ */
+export type LearningRef = { 
+/**
+ * The learning.
+ */
+id: string, };
+
+/**
+ * Changes to a learning; what is absent stays. A changed text is not compared with others.
+ */
+export type LearningUpdate = { 
+/**
+ * The learning.
+ */
+id: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * A new text.
+ */
+text?: string, 
+/**
+ * A new category; an empty one takes it away.
+ */
+category?: string, 
+/**
+ * New tags, replacing all of the old.
+ */
+tags?: Array<string>, 
+/**
+ * How sure it is now.
+ */
+confidence?: number, 
+/**
+ * New sources, replacing all of the old.
+ */
+sources?: Array<LearningSource>, 
+/**
+ * Another context to move it to.
+ */
+context?: string, 
+/**
+ * New fields, replacing all of the old.
+ */
+metadata?: Metadata, };
+
+/**
+ * Whether one tag is enough.
+ */
+export type TagMatch = "any" | "all";
+
+/**
+ * What learnings are ordered by.
+ */
+export type LearningOrder = "updated" | "created" | "confidence";
+
+/**
+ * Which learnings to list. Filters add up.
+ */
+export type LearningList = { 
+/**
+ * The user whose learnings to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those in one of these contexts.
+ */
+contexts?: Array<string>, 
+/**
+ * Only those of this category.
+ */
+category?: string, 
+/**
+ * Only those with these tags, at most 100.
+ */
+tags?: Array<string>, 
+/**
+ * Whether one of the tags is enough, which it is by default.
+ */
+tagMatch?: TagMatch, 
+/**
+ * Only those at least as sure as this.
+ */
+minConfidence?: number, 
+/**
+ * Only those that come from this.
+ */
+source?: LearningSource, 
+/**
+ * Only those whose text holds this, whatever its case. A page looks at 10,000 learnings at most: it may hold fewer
+ * than its limit, or none, and still name a next one.
+ */
+text?: string, 
+/**
+ * Only those created at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+createdSince?: number, 
+/**
+ * Only those created before this, in milliseconds since 1970-01-01 UTC.
+ */
+createdUntil?: number, 
+/**
+ * Only those last changed at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+updatedSince?: number, 
+/**
+ * Only those last changed before this, in milliseconds since 1970-01-01 UTC.
+ */
+updatedUntil?: number, 
+/**
+ * What to order by: the last change by default.
+ */
+by?: LearningOrder, 
+/**
+ * Newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * How far a job has come.
+ */
+export type JobState = "queued" | "running" | "done" | "dead" | "cancelled";
+
+/**
+ * A job.
+ */
+export type Job = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * Its place among all jobs of the store, by when they were enqueued.
+ */
+number: number, 
+/**
+ * The queue it is in.
+ */
+queue: string, 
+/**
+ * How far it has come.
+ */
+state: JobState, 
+/**
+ * The greater, the sooner.
+ */
+priority: number, 
+/**
+ * When it may run, in milliseconds since 1970-01-01 UTC.
+ */
+runAt: number, 
+/**
+ * What keeps it from being there twice.
+ */
+key?: string, 
+/**
+ * What is to be done.
+ */
+payload: Json, 
+/**
+ * How often it is tried.
+ */
+maxAttempts: number, 
+/**
+ * The wait after the first failure, in milliseconds; it doubles with every further one.
+ */
+backoffMs: number, 
+/**
+ * The longest wait, in milliseconds.
+ */
+maxBackoffMs: number, 
+/**
+ * How often it was begun; attempts that were given back do not count.
+ */
+attempts: number, 
+/**
+ * The lease's token. Only who takes the job is told.
+ */
+lease?: string, 
+/**
+ * When the lease runs out, in milliseconds since 1970-01-01 UTC.
+ */
+leaseUntil?: number, 
+/**
+ * What it was completed with.
+ */
+result?: Json, 
+/**
+ * Why it failed the last time it did.
+ */
+error?: string, 
+/**
+ * When it was enqueued, in milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, 
+/**
+ * When it was done, dead or cancelled, in milliseconds since 1970-01-01 UTC.
+ */
+endedAt?: number, };
+
+/**
+ * What a new job is made of.
+ */
+export type NewJob = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The queue it goes to.
+ */
+queue: string, 
+/**
+ * What is to be done, at most 64 KiB of JSON; null by default.
+ */
+payload?: Json, 
+/**
+ * From -100 to 100, the greater the sooner; 0 by default.
+ */
+priority?: number, 
+/**
+ * When it may run, in milliseconds since 1970-01-01 UTC; at once by default.
+ */
+runAt?: number, 
+/**
+ * While a job of the same user and queue with this key is queued or running, that job is given back and no other is
+ * made.
+ */
+key?: string, 
+/**
+ * How often it is tried: 1 to 1,000, 5 by default.
+ */
+maxAttempts?: number, 
+/**
+ * The wait after the first failure, in milliseconds, which doubles with every further one; 1 second by default.
+ */
+backoffMs?: number, 
+/**
+ * The longest wait, in milliseconds; 1 hour by default.
+ */
+maxBackoffMs?: number, };
+
+/**
+ * Takes jobs from a queue.
+ */
+export type Dequeue = { 
+/**
+ * Only jobs of this user. Without one, a view of one user takes that user's, and the app takes everyone's.
+ */
+userId?: string, 
+/**
+ * The queue.
+ */
+queue: string, 
+/**
+ * How many at most: 1 to 100, 1 by default.
+ */
+limit?: number, 
+/**
+ * How long the lease is, in milliseconds: 3 minutes by default, 30 days at most.
+ */
+leaseMs?: number, };
+
+/**
+ * The lease that `dequeue` gave.
+ */
+export type JobLease = { 
+/**
+ * The job.
+ */
+id: string, 
+/**
+ * The lease's token.
+ */
+lease: string, };
+
+/**
+ * Makes a lease last from now.
+ */
+export type JobRenewal = { 
+/**
+ * The job.
+ */
+id: string, 
+/**
+ * The lease's token.
+ */
+lease: string, 
+/**
+ * How long the lease is from now on, in milliseconds: 3 minutes by default, 30 days at most.
+ */
+leaseMs?: number, };
+
+/**
+ * Ends a job.
+ */
+export type JobCompletion = { 
+/**
+ * The job.
+ */
+id: string, 
+/**
+ * The lease's token.
+ */
+lease: string, 
+/**
+ * What came of it; nothing by default.
+ */
+result?: Json, };
+
+/**
+ * Ends an attempt that failed.
+ */
+export type JobFailure = { 
+/**
+ * The job.
+ */
+id: string, 
+/**
+ * The lease's token.
+ */
+lease: string, 
+/**
+ * Why, in at most 4,096 bytes.
+ */
+error: string, };
+
+/**
+ * Names one job.
+ */
+export type JobRef = { 
+/**
+ * The job.
+ */
+id: string, };
+
+/**
+ * Which jobs to list. Filters add up.
+ */
+export type JobList = { 
+/**
+ * The user whose jobs to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those in this queue.
+ */
+queue?: string, 
+/**
+ * Only those in this state.
+ */
+state?: JobState, 
+/**
+ * Only those enqueued at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only those enqueued before this, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * By when they were enqueued; newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Which jobs to count.
+ */
+export type JobCounting = { 
+/**
+ * The user whose jobs to count. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those in this queue.
+ */
+queue?: string, };
+
+/**
+ * How many jobs of a queue are in a state.
+ */
+export type JobCount = { 
+/**
+ * The queue.
+ */
+queue: string, 
+/**
+ * The state.
+ */
+state: JobState, 
+/**
+ * How many.
+ */
+count: number, };
+
+/**
+ * Removes jobs that ended.
+ */
+export type JobRemoval = { 
+/**
+ * The user whose jobs to remove. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Those that ended before this, in milliseconds since 1970-01-01 UTC.
+ */
+endedBefore: number, };
+
+/**
  * A piece of a message.
  */
 export type Part = { "type": "text", 
@@ -882,6 +2754,189 @@ tokens: number,
  * When it was last written, in milliseconds since 1970-01-01 UTC.
  */
 at: number, };
+
+/**
+ * What a text is.
+ */
+export type SearchKind = "messages" | "reasoning" | "conversations" | "learnings";
+
+/**
+ * What to search for, and where. Filters add up.
+ */
+export type SearchQuery = { 
+/**
+ * What a person typed: words that must all be there, `"phrases"`, beginnings `word*`, and `-` before what must not be
+ * there. Everything else is text. Without anything that must be there, nothing is found.
+ */
+text: string, 
+/**
+ * The user whose records to search. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those in one of these contexts.
+ */
+contexts?: Array<string>, 
+/**
+ * Only texts of these kinds.
+ */
+in?: Array<SearchKind>, 
+/**
+ * Only messages in one of these voices.
+ */
+roles?: Array<Role>, 
+/**
+ * Only what is in this conversation.
+ */
+conversationId?: string, 
+/**
+ * Only what belongs to this construct.
+ */
+constructId?: string, 
+/**
+ * Only what was created at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only what was created before this, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * Hits per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * A text that was found.
+ */
+export type SearchHit = { 
+/**
+ * What kind of text it is.
+ */
+kind: SearchKind, 
+/**
+ * The record it belongs to.
+ */
+id: string, 
+/**
+ * The conversation it is in.
+ */
+conversationId?: string, 
+/**
+ * The title of the conversation it is in, or its own name.
+ */
+title?: string, 
+/**
+ * The context it is in.
+ */
+context: string, 
+/**
+ * The voice of a message.
+ */
+role?: Role, 
+/**
+ * When it was created, in milliseconds since 1970-01-01 UTC.
+ */
+at: number, 
+/**
+ * How well it matches: more is better. It depends on the text and the query alone.
+ */
+score: number, 
+/**
+ * The text around what was found.
+ */
+snippet: Snippet, };
+
+/**
+ * A piece of a text with what was found in it.
+ */
+export type Snippet = { 
+/**
+ * The text, each white space as one space; `…` stands where it goes on.
+ */
+text: string, 
+/**
+ * Where the matches are: from and to, counted as JavaScript counts.
+ */
+marks: Array<[number, number]>, };
+
+/**
+ * A page of hits.
+ */
+export type SearchPage = { 
+/**
+ * The hits, best first: of very common words the newest 2,000 are ranked, then the 2,000 before them, and so on.
+ */
+items: Array<SearchHit>, 
+/**
+ * Where the next page begins; absent on the last.
+ */
+nextCursor?: string, 
+/**
+ * Whether everything was searched. False while the index is being built.
+ */
+complete: boolean, };
+
+/**
+ * What is known of the search index.
+ */
+export type SearchStatus = { 
+/**
+ * Whether every record can be found.
+ */
+complete: boolean, 
+/**
+ * Texts in it; a very long one counts several times.
+ */
+documents: number, 
+/**
+ * Records that are still to be read; 0 when it is complete.
+ */
+waiting: number, 
+/**
+ * Bytes of its words and places, as of the last commit.
+ */
+bytes: number, };
+
+/**
+ * Checks a part of the index.
+ */
+export type SearchCheck = { 
+/**
+ * The `nextCursor` of the part before; the first part without.
+ */
+cursor?: string, };
+
+/**
+ * What a part of a check found.
+ */
+export type SearchChecked = { 
+/**
+ * What is wrong; nothing if all is well.
+ */
+findings: Array<SearchFinding>, 
+/**
+ * Where the next part begins; absent after the last.
+ */
+nextCursor?: string, };
+
+/**
+ * Something that is wrong with the index. Building it again mends it.
+ */
+export type SearchFinding = { 
+/**
+ * `damaged`: SQLite finds its structure broken. `missing`: a text cannot be found. `stale`: a text is found by what it
+ * was. `extra`: something is found that is not there.
+ */
+code: 'damaged' | 'missing' | 'stale' | 'extra', 
+/**
+ * The record, if it is about one.
+ */
+id?: string, };
 
 /**
  * Where a chart is on its way.
@@ -2485,9 +4540,18 @@ export interface Methods {
   'contexts.rename': { args: ContextRename; result: Context };
   'contexts.delete': { args: ContextRef; result: void };
   'settings.set': { args: SettingSet; result: Setting };
-  'settings.get': { args: SettingRef; result: Setting | null };
+  'settings.get': { args: SettingRef; result: Setting | undefined };
   'settings.list': { args: SettingList; result: Array<Setting> };
   'settings.remove': { args: SettingRef; result: void };
+  'retention.create': { args: NewRetentionPolicy; result: RetentionPolicy };
+  'retention.get': { args: RetentionPolicyRef; result: RetentionPolicy };
+  'retention.list': { args: RetentionPolicyList; result: Page<RetentionPolicy> };
+  'retention.update': { args: RetentionPolicyUpdate; result: RetentionPolicy };
+  'retention.remove': { args: RetentionPolicyRef; result: void };
+  'retention.rehearse': { args: RetentionRun; result: RetentionReport };
+  'retention.run': { args: RetentionRun; result: RetentionReport };
+  'retention.erase': { args: EraseRecord; result: Erasure };
+  'retention.erasures': { args: ErasureList; result: Page<Erasure> };
   'conversations.create': { args: NewConversation; result: Conversation };
   'conversations.get': { args: ConversationRef; result: Conversation };
   'conversations.list': { args: ConversationList; result: Page<Conversation> };
@@ -2511,6 +4575,58 @@ export interface Methods {
   'messages.siblings': { args: MessageRef; result: Siblings };
   'messages.text': { args: TextRead; result: TextPage };
   'messages.chunks': { args: ChunkList; result: Page<Chunk> };
+  'constructs.create': { args: NewConstruct; result: Construct };
+  'constructs.get': { args: ConstructRef; result: Construct };
+  'constructs.list': { args: ConstructList; result: Page<Construct> };
+  'constructs.update': { args: ConstructUpdate; result: Construct };
+  'constructs.setStatus': { args: ConstructSetStatus; result: Construct };
+  'constructs.remove': { args: ConstructRef; result: Construct };
+  'constructs.restore': { args: ConstructRef; result: Construct };
+  'constructs.delete': { args: ConstructRef; result: void };
+  'sessions.create': { args: NewSession; result: Session };
+  'sessions.get': { args: SessionRef; result: Session };
+  'sessions.list': { args: SessionList; result: Page<Session> };
+  'sessions.update': { args: SessionUpdate; result: Session };
+  'sessions.suspend': { args: SessionRef; result: Session };
+  'sessions.resume': { args: SessionRef; result: Session };
+  'sessions.end': { args: SessionRef; result: Session };
+  'sessions.fail': { args: SessionRef; result: Session };
+  'sessions.delete': { args: SessionRef; result: void };
+  'links.create': { args: NewConstructLink; result: ConstructLink };
+  'links.get': { args: ConstructLinkRef; result: ConstructLink };
+  'links.list': { args: ConstructLinkList; result: Page<ConstructLink> };
+  'links.update': { args: ConstructLinkUpdate; result: ConstructLink };
+  'links.delete': { args: ConstructLinkRef; result: void };
+  'links.walk': { args: LinkWalk; result: Page<Reached> };
+  'artifacts.create': { args: NewArtifact; result: Artifact };
+  'artifacts.get': { args: ArtifactRef; result: Artifact };
+  'artifacts.list': { args: ArtifactList; result: Page<Artifact> };
+  'artifacts.update': { args: ArtifactUpdate; result: Artifact };
+  'artifacts.delete': { args: ArtifactRef; result: void };
+  'timeline.append': { args: NewTimelineEvent; result: TimelineEvent };
+  'timeline.get': { args: TimelineEventRef; result: TimelineEvent };
+  'timeline.list': { args: TimelineList; result: Page<TimelineEvent> };
+  'metrics.record': { args: NewMetric; result: Metric };
+  'metrics.recordAll': { args: RecordAll; result: Array<string> };
+  'metrics.list': { args: MetricList; result: Page<Metric> };
+  'metrics.summary': { args: MetricSummary; result: Array<MetricBucket> };
+  'learnings.create': { args: NewLearning; result: Learning };
+  'learnings.get': { args: LearningRef; result: Learning };
+  'learnings.list': { args: LearningList; result: Page<Learning> };
+  'learnings.update': { args: LearningUpdate; result: Learning };
+  'learnings.delete': { args: LearningRef; result: void };
+  'jobs.enqueue': { args: NewJob; result: Job };
+  'jobs.dequeue': { args: Dequeue; result: Array<Job> };
+  'jobs.renew': { args: JobRenewal; result: Job };
+  'jobs.complete': { args: JobCompletion; result: Job };
+  'jobs.fail': { args: JobFailure; result: Job };
+  'jobs.release': { args: JobLease; result: Job };
+  'jobs.cancel': { args: JobRef; result: Job };
+  'jobs.revive': { args: JobRef; result: Job };
+  'jobs.get': { args: JobRef; result: Job };
+  'jobs.list': { args: JobList; result: Page<Job> };
+  'jobs.counts': { args: JobCounting; result: Array<JobCount> };
+  'jobs.removeEnded': { args: JobRemoval; result: number };
   'charts.create': { args: NewChart; result: ReviewedChart };
   'charts.get': { args: ChartRef; result: ChartDetail };
   'charts.list': { args: ChartList; result: Page<Chart> };
@@ -2546,6 +4662,7 @@ export interface Methods {
   'charts.load': { args: LoadLines; result: LoadReport };
   'charts.lines': { args: GraphRead; result: LinePage };
   'charts.clear': { args: GraphRef; result: void };
+  'search.query': { args: SearchQuery; result: SearchPage };
 }
 
 /** Contexts: work, personal, learning, …: a user's domains of life, kept apart. A context is there once a record goes to it. */
@@ -2566,12 +4683,180 @@ export interface Contexts {
 export interface Settings {
   /** Sets a setting. */
   set(args: SettingSet, options?: WriteOptions): Promise<Setting>;
-  /** Reads a setting; null if it is not set. */
-  get(args: SettingRef, options?: CallOptions): Promise<Setting | null>;
+  /** Reads a setting; undefined if it is not set. */
+  get(args: SettingRef, options?: CallOptions): Promise<Setting | undefined>;
   /** Lists all settings of a user, or of the app, by name. */
   list(args?: SettingList, options?: CallOptions): Promise<Array<Setting>>;
   /** Unsets a setting. Doing so twice is doing so once. */
   remove(args: SettingRef, options?: WriteOptions): Promise<void>;
+}
+
+/** Retention: letting go of records, for good. */
+export interface Retention {
+  /** Creates a policy by which records are let go of. */
+  create(args: NewRetentionPolicy, options?: WriteOptions): Promise<RetentionPolicy>;
+  /** Reads a policy. Rejects with `not_found`. */
+  get(args: RetentionPolicyRef, options?: CallOptions): Promise<RetentionPolicy>;
+  /** Lists policies in the order they were made. */
+  list(args?: RetentionPolicyList, options?: CallOptions): Promise<Page<RetentionPolicy>>;
+  /** Changes a policy. Rejects with `conflict` when it has moved on from `version`. */
+  update(args: RetentionPolicyUpdate, options?: WriteOptions): Promise<RetentionPolicy>;
+  /** Removes a policy; what it did stays done. */
+  remove(args: RetentionPolicyRef, options?: WriteOptions): Promise<void>;
+  /** Says what a policy would do next, and changes nothing. */
+  rehearse(args: RetentionRun, options?: WriteOptions): Promise<RetentionReport>;
+  /** Lets go of some records that a policy is for; call it again while there are `more`. */
+  run(args: RetentionRun, options?: WriteOptions): Promise<RetentionReport>;
+  /** Erases a user or a conversation for good: from the tables at once, and behind the answer from every file
+   * of the store, the journal's older lines included. `retention.erasures` says when nothing of it is left. */
+  erase(id: string, options?: WriteOptions): Promise<Erasure>;
+  /** Lists erasures, newest first, and how far each has come. */
+  erasures(args?: ErasureList, options?: CallOptions): Promise<Page<Erasure>>;
+}
+
+/** Constructs: what agents work on and in, from its provisioning to its end. */
+export interface Constructs {
+  /** Creates a construct, which is `pending`. */
+  create(args: NewConstruct, options?: WriteOptions): Promise<Construct>;
+  /** Reads a construct, removed ones included. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<Construct>;
+  /** Lists a user's constructs by time, newest first unless asked otherwise. */
+  list(args?: ConstructList, options?: CallOptions): Promise<Page<Construct>>;
+  /** Changes a construct. Rejects with `conflict` when it has moved on from `version`. */
+  update(args: ConstructUpdate, options?: WriteOptions): Promise<Construct>;
+  /** Changes a construct's status, and tells the timeline. One that it has already changes nothing. Rejects with `conflict`
+   * where its status does not lead to the new one, and when it is removed. */
+  setStatus(args: ConstructSetStatus, options?: WriteOptions): Promise<Construct>;
+  /** Takes a construct out of every list and walk; it can be restored. Doing so twice is doing so once. */
+  remove(id: string, options?: WriteOptions): Promise<Construct>;
+  /** Takes back a removal. */
+  restore(id: string, options?: WriteOptions): Promise<Construct>;
+  /** Deletes a construct with everything below it: sessions with their transcripts, links, artifacts, events and metrics. */
+  delete(id: string, options?: WriteOptions): Promise<void>;
+}
+
+/** Sessions: stretches of work on a construct, which keep their state and can be left and resumed. Their transcripts are conversations. */
+export interface Sessions {
+  /** Begins a session of a construct, with an empty transcript, to be read and written by `messages`. Rejects with `conflict`
+   * when the construct is removed or retired. */
+  create(args: NewSession, options?: WriteOptions): Promise<Session>;
+  /** Reads a session. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<Session>;
+  /** Lists a user's sessions by when they last changed, newest first unless asked otherwise. */
+  list(args?: SessionList, options?: CallOptions): Promise<Page<Session>>;
+  /** Changes a session's name, state or fields. Rejects with `conflict` when it has moved on from `version`. */
+  update(args: SessionUpdate, options?: WriteOptions): Promise<Session>;
+  /** Leaves an active session, to be resumed. This and what follows tells the timeline, changes nothing when it is so
+   * already, and rejects with `conflict` where the session's status does not lead there. */
+  suspend(id: string, options?: WriteOptions): Promise<Session>;
+  /** Takes a suspended or failed session up again. */
+  resume(id: string, options?: WriteOptions): Promise<Session>;
+  /** Ends a session, for good. */
+  end(id: string, options?: WriteOptions): Promise<Session>;
+  /** Marks an active or suspended session as failed; it can be resumed. */
+  fail(id: string, options?: WriteOptions): Promise<Session>;
+  /** Deletes a session with its transcript, artifacts, events and metrics. */
+  delete(id: string, options?: WriteOptions): Promise<void>;
+}
+
+/** Links between constructs: which one implements, follows or duplicates which. */
+export interface Links {
+  /** Links a construct to another of the same user. Rejects with `conflict` when they are linked like this already. */
+  create(args: NewConstructLink, options?: WriteOptions): Promise<ConstructLink>;
+  /** Reads a link. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<ConstructLink>;
+  /** Lists a user's links by when they were created, newest first unless asked otherwise. */
+  list(args?: ConstructLinkList, options?: CallOptions): Promise<Page<ConstructLink>>;
+  /** Changes what the app keeps with a link. Rejects with `conflict` when it has moved on from `version`. */
+  update(args: ConstructLinkUpdate, options?: WriteOptions): Promise<ConstructLink>;
+  /** Takes a link away; the constructs stay. */
+  delete(id: string, options?: WriteOptions): Promise<void>;
+  /** Gives the constructs that links lead to from one, the nearest first, each once. Removed ones are left out, and nothing is
+   * reached through them. */
+  walk(args: LinkWalk, options?: CallOptions): Promise<Page<Reached>>;
+}
+
+/** Artifacts: what comes out of the work, such as plans, diffs, logs and files. */
+export interface Artifacts {
+  /** Keeps what is known of an artifact. */
+  create(args: NewArtifact, options?: WriteOptions): Promise<Artifact>;
+  /** Reads what is known of an artifact. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<Artifact>;
+  /** Lists a user's artifacts by when they were created, newest first unless asked otherwise. */
+  list(args?: ArtifactList, options?: CallOptions): Promise<Page<Artifact>>;
+  /** Changes what is known of an artifact. Rejects with `conflict` when it has moved on from `version`. */
+  update(args: ArtifactUpdate, options?: WriteOptions): Promise<Artifact>;
+  /** Deletes what is known of an artifact. */
+  delete(id: string, options?: WriteOptions): Promise<void>;
+}
+
+/** The timeline: what happened when, in a construct, in a session, or to the user. */
+export interface Timeline {
+  /** Adds an event to the timeline. */
+  append(args: NewTimelineEvent, options?: WriteOptions): Promise<TimelineEvent>;
+  /** Reads an event. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<TimelineEvent>;
+  /** Lists a user's events by when they happened, newest first unless asked otherwise. */
+  list(args?: TimelineList, options?: CallOptions): Promise<Page<TimelineEvent>>;
+}
+
+/** Metrics: measured values with their labels, and what they come to over time. */
+export interface Metrics {
+  /** Records a metric. */
+  record(args: NewMetric, options?: WriteOptions): Promise<Metric>;
+  /** Records metrics, all or none, and resolves to their ids. */
+  recordAll(args: RecordAll, options?: WriteOptions): Promise<Array<string>>;
+  /** Lists a user's metrics by when they were measured, newest first unless asked otherwise. */
+  list(args?: MetricList, options?: CallOptions): Promise<Page<Metric>>;
+  /** Sums metrics of one name up over buckets of time, oldest first: how many, their sum, mean, bounds and percentiles, all of
+   * them exact. At most 1,000,000 metrics and 1,000 buckets. */
+  summary(args: MetricSummary, options?: CallOptions): Promise<Array<MetricBucket>>;
+}
+
+/** Learnings: what was understood from conversations and work, how sure it is, and where it comes from. */
+export interface Learnings {
+  /** Keeps a learning. One that is known already in the same context is refused with `conflict`, merged or kept too, as
+   * `onDuplicate` says. */
+  create(args: NewLearning, options?: WriteOptions): Promise<Learning>;
+  /** Reads a learning. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<Learning>;
+  /** Lists a user's learnings, last changed first unless asked otherwise. */
+  list(args?: LearningList, options?: CallOptions): Promise<Page<Learning>>;
+  /** Changes a learning. Rejects with `conflict` when it has moved on from `version`. */
+  update(args: LearningUpdate, options?: WriteOptions): Promise<Learning>;
+  /** Deletes a learning, for good. */
+  delete(id: string, options?: WriteOptions): Promise<void>;
+}
+
+/** Jobs: work that waits in queues, is leased to one holder at a time, and is tried again when it fails. */
+export interface Jobs {
+  /** Puts a job into a queue; or, while one with the same key is queued or running, gives that one. */
+  enqueue(args: NewJob, options?: WriteOptions): Promise<Job>;
+  /** Takes the jobs to run next, those of the highest priority first, and leases them: until a lease runs out or is used,
+   * no one else gets the job. `work` does this and what follows by itself. */
+  dequeue(args: Dequeue, options?: WriteOptions): Promise<Array<Job>>;
+  /** Makes a lease last from now. Rejects with `conflict` when it is not held any more. */
+  renew(args: JobRenewal, options?: WriteOptions): Promise<Job>;
+  /** Ends a job as done. Rejects with `conflict` when the lease is not held any more. */
+  complete(args: JobCompletion, options?: WriteOptions): Promise<Job>;
+  /** Ends an attempt that failed: the job waits for the next, longer each time, or is dead when it was the last. Rejects
+   * with `conflict` when the lease is not held any more. */
+  fail(args: JobFailure, options?: WriteOptions): Promise<Job>;
+  /** Gives a job back as it was before it was taken. Rejects with `conflict` when the lease is not held any more. */
+  release(args: JobLease, options?: WriteOptions): Promise<Job>;
+  /** Calls a job off, also while it runs. Rejects with `conflict` when it is done or dead. */
+  cancel(id: string, options?: WriteOptions): Promise<Job>;
+  /** Queues a dead or cancelled job again, to run at once with all of its attempts. Rejects with `conflict` when it is
+   * neither, or when another with its key is queued or running. */
+  revive(id: string, options?: WriteOptions): Promise<Job>;
+  /** Reads a job. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<Job>;
+  /** Lists a user's jobs in the order they were enqueued, newest first unless asked otherwise. */
+  list(args?: JobList, options?: CallOptions): Promise<Page<Job>>;
+  /** Counts a user's jobs by queue and state; what there is none of is left out. */
+  counts(args?: JobCounting, options?: CallOptions): Promise<Array<JobCount>>;
+  /** Removes a user's jobs that were done, dead or cancelled before a time, the oldest 1,000 at most; resolves to how many. */
+  removeEnded(args: JobRemoval, options?: WriteOptions): Promise<number>;
 }
 
 /** Charts: graphs of entities, observations and relations, one per user and context, with structural tension charts on top. */
@@ -2581,7 +4866,7 @@ export interface Charts {
   /** Reads a chart with what it is made of; the charts below it are named. Rejects with `not_found`. */
   get(args: ChartRef, options?: CallOptions): Promise<ChartDetail>;
   /** Lists charts by due date, the next first. Without a filter: those that are neither complete nor put away. */
-  list(args: ChartList, options?: CallOptions): Promise<Page<Chart>>;
+  list(args?: ChartList, options?: CallOptions): Promise<Page<Chart>>;
   /** Lists the charts directly below one. */
   children(args: ChartChildren, options?: CallOptions): Promise<Page<Chart>>;
   /** Reads how far a chart has come, with every chart below it. */
@@ -2615,7 +4900,7 @@ export interface Charts {
   /** Takes up again what was put away. */
   unarchive(args: ChartRef, options?: WriteOptions): Promise<Chart>;
   /** Lists what moved when, in which chart. */
-  events(args: ChartEventList, options?: CallOptions): Promise<Page<ChartEvent>>;
+  events(args?: ChartEventList, options?: CallOptions): Promise<Page<ChartEvent>>;
   /** Checks the graph of a context; each finding has a code. Nothing is changed. */
   check(args?: GraphRef, options?: CallOptions): Promise<ChartCheck>;
   /** Adds an entity to a graph. Rejects with `conflict` when its name is taken. */
@@ -2623,7 +4908,7 @@ export interface Charts {
   /** Reads an entity by its name. Rejects with `not_found`. */
   getEntity(args: EntityRef, options?: CallOptions): Promise<Entity>;
   /** Lists a graph's entities by name: those whose name a pattern matches, those that mention a text, or all. */
-  entities(args: EntityList, options?: CallOptions): Promise<Page<Entity>>;
+  entities(args?: EntityList, options?: CallOptions): Promise<Page<Entity>>;
   /** Changes an entity's type or fields. Rejects with `conflict` when it moved on since the version given. */
   updateEntity(args: EntityUpdate, options?: WriteOptions): Promise<Entity>;
   /** Adds observations to an entity, each once. */
@@ -2635,17 +4920,17 @@ export interface Charts {
   /** Adds a relation to a graph; the same one twice is there once. Rejects with `conflict` when it is there with other fields. */
   addRelation(args: NewRelation, options?: WriteOptions): Promise<Relation>;
   /** Lists a graph's relations in the order of their lines. */
-  relations(args: RelationList, options?: CallOptions): Promise<Page<Relation>>;
+  relations(args?: RelationList, options?: CallOptions): Promise<Page<Relation>>;
   /** Gives a relation other fields. Rejects with `conflict` when it moved on since the version given. */
   updateRelation(args: RelationUpdate, options?: WriteOptions): Promise<Relation>;
   /** Deletes a relation. */
   deleteRelation(args: RelationRef, options?: WriteOptions): Promise<void>;
   /** Reads a graph in the order of its lines, page by page. */
-  graph(args: GraphRead, options?: CallOptions): Promise<GraphPage>;
+  graph(args?: GraphRead, options?: CallOptions): Promise<GraphPage>;
   /** Loads JSON Lines into a graph and says what became of each. What cannot be taken is set aside and kept as it is. */
   load(args: LoadLines, options?: WriteOptions): Promise<LoadReport>;
   /** Writes a graph as JSON Lines, page by page: loaded files come out as they went in, with what changed since. */
-  lines(args: GraphRead, options?: CallOptions): Promise<LinePage>;
+  lines(args?: GraphRead, options?: CallOptions): Promise<LinePage>;
   /** Deletes a whole graph with every line, and forgets what happened in its charts. */
   clear(args?: GraphRef, options?: WriteOptions): Promise<void>;
 }
@@ -2656,6 +4941,24 @@ export interface Groups {
   readonly contexts: Contexts;
   /** Settings: named JSON values of the app, or of one user. */
   readonly settings: Settings;
+  /** Retention: letting go of records, for good. */
+  readonly retention: Retention;
+  /** Constructs: what agents work on and in, from its provisioning to its end. */
+  readonly constructs: Constructs;
+  /** Sessions: stretches of work on a construct, which keep their state and can be left and resumed. Their transcripts are conversations. */
+  readonly sessions: Sessions;
+  /** Links between constructs: which one implements, follows or duplicates which. */
+  readonly links: Links;
+  /** Artifacts: what comes out of the work, such as plans, diffs, logs and files. */
+  readonly artifacts: Artifacts;
+  /** The timeline: what happened when, in a construct, in a session, or to the user. */
+  readonly timeline: Timeline;
+  /** Metrics: measured values with their labels, and what they come to over time. */
+  readonly metrics: Metrics;
+  /** Learnings: what was understood from conversations and work, how sure it is, and where it comes from. */
+  readonly learnings: Learnings;
+  /** Jobs: work that waits in queues, is leased to one holder at a time, and is tried again when it fails. */
+  readonly jobs: Jobs;
   /** Charts: graphs of entities, observations and relations, one per user and context, with structural tension charts on top. */
   readonly charts: Charts;
 }

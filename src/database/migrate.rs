@@ -36,7 +36,12 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(2, "indexes", "0002_indexes"),
     migration!(3, "history", "0003_history"),
     migration!(4, "contexts", "0004_contexts"),
-    migration!(5, "charts", "0006_charts"),
+    migration!(5, "erasures", "0005_erasures"),
+    migration!(6, "retention", "0006_retention"),
+    migration!(7, "learnings_and_jobs", "0007_learnings_and_jobs"),
+    migration!(8, "search", "0008_search"),
+    migration!(9, "agent_work", "0009_agent_work"),
+    migration!(10, "charts", "0010_charts"),
 ];
 
 /// The schema version this build works with.

@@ -7,6 +7,7 @@ pub mod apply;
 pub mod capture;
 pub mod migrate;
 pub mod orphans;
+mod rank;
 pub mod schema;
 pub mod vfs;
 
@@ -168,6 +169,8 @@ impl Database {
             ("wal_autocheckpoint", "0"),
             ("trusted_schema", "0"),
             ("cell_size_check", "1"),
+            // What is deleted is gone from its page, and not only from sight.
+            ("secure_delete", "1"),
             ("temp_store", "2"),
             ("cache_size", &(-CACHE_KIB).to_string()),
             ("auto_vacuum", "2"),
@@ -188,6 +191,7 @@ impl Database {
             db.execute_batch(&format!("BEGIN; {BOOKKEEPING} COMMIT;"))?;
         }
         self.vfs.settle()?;
+        rank::install(&self.connection)?;
         self.capture.install(&mut self.connection)?;
         self.learn_schema()
     }
@@ -249,6 +253,11 @@ impl Database {
                 })
             })
             .transpose()
+    }
+
+    /// Whether the schema has a table.
+    pub fn has_table(&self, name: &str) -> Result<bool> {
+        Ok(self.connection.table_exists(None, name)?)
     }
 
     /// Whether a transaction is open. SQLite ends one by itself after some failures.
@@ -321,6 +330,19 @@ impl Database {
                 format!("the checkpoint stopped short: busy {busy}, {done} of {log} pages"),
             ))),
         }
+    }
+
+    /// Gives some free pages at the end of the file back to the disk; true while there are more. The next checkpoint cuts
+    /// the file. No transaction may be open.
+    pub fn give_back_pages(&self, pages: u32) -> Result<bool> {
+        let vacuum = format!("PRAGMA incremental_vacuum({pages})");
+        let mut statement = self.connection.prepare(&vacuum)?;
+        let mut rows = statement.query([])?;
+        while rows.next()?.is_some() {}
+        let left = self
+            .connection
+            .query_row("PRAGMA freelist_count", [], |row| row.get::<_, u32>(0))?;
+        Ok(left > 0)
     }
 
     /// Makes the database file as long as it is about to say it is. So a file that is shorter was cut off.

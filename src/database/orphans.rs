@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde_json::{Map, Value};
 
-use super::schema::TABLES;
+use super::schema::{ForeignKey, TABLES, foreign_keys};
 use crate::error::{Error, Result};
 
 /// A chunk refers to its message alone, which spares an index, but without its part it is no text.
@@ -55,35 +55,17 @@ fn end_paths(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// The columns of a foreign key, each with the parent's column it refers to.
-type ColumnPairs = Vec<(String, String)>;
-
 /// For each foreign key of a table, the condition under which a row named `child` lacks its parent.
 fn missing_parents(connection: &Connection, table: &str) -> Result<Vec<String>> {
-    let mut keys = connection.prepare(
-        "SELECT k.id, k.\"table\", k.\"from\", coalesce(k.\"to\", p.name)
-         FROM pragma_foreign_key_list(?1) AS k
-         LEFT JOIN pragma_table_info(k.\"table\") AS p ON p.pk = k.seq + 1
-         ORDER BY k.id, k.seq",
-    )?;
-    let mut rows = keys.query([table])?;
-    let mut conditions: Vec<(i64, String, ColumnPairs)> = Vec::new();
-    while let Some(row) = rows.next()? {
-        let id: i64 = row.get(0)?;
-        let pair = (row.get(2)?, row.get(3)?);
-        match conditions.last_mut() {
-            Some((last, _, pairs)) if *last == id => pairs.push(pair),
-            _ => conditions.push((id, row.get(1)?, vec![pair])),
-        }
-    }
-    Ok(conditions
+    let keys = foreign_keys(connection, table)?;
+    Ok(keys
         .into_iter()
-        .map(|(_, parent, pairs)| {
-            let present: Vec<String> = pairs
+        .map(|ForeignKey { parent, columns }| {
+            let present: Vec<String> = columns
                 .iter()
                 .map(|(from, _)| format!("child.\"{from}\" IS NOT NULL"))
                 .collect();
-            let equal: Vec<String> = pairs
+            let equal: Vec<String> = columns
                 .iter()
                 .map(|(from, to)| format!("parent.\"{to}\" = child.\"{from}\""))
                 .collect();

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
+use rusqlite::Connection;
 use rusqlite::types::ValueRef;
+
+use crate::error::Result;
 
 /// A table of ours. The capture sees only these; everything else in the database is derived or bookkeeping.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +78,54 @@ pub const TABLES: &[TableSpec] = &[
         record: RecordKey::User,
     },
     TableSpec {
+        name: "erasure",
+        record: RecordKey::None,
+    },
+    TableSpec {
+        name: "retention_policy",
+        record: RecordKey::None,
+    },
+    TableSpec {
+        name: "learning",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "learning_tag",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "learning_source",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "job",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "construct",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "session",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "construct_link",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "artifact",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "timeline_event",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "metric",
+        record: RecordKey::Text,
+    },
+    TableSpec {
         name: "entity",
         record: RecordKey::Text,
     },
@@ -95,6 +146,41 @@ pub const TABLES: &[TableSpec] = &[
         record: RecordKey::None,
     },
 ];
+
+/// A foreign key of a table.
+pub struct ForeignKey {
+    /// The table it leads to.
+    pub parent: String,
+    /// Its columns, each with the parent's column it refers to.
+    pub columns: Vec<(String, String)>,
+}
+
+/// The foreign keys of a table as it is now.
+pub fn foreign_keys(connection: &Connection, table: &str) -> Result<Vec<ForeignKey>> {
+    let mut statement = connection.prepare(
+        "SELECT k.id, k.\"table\", k.\"from\", coalesce(k.\"to\", p.name)
+         FROM pragma_foreign_key_list(?1) AS k
+         LEFT JOIN pragma_table_info(k.\"table\") AS p ON p.pk = k.seq + 1
+         ORDER BY k.id, k.seq",
+    )?;
+    let mut rows = statement.query([table])?;
+    let mut keys: Vec<(i64, ForeignKey)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        let pair = (row.get(2)?, row.get(3)?);
+        match keys.last_mut() {
+            Some((last, key)) if *last == id => key.columns.push(pair),
+            _ => keys.push((
+                id,
+                ForeignKey {
+                    parent: row.get(1)?,
+                    columns: vec![pair],
+                },
+            )),
+        }
+    }
+    Ok(keys.into_iter().map(|(_, key)| key).collect())
+}
 
 impl RecordKey {
     /// The readable id of the record whose key columns are read through `column`.

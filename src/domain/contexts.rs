@@ -18,6 +18,8 @@ pub const SETTING: &str = "context";
 /// The tables whose records are in a context, by the name that counts them.
 const KINDS: &[(&str, &str)] = &[
     ("conversations", "conversation"),
+    ("learnings", "learning"),
+    ("constructs", "construct"),
     ("entities", "entity"),
     ("relations", "relation"),
     ("chartLines", "chart_line"),

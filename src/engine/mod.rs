@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk::Disk;
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
+use crate::search::SearchCheck;
 use crate::store::{Caller, Durability, Event, Options, Store, Turn};
 use crate::stream::StreamSettings;
 use methods::Nothing;
@@ -275,6 +276,18 @@ impl Engine {
                     engine.store.migration_status()
                 }))
             }
+            "search.status" => Some(
+                self.app_only::<NoArguments, _>(request, |engine, _| engine.store.search_status()),
+            ),
+            "search.rebuild" => Some(
+                self.app_only::<NoArguments, _>(request, |engine, _| engine.store.rebuild_search()),
+            ),
+            "search.build" => Some(
+                self.app_only::<NoArguments, _>(request, |engine, _| engine.store.build_search()),
+            ),
+            "search.check" => Some(self.app_only::<SearchCheck, _>(request, |engine, args| {
+                engine.store.check_search(args.cursor.as_deref())
+            })),
             "store.stats" => {
                 Some(self.app_only::<NoArguments, _>(request, |engine, _| Ok(engine.stats())))
             }
@@ -298,7 +311,10 @@ impl Engine {
             return Err(Error::invalid("a user's own view cannot do this"));
         }
         let args = json::read(request.args)?;
-        json::write(&work(self, args)?)
+        let done = work(self, args);
+        // It may have begun a batch, which must end.
+        self.maintenance_at = Some(self.store.host().now_ms());
+        json::write(&done?)
     }
 
     async fn migrate(

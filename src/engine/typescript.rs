@@ -1,4 +1,9 @@
 //! The TypeScript types of the package, generated from the Rust types so that the two cannot drift apart.
+#![allow(
+    clippy::format_push_string,
+    clippy::too_many_lines,
+    reason = "this runs in a test alone"
+)]
 
 use ts_rs::{Config, TS};
 
@@ -12,16 +17,30 @@ use super::wire::{
 use super::{EngineOptions, MigrateTo, NoArguments, SetDurability, StoreStats};
 use crate::Code;
 use crate::database::migrate::MigrationStatus;
+use crate::domain::artifacts as a;
 use crate::domain::charts::{
     chart as h, check as hc, events as he, graph as hg, lines as hl, tension as ht, warnings as hw,
 };
+use crate::domain::constructs as k;
 use crate::domain::contexts as x;
 use crate::domain::conversations as c;
+use crate::domain::erasures as e;
+use crate::domain::jobs as j;
+use crate::domain::learnings as l;
+use crate::domain::links as li;
 use crate::domain::messages as m;
+use crate::domain::metrics as me;
 use crate::domain::page::{Order, Page};
 use crate::domain::parts::{Chunk, Part, TextKind};
+use crate::domain::retention as r;
+use crate::domain::sessions as se;
 use crate::domain::settings as s;
+use crate::domain::timeline as t;
 use crate::domain::{Json, Metadata, users as u};
+use crate::search::{
+    SearchCheck, SearchChecked, SearchFinding, SearchHit, SearchKind, SearchPage, SearchQuery,
+    SearchStatus, Snippet,
+};
 use crate::store::{
     Durability, Event, LogEvent, LogKind, MigrationProgress, Recovery, RecoveryCause, Trouble,
 };
@@ -43,6 +62,51 @@ const GROUPS: &[(&str, &str, &str)] = &[
         "Settings: named JSON values of the app, or of one user.",
     ),
     (
+        "retention",
+        "Retention",
+        "Retention: letting go of records, for good.",
+    ),
+    (
+        "constructs",
+        "Constructs",
+        "Constructs: what agents work on and in, from its provisioning to its end.",
+    ),
+    (
+        "sessions",
+        "Sessions",
+        "Sessions: stretches of work on a construct, which keep their state and can be left and resumed. Their transcripts are conversations.",
+    ),
+    (
+        "links",
+        "Links",
+        "Links between constructs: which one implements, follows or duplicates which.",
+    ),
+    (
+        "artifacts",
+        "Artifacts",
+        "Artifacts: what comes out of the work, such as plans, diffs, logs and files.",
+    ),
+    (
+        "timeline",
+        "Timeline",
+        "The timeline: what happened when, in a construct, in a session, or to the user.",
+    ),
+    (
+        "metrics",
+        "Metrics",
+        "Metrics: measured values with their labels, and what they come to over time.",
+    ),
+    (
+        "learnings",
+        "Learnings",
+        "Learnings: what was understood from conversations and work, how sure it is, and where it comes from.",
+    ),
+    (
+        "jobs",
+        "Jobs",
+        "Jobs: work that waits in queues, is leased to one holder at a time, and is tried again when it fails.",
+    ),
+    (
         "charts",
         "Charts",
         "Charts: graphs of entities, observations and relations, one per user and context, with structural tension charts on top.",
@@ -51,12 +115,17 @@ const GROUPS: &[(&str, &str, &str)] = &[
 
 /// A method of the table.
 pub struct Method {
+    /// Its name: `group.method`.
     pub name: &'static str,
+    /// What it does, a line each.
     pub docs: &'static str,
+    /// Whether it takes what writes take.
     pub writes: bool,
+    /// The type of its arguments.
     pub args: String,
     /// The arguments' fields.
     pub fields: String,
+    /// The type of its answer.
     pub answer: String,
 }
 
@@ -67,9 +136,10 @@ impl Method {
 
     /// What a call takes before its options: an object, the id itself where that is all, nothing where nothing is needed.
     fn parameter(&self) -> String {
-        let required = required_fields(&self.fields);
+        let fields = without_comments(&self.fields);
+        let required = required_fields(&fields);
         let args = &self.args;
-        if self.fields.matches(':').count() == 1 && required == ["id"] {
+        if fields.matches(':').count() == 1 && required == ["id"] {
             "id: string".to_owned()
         } else if required.is_empty() {
             format!("args?: {args}")
@@ -77,6 +147,17 @@ impl Method {
             format!("args: {args}")
         }
     }
+}
+
+/// An inline type without what is said about its fields.
+fn without_comments(inline: &str) -> String {
+    let mut bare = String::new();
+    let mut rest = inline;
+    while let Some((before, comment)) = rest.split_once("/**") {
+        bare.push_str(before);
+        rest = comment.split_once("*/").map_or("", |(_, behind)| behind);
+    }
+    bare + rest
 }
 
 /// The fields of an inline type, without those that may be left out.
@@ -117,6 +198,7 @@ macro_rules! declare_all {
     ($config:expr, $out:expr, $($type:ty),* $(,)?) => { $(declare::<$type>($config, $out);)* };
 }
 
+#[allow(clippy::too_many_lines, reason = "a list of types")]
 fn generate() -> String {
     let config = &Config::new().with_large_int("number");
     let mut out =
@@ -143,6 +225,17 @@ fn generate() -> String {
         s::SettingRef,
         s::SettingSet,
         s::SettingList,
+        e::Erasure,
+        e::EraseRecord,
+        e::ErasureList,
+        r::RetentionAction,
+        r::RetentionPolicy,
+        r::NewRetentionPolicy,
+        r::RetentionPolicyUpdate,
+        r::RetentionPolicyRef,
+        r::RetentionPolicyList,
+        r::RetentionRun,
+        r::RetentionReport,
         c::ConversationStatus,
         c::Conversation,
         c::NewConversation,
@@ -170,9 +263,78 @@ fn generate() -> String {
         m::TextRead,
         m::TextPage,
         m::Siblings,
+        k::ConstructStatus,
+        k::Construct,
+        k::NewConstruct,
+        k::ConstructRef,
+        k::ConstructUpdate,
+        k::ConstructSetStatus,
+        k::ConstructTime,
+        k::ConstructList,
+        se::SessionStatus,
+        se::Session,
+        se::NewSession,
+        se::SessionRef,
+        se::SessionUpdate,
+        se::SessionList,
+        li::ConstructLink,
+        li::NewConstructLink,
+        li::ConstructLinkRef,
+        li::ConstructLinkUpdate,
+        li::LinkDirection,
+        li::ConstructLinkList,
+        li::LinkWalk,
+        li::Reached,
+        a::Artifact,
+        a::NewArtifact,
+        a::ArtifactRef,
+        a::ArtifactUpdate,
+        a::ArtifactList,
+        t::TimelineEvent,
+        t::NewTimelineEvent,
+        t::TimelineEventRef,
+        t::TimelineList,
+        me::Metric,
+        me::NewMetric,
+        me::RecordAll,
+        me::MetricList,
+        me::MetricSummary,
+        me::MetricBucket,
+        l::SourceKind,
+        l::LearningSource,
+        l::Learning,
+        l::OnDuplicate,
+        l::NewLearning,
+        l::LearningRef,
+        l::LearningUpdate,
+        l::TagMatch,
+        l::LearningOrder,
+        l::LearningList,
+        j::JobState,
+        j::Job,
+        j::NewJob,
+        j::Dequeue,
+        j::JobLease,
+        j::JobRenewal,
+        j::JobCompletion,
+        j::JobFailure,
+        j::JobRef,
+        j::JobList,
+        j::JobCounting,
+        j::JobCount,
+        j::JobRemoval,
         Part,
         TextKind,
         Chunk,
+        SearchKind,
+        SearchQuery,
+        SearchHit,
+        Snippet,
+        SearchPage,
+        SearchStatus,
+        SearchCheck,
+        SearchChecked,
+        SearchFinding,
         h::ChartPhase,
         h::Chart,
         h::ChartProgress,
@@ -257,15 +419,15 @@ fn generate() -> String {
         let Method {
             name, args, answer, ..
         } = method;
-        out.push_str(&format!(
+        out.extend([format!(
             "  '{name}': {{ args: {args}; result: {answer} }};\n"
-        ));
+        )]);
     }
     out.push_str("}\n");
     for (group, interface, docs) in GROUPS {
-        out.push_str(&format!(
+        out.extend([format!(
             "\n/** {docs} */\nexport interface {interface} {{\n"
-        ));
+        )]);
         for method in &table {
             if let Some(name) = method.in_group(group) {
                 let docs: Vec<_> = method.docs.lines().map(str::trim).collect();
@@ -275,12 +437,12 @@ fn generate() -> String {
                 } else {
                     "CallOptions"
                 };
-                out.push_str(&format!(
+                out.extend([format!(
                     "  /** {} */\n  {name}({}, options?: {options}): Promise<{}>;\n",
                     docs.join("\n   * "),
                     method.parameter(),
-                    method.answer,
-                ));
+                    method.answer
+                )]);
             }
         }
         out.push_str("}\n");
@@ -289,9 +451,9 @@ fn generate() -> String {
         "\n/** The groups that are made from the table of methods. */\nexport interface Groups {\n",
     );
     for (group, interface, docs) in GROUPS {
-        out.push_str(&format!(
+        out.extend([format!(
             "  /** {docs} */\n  readonly {group}: {interface};\n"
-        ));
+        )]);
     }
     out.push_str("}\n");
     out
@@ -308,7 +470,7 @@ fn generate_names() -> String {
             .iter()
             .filter_map(|method| method.in_group(group))
             .collect();
-        out.push_str(&format!("  {group}: '{}',\n", names.join(" ")));
+        out.extend([format!("  {group}: '{}',\n", names.join(" "))]);
     }
     out.push_str("} as const;\n");
     out
@@ -335,4 +497,6 @@ fn fields_that_may_be_left_out_are_told_apart() {
         "{ id: string, cursor?: string, by: { at: number, of?: string }, all: Array<{ x: 1 }>, }";
     assert_eq!(required_fields(fields), ["id", "by", "all"]);
     assert!(required_fields("{ limit?: number, }").is_empty());
+    let commented = without_comments("{ /**\n * Its name: short.\n */\nid: string, }");
+    assert_eq!(required_fields(&commented), ["id"]);
 }

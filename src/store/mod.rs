@@ -5,11 +5,13 @@
 
 mod ahead;
 mod audit;
+mod erase;
 mod event;
 mod lease;
 mod maintain;
 mod migration;
 mod recover;
+mod search;
 mod snapshot;
 mod transaction;
 mod turn;
@@ -25,6 +27,7 @@ use crate::error::{Code, Error, Result};
 use crate::host::Host;
 use crate::id::MessageId;
 use crate::journal::{self, Journal};
+use crate::search::Index;
 use ahead::Ahead;
 use audit::Audit;
 use lease::Lease;
@@ -101,6 +104,10 @@ enum Condition {
 }
 
 /// An open store.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each says that one piece of upkeep is due"
+)]
 pub struct Store {
     disk: Rc<dyn Disk>,
     host: Rc<dyn Host>,
@@ -119,16 +126,23 @@ pub struct Store {
     /// Kept rows that the database has yet to get.
     ahead: Ahead,
     audit: Audit,
+    search: Index,
     /// The last commit has not reached the disk, which was full.
     unsettled: bool,
     /// Messages of an earlier session that still say they are streaming.
     cut_off: Vec<MessageId>,
     snapshot: Option<snapshot::Job>,
+    /// What is being erased from every file.
+    erasing: Option<erase::Erasing>,
+    /// An erasure was asked for, or has to begin again.
+    erasures_wanted: bool,
     /// The last line that a finished snapshot holds, and when it was made.
     snapshot_seq: u64,
     snapshot_at: i64,
     snapshot_wanted: bool,
     pruned_at: i64,
+    /// When retention was last found to have nothing to do.
+    retained_at: i64,
     line_buffer: Vec<u8>,
     events: Vec<Event>,
     listening: bool,
@@ -174,6 +188,7 @@ impl Store {
         let now = host.now_ms();
         let mut store = Self {
             snapshot_seq: loaded.snapshot_seq,
+            search: Index::load(&loaded.database, loaded.schema)?,
             disk,
             host,
             options,
@@ -190,9 +205,12 @@ impl Store {
             unsettled: false,
             cut_off: Vec::new(),
             snapshot: None,
+            erasing: None,
+            erasures_wanted: true,
             snapshot_at: now,
             snapshot_wanted: loaded.snapshot_wanted,
             pruned_at: now,
+            retained_at: now,
             line_buffer: Vec::new(),
             events: Vec::new(),
             listening: true,
@@ -353,11 +371,13 @@ impl Store {
             return;
         }
         let mut audit = std::mem::take(&mut self.audit);
+        let mut search = self.search.take();
         let committed = self.database().and_then(|database| {
             if !database.in_transaction() {
                 return Err(Error::new(Code::Io, "SQLite gave up the transaction"));
             }
             audit.write(database, schema)?;
+            search.write(database, schema)?;
             database
                 .commit(&position)
                 .map_err(|error| database.explain(error))
