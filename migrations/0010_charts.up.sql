@@ -22,7 +22,9 @@ CREATE TABLE entity (
   updated_at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE UNIQUE INDEX entity_by_name ON entity (user, context, name);
+-- A name is there once in a graph, and so is a relation. The one writer sees to that and no unique index, because the lines
+-- that follow lost ones must still apply.
+CREATE INDEX entity_by_name ON entity (user, context, name);
 CREATE INDEX entity_by_position ON entity (user, context, position);
 CREATE INDEX entity_by_chart ON entity (user, context, chart, type) WHERE chart IS NOT NULL;
 CREATE INDEX entity_by_parent_chart ON entity (user, context, parent_chart) WHERE parent_chart IS NOT NULL;
@@ -53,7 +55,7 @@ CREATE TABLE relation (
   updated_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE UNIQUE INDEX relation_by_source ON relation (user, context, source, type, target);
+CREATE INDEX relation_by_source ON relation (user, context, source, type, target);
 CREATE INDEX relation_by_target ON relation (user, context, target, type, source);
 CREATE INDEX relation_by_position ON relation (user, context, position);
 

@@ -1975,3 +1975,34 @@ fn a_lost_database_is_rebuilt_with_every_chart() {
     assert_eq!(s.everything(), before);
     assert_eq!(s.create("next", &[]), "chart_5");
 }
+
+#[test]
+fn lines_that_follow_lost_ones_still_apply() {
+    let mut s = Session::new();
+    let entity = json!({ "name": "a", "entityType": "t" });
+    let relation = json!({ "from": "a", "to": "b", "relationType": "r" });
+    for _ in 0..2 {
+        s.call("addEntity", entity.clone());
+        s.call("addRelation", relation.clone());
+        s.call("deleteEntity", json!({ "name": "a" }));
+    }
+    s.call("addEntity", entity.clone());
+    s.call("addRelation", relation.clone());
+    let disk = s.disk.clone();
+    s.engine = Session::open(&MemoryDisk::default(), &s.host);
+    let path = format!("journal/{}", ready(disk.list("journal")).unwrap()[0]);
+    let file = ready(disk.open(&path, OpenMode::Existing)).unwrap();
+    let text = String::from_utf8(read_all(&*file).unwrap()).unwrap();
+    let at = text.find("charts.deleteEntity").unwrap();
+    file.write_at(b"X", at as u64).unwrap();
+    drop(file);
+    s.engine = Session::open(&disk, &s.host);
+    s.rebuild();
+    // The line that freed the names is lost: both are there twice.
+    assert_eq!(s.names(json!({})), ["a", "a"]);
+    s.call("deleteEntity", json!({ "name": "a" }));
+    assert_eq!(s.names(json!({})), [""; 0]);
+    s.call("addEntity", entity);
+    s.call("addRelation", relation);
+    assert_eq!(s.all("relations", json!({})).len(), 1);
+}

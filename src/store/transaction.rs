@@ -103,6 +103,9 @@ impl<'a> Deref for Tx<'a> {
 pub mod asked {
     use std::cell::RefCell;
 
+    use super::View;
+    use crate::error::Result;
+
     thread_local! {
         static ASKED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     }
@@ -118,5 +121,12 @@ pub mod asked {
     /// Each statement once, since the last time this was called.
     pub fn take() -> Vec<String> {
         ASKED.take()
+    }
+
+    /// The steps of a statement's plan.
+    pub fn plan(view: &View<'_>, sql: &str) -> Result<Vec<String>> {
+        let mut statement = view.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+        let steps = statement.raw_query().mapped(|row| row.get(3));
+        Ok(steps.collect::<rusqlite::Result<_>>()?)
     }
 }

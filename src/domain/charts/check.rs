@@ -133,7 +133,7 @@ fn entities(view: &View<'_>, place: &Place, check: &mut ChartCheck) -> Result<()
         check.entities += 1;
         let (name, entity_type): (String, String) = (row.get(0)?, row.get(1)?);
         let chart: Option<String> = row.get(2)?;
-        let fields = Fields::stored(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let fields = Fields::stored(crate::domain::text(row, 3)?)?;
         for key in ["dueDate", "createdAt", "updatedAt", "archivedAt"] {
             let unreadable = fields.get(key).filter(|_| {
                 fields

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::Place;
-use crate::domain::page::{self, Cursor, Order, Page};
-use crate::domain::{contexts, owner};
+use crate::domain::listing::{Asked, Listing};
+use crate::domain::page::{Order, Page};
+use crate::domain::{owner, text};
 use crate::error::{Error, Result};
 use crate::id::UserId;
 use crate::store::{Tx, View};
@@ -124,6 +125,8 @@ pub struct ChartEventList {
     pub cursor: Option<String>,
 }
 
+const COLUMNS: &str = "seq, context, chart, kind, entity, detail, at";
+
 /// Writes down what happened.
 pub(super) fn note(
     tx: &Tx<'_>,
@@ -152,61 +155,29 @@ pub(super) fn note(
 /// Lists what happened to charts by time.
 pub fn list(view: &View<'_>, query: &ChartEventList) -> Result<Page<ChartEvent>> {
     let user = owner(view, query.user_id)?;
-    let limit = page::limit(query.limit)?;
-    let order = query.order.unwrap_or_default();
-    let (direction, beyond, start) = match order {
-        Order::Newest => ("DESC", "<", [i64::MAX, i64::MAX]),
-        Order::Oldest => ("ASC", ">", [i64::MIN, i64::MIN]),
-    };
+    let mut list = Listing::of("chart_event", COLUMNS, "at", "chart_event_by_time", user);
+    list.lead("chart_event_by_chart", "chart", query.chart.as_deref());
+    let contexts = query.contexts.as_deref();
+    list.one_of("chart_event_by_context", "context", contexts);
     let kinds = query.kinds.as_ref().map(|kinds| {
         let names: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
         serde_json::Value::from(names).to_string()
     });
-    let list = format!(
-        "chart events {user} {:?} {:?} {kinds:?} {:?} {:?} {order:?}",
-        query.contexts, query.chart, query.since, query.until
-    );
-    let [at, seq] = Cursor::decode(&list, query.cursor.as_deref())?.unwrap_or(start);
-    let (in_contexts, contexts) = contexts::filter(query.contexts.as_deref(), "?7");
-    let (of_chart, index) = match (&query.chart, query.contexts.as_deref()) {
-        (Some(_), _) => ("chart = ?8", "chart_event_by_chart"),
-        (None, Some([_])) => ("?8 IS NULL", "chart_event_by_context"),
-        (None, _) => ("?8 IS NULL", "chart_event_by_time"),
+    list.text("kind IN (SELECT value FROM json_each(?))", kinds.as_deref());
+    list.within("at", query.since, query.until);
+    let asked = Asked {
+        order: query.order,
+        limit: query.limit,
+        cursor: query.cursor.as_deref(),
     };
-    let mut statement = view.prepare(&format!(
-        "SELECT context, chart, kind, entity, detail, at, seq FROM chart_event INDEXED BY {index}
-         WHERE user = ?1 AND (at, seq) {beyond} (?2, ?3) AND at >= ?4 AND at < ?5
-           AND (?6 IS NULL OR kind IN (SELECT value FROM json_each(?6))) AND {in_contexts} AND {of_chart}
-         ORDER BY at {direction}, seq {direction} LIMIT ?9"
-    ))?;
-    let mut rows = statement.query((
-        user.user,
-        at,
-        seq,
-        query.since.unwrap_or(i64::MIN),
-        query.until.unwrap_or(i64::MAX),
-        kinds,
-        contexts,
-        &query.chart,
-        limit + 1,
-    ))?;
-    let mut events = Vec::new();
-    while let Some(row) = rows.next()? {
-        let event = ChartEvent {
-            context: row.get(0)?,
-            chart: row.get(1)?,
-            kind: ChartEventKind::parse(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?,
-            entity: row.get(3)?,
-            detail: row.get(4)?,
-            at: row.get(5)?,
-        };
-        events.push((event, row.get(6)?));
-    }
-    let page = page::cut(events, limit, |(event, seq)| {
-        Cursor::encode(&list, &[event.at, *seq])
-    });
-    Ok(Page {
-        items: page.items.into_iter().map(|(event, _)| event).collect(),
-        next_cursor: page.next_cursor,
+    list.page(view, &asked, |row| {
+        Ok(Some(ChartEvent {
+            context: row.get(1)?,
+            chart: row.get(2)?,
+            kind: ChartEventKind::parse(text(row, 3)?)?,
+            entity: row.get(4)?,
+            detail: row.get(5)?,
+            at: row.get(6)?,
+        }))
     })
 }

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::fields::Fields;
 use super::{Place, time};
 use crate::domain::page::{self, Cursor, Page};
-use crate::domain::{MAX_METADATA_BYTES, Metadata, check_label, check_version, from_json, to_json};
+use crate::domain::{
+    MAX_METADATA_BYTES, Metadata, check_label, check_version, from_json, lower, text, to_json,
+};
 use crate::error::{Code, Error, Result};
 use crate::id::{MAX_NUMBER, UserId};
 use crate::store::{Tx, View};
@@ -287,7 +289,7 @@ fn read(view: &View<'_>, row: &rusqlite::Row<'_>) -> Result<Entity> {
         name: row.get(3)?,
         entity_type: row.get(4)?,
         observations,
-        metadata: metadata(row, 5)?,
+        metadata: from_json("metadata", text(row, 5)?)?,
         version: row.get(6)?,
         created_at: row.get(7)?,
         updated_at: row.get(8)?,
@@ -302,20 +304,11 @@ fn read_relation(row: &rusqlite::Row<'_>) -> Result<Relation> {
         from: row.get(3)?,
         to: row.get(4)?,
         relation_type: row.get(5)?,
-        metadata: metadata(row, 6)?,
+        metadata: from_json("metadata", text(row, 6)?)?,
         version: row.get(7)?,
         created_at: row.get(8)?,
         updated_at: row.get(9)?,
     })
-}
-
-fn metadata(row: &rusqlite::Row<'_>, column: usize) -> Result<Metadata> {
-    from_json(
-        "metadata",
-        row.get_ref(column)?
-            .as_str()
-            .map_err(rusqlite::Error::from)?,
-    )
 }
 
 /// An entity that is about to be stored.
@@ -593,7 +586,7 @@ pub fn entities(view: &View<'_>, query: &EntityList) -> Result<Page<Entity>> {
         place.key()
     );
     let pattern = Pattern::new(name.as_deref().unwrap_or_default());
-    let text = text.as_ref().map(|text| text.to_lowercase());
+    let text = text.as_deref().map(lower);
     let mut behind = Cursor::decode_text(&list, query.cursor.as_deref())?;
     let of_chart = if chart.is_some() {
         "chart = ?5"
@@ -639,7 +632,7 @@ pub fn entities(view: &View<'_>, query: &EntityList) -> Result<Page<Entity>> {
 fn mentions(entity: &Entity, text: &str) -> bool {
     std::iter::once(&entity.name)
         .chain(&entity.observations)
-        .any(|hay| hay.to_lowercase().contains(text))
+        .any(|hay| lower(hay).contains(text))
 }
 
 /// Changes an entity.

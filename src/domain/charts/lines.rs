@@ -470,9 +470,7 @@ fn kept(view: &View<'_>, place: &Place) -> Result<Vec<[u8; 32]>> {
     let mut rows = statement.query(place.key())?;
     let mut hashes = Vec::new();
     while let Some(row) = rows.next()? {
-        hashes.push(hash(
-            row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?,
-        ));
+        hashes.push(hash(crate::domain::text(row, 0)?));
     }
     hashes.sort_unstable();
     Ok(hashes)

@@ -80,7 +80,7 @@ pub(super) fn of_due_date(due_date: &str, due_at: i64, now_ms: i64) -> Option<Ch
 
 /// The first of some words that a text holds, as whole words in upper or lower case.
 fn first_of(words: &[&'static str], text: &str) -> Option<&'static str> {
-    let text = text.to_lowercase();
+    let text = crate::domain::lower(text);
     let in_text: Vec<&str> = text
         .split(|character: char| !character.is_alphanumeric() && !matches!(character, '-' | '_'))
         .filter(|word| !word.is_empty())
