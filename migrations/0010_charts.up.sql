@@ -87,3 +87,10 @@ CREATE TABLE chart_event (
 CREATE INDEX chart_event_by_time ON chart_event (user, at, seq);
 CREATE INDEX chart_event_by_context ON chart_event (user, context, at, seq);
 CREATE INDEX chart_event_by_chart ON chart_event (user, chart, at, seq);
+
+-- Agent work and charts come into the search index, with the construct that each text belongs to. It is built anew: from here
+-- on it holds sources that it did not know, and without them nothing kept it up.
+INSERT INTO search_text (search_text) VALUES ('delete-all');
+DELETE FROM search_doc;
+ALTER TABLE search_doc ADD COLUMN construct TEXT;
+UPDATE search_state SET generation = generation + 1, source = CASE WHEN EXISTS (SELECT 1 FROM user) THEN 0 END, after = '';

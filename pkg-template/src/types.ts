@@ -2758,7 +2758,7 @@ at: number, };
 /**
  * What a text is.
  */
-export type SearchKind = "messages" | "reasoning" | "conversations" | "learnings";
+export type SearchKind = "messages" | "reasoning" | "conversations" | "learnings" | "constructs" | "sessions" | "artifacts" | "charts";
 
 /**
  * What to search for, and where. Filters add up.
@@ -2827,11 +2827,15 @@ id: string,
  */
 conversationId?: string, 
 /**
+ * The construct it belongs to.
+ */
+constructId?: string, 
+/**
  * The title of the conversation it is in, or its own name.
  */
 title?: string, 
 /**
- * The context it is in.
+ * The context it is in; none, `""`, for an artifact that belongs to no construct.
  */
 context: string, 
 /**

@@ -55,10 +55,13 @@ pub struct SearchHit {
     /// The conversation it is in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<ConversationId>,
+    /// The construct it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub construct_id: Option<String>,
     /// The title of the conversation it is in, or its own name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// The context it is in.
+    /// The context it is in; none, `""`, for an artifact that belongs to no construct.
     pub context: String,
     /// The voice of a message.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,6 +101,7 @@ struct Match {
     piece: i64,
     role: Option<String>,
     conversation: Option<i64>,
+    construct: Option<String>,
     context: Option<String>,
 }
 
@@ -270,7 +274,8 @@ impl Search {
                 piece: row.get(5)?,
                 role: row.get(6)?,
                 conversation: row.get(7)?,
-                context: row.get(8)?,
+                construct: row.get(8)?,
+                context: row.get(9)?,
             });
         }
         band.sort_unstable_by_key(Match::order);
@@ -297,14 +302,15 @@ impl Search {
 
 /// Rows that match, newest first. The score of a row is asked for only when the row is among them.
 pub const MATCHES: &str = "
-    SELECT d.doc, search_score(search_text, ?2), d.at, d.record, d.kind, d.piece, d.role, d.conversation,
-           coalesce(c.context, d.context)
+    SELECT d.doc, search_score(search_text, ?2), d.at, d.record, d.kind, d.piece, d.role, d.conversation, d.construct,
+           coalesce(c.context, k.context, d.context)
     FROM search_text
     CROSS JOIN search_doc AS d ON d.doc = search_text.rowid
     LEFT JOIN conversation AS c ON c.user = d.user AND c.conversation = d.conversation
+    LEFT JOIN construct AS k ON k.construct = d.construct
     WHERE search_text MATCH ?1 AND search_text.rowid BETWEEN ?3 AND ?4
       AND d.user = ?5 AND d.at >= ?6 AND d.at < ?7 AND c.deleted_at IS NULL
-      AND (?8 IS NULL OR coalesce(c.context, d.context) IN (SELECT value FROM json_each(?8)))
+      AND (?8 IS NULL OR coalesce(c.context, k.context, d.context) IN (SELECT value FROM json_each(?8)))
     ORDER BY search_text.rowid DESC LIMIT ?9";
 
 /// What is shown of a match.
@@ -329,6 +335,7 @@ fn show(view: &View<'_>, owner: UserId, hit: Match, terms: &[Term]) -> Result<Se
         title: source.title(view, &id)?.filter(|title| !title.is_empty()),
         id: hit.record,
         conversation_id,
+        construct_id: hit.construct,
         context: hit.context.unwrap_or_default(),
         role: hit.role.as_deref().map(Role::parse).transpose()?,
         at: hit.at,
