@@ -31,6 +31,7 @@ CREATE INDEX entity_by_parent_chart ON entity (user, context, parent_chart) WHER
 CREATE INDEX entity_by_parent_step ON entity (user, context, parent_step) WHERE parent_step IS NOT NULL;
 CREATE INDEX chart_by_due_date ON entity (user, coalesce(due_at, 9223372036854775807), id)
   WHERE type = 'structural_tension_chart';
+CREATE INDEX chart_by_update ON entity (user, updated_at, id) WHERE type = 'structural_tension_chart';
 
 CREATE TABLE observation (
   entity TEXT NOT NULL REFERENCES entity ON DELETE CASCADE,

@@ -17,10 +17,14 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use serde_json::{Value, json};
+use strongroom::database::migrate::LATEST;
 use strongroom::disk::memory::MemoryDisk;
 use strongroom::disk::{Disk as _, OpenMode, read_all, ready};
 use strongroom::engine::{Answer, Engine, EngineOptions, Request};
 use strongroom::host::ManualHost;
+
+/// The last schema without charts.
+const BEFORE: u32 = 9;
 
 struct Session {
     engine: Engine,
@@ -2005,4 +2009,23 @@ fn lines_that_follow_lost_ones_still_apply() {
     s.call("addEntity", entity);
     s.call("addRelation", relation);
     assert_eq!(s.all("relations", json!({})).len(), 1);
+}
+
+#[test]
+fn going_back_to_a_schema_without_charts_takes_them_along_and_their_numbers_begin_anew() {
+    let mut s = Session::new();
+    telescoped(&mut s);
+    s.call("load", json!({ "text": "# one\n{broken" }));
+    s.other("settings.set", &json!({ "name": "kept", "value": 1 }))
+        .unwrap();
+    for version in [BEFORE, LATEST] {
+        ready(s.engine.store().migrate(version, &mut |_| {})).unwrap();
+    }
+    assert_eq!(s.everything(), ["", "", ""], "three empty files");
+    assert_eq!(s.create("next", &["one"]), "chart_1");
+    let kept = s.other("settings.get", &json!({ "name": "kept" })).unwrap();
+    assert_eq!(kept["value"], 1);
+    let before = s.everything();
+    s.rebuild();
+    assert_eq!(s.everything(), before);
 }

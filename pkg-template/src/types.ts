@@ -262,7 +262,7 @@ export type Erasure = {
  */
 number: number, 
 /**
- * The id of the user or conversation that is gone.
+ * The id of the user, conversation or construct that is gone.
  */
 record: string, 
 /**
@@ -287,7 +287,7 @@ setAside: number, };
  */
 export type EraseRecord = { 
 /**
- * The id of a user or a conversation.
+ * The id of a user, a conversation or a construct.
  */
 id: string, };
 
@@ -322,7 +322,8 @@ policy: number,
  */
 userId?: string, 
 /**
- * Which records: `conversations` or `constructs`.
+ * Which records: `conversations`, `constructs`, `learnings`, `jobs` (those that have ended) or `charts` (complete ones that
+ * hang below no other, each with every chart below it).
  */
 kind: string, 
 /**
@@ -379,15 +380,17 @@ export type NewRetentionPolicy = {
  */
 userId?: string, 
 /**
- * Which records: `conversations` or `constructs`.
+ * Which records: `conversations`, `constructs`, `learnings`, `jobs` (those that have ended) or `charts` (complete ones that
+ * hang below no other, each with every chart below it).
  */
 kind: string, 
 /**
- * Only those in this context.
+ * Only those in this context; jobs are in none.
  */
 context?: string, 
 /**
- * Only those with this status.
+ * Only those with this status: `active`, `archived` or `removed` conversations, constructs by their status or `removed`,
+ * `done`, `dead` or `cancelled` jobs, `completed` or `archived` charts; learnings have none.
  */
 status?: string, 
 /**
@@ -476,7 +479,7 @@ limit?: number, };
  */
 export type RetentionReport = { 
 /**
- * The ids of the records.
+ * The ids of the records. That of a chart comes with its user and context: `us01/work/chart_7`.
  */
 ids: Array<string>, 
 /**

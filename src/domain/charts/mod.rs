@@ -99,6 +99,39 @@ pub(super) fn merge(tx: &Tx<'_>, user: UserId, from: &str, to: &str) -> Result<(
     Ok(())
 }
 
+/// Which entities stand for charts that policies are for: those that are complete and hang below no other.
+pub(super) const ENDED: &[&str] = &[
+    "h.type = 'structural_tension_chart' AND h.chart IS NOT NULL AND h.parent_chart IS NULL AND h.parent_step IS NULL",
+    "NOT EXISTS (SELECT 1 FROM relation AS r WHERE r.user = h.user AND r.context = h.context AND r.target = h.name
+                   AND r.type = 'telescopes_into')",
+    hierarchy::COMPLETE,
+];
+
+/// The chart that an entity stands for.
+pub(super) fn standing_for(view: &View<'_>, entity: &str) -> Result<chart::ChartRef> {
+    let mut statement = view.prepare("SELECT user, context, chart FROM entity WHERE id = ?1")?;
+    Ok(statement.query_row([entity], |row| {
+        Ok(chart::ChartRef {
+            user_id: Some(UserId { user: row.get(0)? }),
+            context: row.get(1)?,
+            chart: row.get(2)?,
+        })
+    })?)
+}
+
+/// Puts a chart away or removes it, with every chart below it. One that went with another is gone already.
+pub(super) fn let_go(tx: &Tx<'_>, chart: &chart::ChartRef, keeps: bool) -> Result<()> {
+    let done = if keeps {
+        tension::set_archived(tx, chart, true).map(drop)
+    } else {
+        tension::remove(tx, chart)
+    };
+    match done {
+        Err(error) if error.code() == crate::Code::NotFound => Ok(()),
+        done => done,
+    }
+}
+
 /// Forgets what happened in a context in which nothing is left.
 pub(super) fn forget(tx: &Tx<'_>, user: UserId, context: &str) -> Result<()> {
     tx.execute(
