@@ -3,9 +3,6 @@
 -- Words only, folded and cut by this package: the tokenizer has nothing left to decide.
 CREATE VIRTUAL TABLE search_text USING fts5(words, content='', contentless_delete=1, tokenize='ascii');
 
--- The index's own pages, a little smaller than the database's, which keep eight bytes for a checksum: larger ones would take two each.
-INSERT INTO search_text (search_text, rank) VALUES ('pgsz', 4040);
-
 -- What each row of the index is a text of.
 CREATE TABLE search_doc (
   doc          INTEGER PRIMARY KEY,  -- the index's rowid: (user - 1) * 2^32 and a number that grows

@@ -14,6 +14,7 @@ use serde_json::json;
 use strongroom::Code;
 use strongroom::disk::ready;
 use strongroom::disk::sim::SimDisk;
+use strongroom::domain::charts::{chart, graph, lines, tension};
 use strongroom::domain::erasures::{self, Erasure};
 use strongroom::domain::{
     artifacts, constructs, conversations, links, messages, metrics, sessions, settings, timeline,
@@ -144,7 +145,7 @@ impl Fixture {
         op: &str,
         work: impl FnOnce(&strongroom::store::Tx<'_>) -> strongroom::Result<T>,
     ) {
-        let request = format!("{op}-{}{}", self.subject, self.store.last_seq());
+        let request = format!("{op}-{}-{}", self.subject, self.store.last_seq());
         let caller = Caller {
             user: None,
             request_id: Some(&request),
@@ -381,6 +382,116 @@ fn of_an_erased_construct_no_file_holds_a_byte_of_text() {
         erasures::erase(tx, &args(json!({ "id": id })))
     });
     assert_eq!(unknown.unwrap_err().code(), Code::NotFound);
+}
+
+/// Gives a user charts with a marker in every field, some of them changed and some deleted since.
+fn plant_charts(fixture: &mut Fixture, user: &str, marker: &str) {
+    let mark = |field: &str| format!("{marker}{field}");
+    let (context, other) = (mark("context"), mark("elsewhere"));
+    fixture.subject = mark("request");
+    let mut id = String::new();
+    fixture.call("charts.create", |tx| {
+        let new = json!({ "userId": user, "context": context, "title": mark("title"), "desiredOutcome": mark("outcome"),
+            "currentReality": mark("reality"), "dueDate": "2027-01-01", "actionSteps": [mark("step"), mark("last")] });
+        id = tension::create(tx, &args(new))?.chart.id;
+        Ok(())
+    });
+    fixture.call("charts.telescope", |tx| {
+        let step = json!({ "userId": user, "context": context, "step": format!("{id}_action_1"),
+            "currentReality": mark("below"), "actionSteps": [mark("deeper")] });
+        tension::telescope(tx, &args(step))
+    });
+    fixture.call("charts.updateReality", |tx| {
+        let update = json!({ "userId": user, "context": context, "chart": id, "observations": [mark("observed")] });
+        tension::update_reality(tx, &args(update))
+    });
+    fixture.call("charts.completeStep", |tx| {
+        let step = json!({ "userId": user, "context": context, "step": format!("{id}_action_2") });
+        tension::complete_step(tx, &args(step))
+    });
+    fixture.call("charts.move", |tx| {
+        let change = json!({ "userId": user, "context": context, "chart": id, "to": other });
+        tension::move_chart(tx, &args(change))
+    });
+    for name in [mark("entity"), mark("gone")] {
+        fixture.call("charts.addEntity", |tx| {
+            let new = json!({ "userId": user, "context": context, "name": name, "entityType": mark("type"),
+                "observations": [mark("seen"), mark("heard")], "metadata": { (mark("key")): mark("value") } });
+            graph::add_entity(tx, &args(new))
+        });
+        fixture.call("charts.addRelation", |tx| {
+            let new = json!({ "userId": user, "context": context, "from": name, "to": mark("nowhere"),
+                "relationType": mark("relation"), "metadata": { "k": mark("strength") } });
+            graph::add_relation(tx, &args(new))
+        });
+    }
+    fixture.call("charts.removeObservations", |tx| {
+        let old = json!({ "userId": user, "context": context, "name": mark("entity"), "observations": [mark("seen")] });
+        graph::remove_observations(tx, &args(old))
+    });
+    fixture.call("charts.deleteEntity", |tx| {
+        let old = json!({ "userId": user, "context": context, "name": mark("gone") });
+        graph::delete_entity(tx, &args(old))
+    });
+    fixture.call("charts.load", |tx| {
+        let layout = json!({ "type": "entity", "data": { "name": mark("loaded"), "entityType": "t", (mark("shape")): 1 } });
+        let text = format!("# {}\n{{{}\n{layout}", mark("comment"), mark("broken"));
+        let load = json!({ "userId": user, "context": context, "text": text });
+        lines::load(tx, &args(load))
+    });
+    fixture.call("charts.remove", |tx| {
+        let new = json!({ "userId": user, "context": context, "desiredOutcome": mark("removed"),
+            "currentReality": mark("removed"), "dueDate": "2027-01-01" });
+        let chart = tension::create(tx, &args(new))?.chart.id;
+        let chart = json!({ "userId": user, "context": context, "chart": chart });
+        tension::remove(tx, &args(chart))
+    });
+}
+
+#[test]
+fn of_an_erased_users_charts_no_file_holds_a_byte_of_text() {
+    let mut fixture = Fixture::new();
+    fixture.plant("zqx");
+    plant_charts(&mut fixture, "us01", "zqvquux");
+    plant_charts(&mut fixture, "us02", "zqvkept");
+    fixture.rest();
+    let mut tables = fixture.rows_with("zqvquux");
+    tables.dedup();
+    for table in [
+        "entity",
+        "observation",
+        "relation",
+        "chart_line",
+        "chart_event",
+        "search_doc",
+    ] {
+        assert!(tables.iter().any(|there| there == table), "{table}");
+    }
+    assert!(fixture.traces("zqvquux").len() > 3);
+    let kept = fixture.rows_with("zqvkept");
+    fixture.erase("us01");
+    fixture.rest();
+    // The index shares a word's first letters with the word before.
+    assert_eq!(fixture.traces("quux"), Vec::<String>::new());
+    assert_eq!(fixture.rows_with("zqvquux"), Vec::<String>::new());
+    assert_eq!(fixture.rows_with("zqvkept"), kept, "others stay");
+    let query = json!({ "userId": "us02", "context": "zqvkeptelsewhere", "chart": "chart_1" });
+    let read = |fixture: &mut Fixture| {
+        let chart = fixture.store.read(Caller::default(), |view| {
+            chart::get(view, &args(query.clone()))
+        });
+        chart.unwrap()
+    };
+    let before = read(&mut fixture);
+    assert_eq!(before.chart.title, "zqvkepttitle");
+    for (path, _) in fixture.disk.files() {
+        if path.starts_with("store.sqlite3") {
+            fixture.disk.write(&path, b"").unwrap();
+        }
+    }
+    fixture = fixture.reopen();
+    assert_eq!(read(&mut fixture), before);
+    assert_eq!(fixture.rows_with("zqvquux"), Vec::<String>::new());
 }
 
 #[test]

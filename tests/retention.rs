@@ -233,9 +233,241 @@ fn what_makes_no_policy_is_refused() {
         json!({ "kind": "conversations", "action": "forget", "ageMs": 0 }),
         json!({ "kind": "conversations", "action": "delete", "ageMs": -1 }),
         json!({ "kind": "conversations", "action": "delete", "ageMs": 0, "keep": -1 }),
+        json!({ "kind": "conversations", "action": "delete", "ageMs": 0, "status": "retired" }),
     ] {
         let error = f.ask(None, "retention.create", &wrong).unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument, "{wrong}");
     }
     assert_eq!(f.call("retention.list", &json!({}))["items"], json!([]));
+}
+
+/// What a policy for everyone's records lets go of, in one run.
+fn run(f: &mut Fixture, policy: &Value) -> Vec<String> {
+    let number = f.policy(policy);
+    let report = f.call("retention.run", &json!({ "policy": number }));
+    assert_eq!(report["more"], json!(false));
+    serde_json::from_value(report["ids"].clone()).unwrap()
+}
+
+#[test]
+fn learnings_are_let_go_of_by_policies() {
+    let mut f = Fixture::new();
+    let mut learn = |user: &str, context: &str, text: &str| {
+        let new = json!({ "userId": user, "context": context, "text": text, "tags": ["t"] });
+        let id = f.call("learnings.create", &new)["id"].clone();
+        f.host.advance(DAY_MS);
+        id.as_str().unwrap().to_owned()
+    };
+    let ids = [
+        learn("us01", "work", "first"),
+        learn("us01", "home", "second"),
+        learn("us02", "work", "third"),
+        learn("us01", "work", "fourth"),
+        learn("us01", "work", "fifth"),
+    ];
+    let delete = |more: Value| {
+        let mut policy = json!({ "kind": "learnings", "action": "delete", "ageMs": 0 });
+        let more = more.as_object().unwrap().clone();
+        policy.as_object_mut().unwrap().extend(more);
+        policy
+    };
+    let old = delete(json!({ "ageMs": 4 * DAY_MS + 1 }));
+    assert_eq!(run(&mut f, &old), ids[..1]);
+    let kept = delete(json!({ "context": "work", "keep": 1 }));
+    assert_eq!(run(&mut f, &kept), ids[3..4]);
+    let left = |f: &mut Fixture, user: &str| {
+        f.call("learnings.list", &json!({ "userId": user }))["items"].clone()
+    };
+    let texts: Vec<_> = left(&mut f, "us01")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|learning| learning["text"].clone())
+        .collect();
+    assert_eq!(texts, ["fifth", "second"]);
+    assert_eq!(left(&mut f, "us02").as_array().unwrap().len(), 1);
+    for wrong in [json!({ "status": "kept" }), json!({ "action": "remove" })] {
+        let refused = f.ask(None, "retention.create", &delete(wrong));
+        assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
+    }
+}
+
+#[test]
+fn jobs_that_have_ended_are_let_go_of_by_policies() {
+    let mut f = Fixture::new();
+    let mut job = |user: &str, end: Option<&str>| {
+        let new = json!({ "userId": user, "queue": "q", "payload": {}, "maxAttempts": 1 });
+        let id = f.call("jobs.enqueue", &new)["id"].clone();
+        match end {
+            Some("jobs.cancel") => {
+                f.call("jobs.cancel", &json!({ "id": id }));
+            }
+            Some(end) => {
+                let taken = f.call("jobs.dequeue", &json!({ "userId": user, "queue": "q" }));
+                assert_eq!(taken[0]["id"], id);
+                let mut args = json!({ "id": id, "lease": taken[0]["lease"] });
+                if end == "jobs.fail" {
+                    args["error"] = json!("it broke");
+                }
+                f.call(end, &args);
+            }
+            None => {}
+        }
+        f.host.advance(DAY_MS);
+        id.as_str().unwrap().to_owned()
+    };
+    let done = job("us01", Some("jobs.complete"));
+    let dead = job("us01", Some("jobs.fail"));
+    let other = job("us02", Some("jobs.complete"));
+    let cancelled = job("us01", Some("jobs.cancel"));
+    let newest = job("us01", Some("jobs.complete"));
+    let waiting = job("us01", None);
+    let policy = |more: Value| {
+        let mut policy = json!({ "kind": "jobs", "action": "delete", "ageMs": 0 });
+        let more = more.as_object().unwrap().clone();
+        policy.as_object_mut().unwrap().extend(more);
+        policy
+    };
+    let old = policy(json!({ "ageMs": 4 * DAY_MS, "status": "done" }));
+    assert_eq!(run(&mut f, &old), [done]);
+    assert_eq!(run(&mut f, &policy(json!({ "status": "dead" }))), [dead]);
+    assert_eq!(
+        run(&mut f, &policy(json!({ "userId": "us01", "keep": 1 }))),
+        [cancelled]
+    );
+    let left = f.call("jobs.list", &json!({ "userId": "us01" }));
+    let left: Vec<_> = left["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|job| job["id"].clone())
+        .collect();
+    assert_eq!(left, [waiting, newest]);
+    assert_eq!(
+        f.call("jobs.get", &json!({ "id": other }))["state"],
+        json!("done")
+    );
+    for wrong in [
+        json!({ "status": "queued" }),
+        json!({ "context": "work" }),
+        json!({ "action": "archive" }),
+    ] {
+        let refused = f.ask(None, "retention.create", &policy(wrong));
+        assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
+    }
+}
+
+#[test]
+fn complete_charts_are_let_go_of_by_policies_with_what_hangs_below() {
+    let mut f = Fixture::new();
+    let mut chart = |user: &str, context: &str| {
+        let new = json!({ "userId": user, "context": context, "desiredOutcome": "o", "currentReality": "r",
+            "dueDate": "2026-12-31", "actionSteps": ["one"] });
+        let id = f.call("charts.create", &new)["chart"]["id"].clone();
+        f.host.advance(DAY_MS);
+        id.as_str().unwrap().to_owned()
+    };
+    for (user, context, id) in [
+        ("us01", "work", "chart_1"),
+        ("us01", "work", "chart_2"),
+        ("us01", "home", "chart_3"),
+        ("us02", "work", "chart_1"),
+        ("us01", "work", "chart_4"),
+    ] {
+        assert_eq!(chart(user, context), id);
+    }
+    let named = |user: &str, context: &str, chart: &str| json!({ "userId": user, "context": context, "chart": chart });
+    // The first is complete with a chart below it; the second has a complete chart below it, and is not.
+    for parent in ["chart_1", "chart_2"] {
+        let step = json!({ "userId": "us01", "context": "work", "step": format!("{parent}_action_1"), "currentReality": "r" });
+        f.call("charts.telescope", &step);
+    }
+    f.call("charts.complete", &named("us01", "work", "chart_1"));
+    let open = json!({ "userId": "us01", "context": "work", "chart": "chart_2", "text": "later" });
+    f.call("charts.addStep", &open);
+    f.call("charts.complete", &named("us01", "work", "chart_6"));
+    f.host.advance(DAY_MS);
+    for (user, context, id) in [
+        ("us01", "home", "chart_3"),
+        ("us02", "work", "chart_1"),
+        ("us01", "work", "chart_4"),
+    ] {
+        f.call("charts.complete", &named(user, context, id));
+        f.host.advance(DAY_MS);
+    }
+    let policy = |more: Value| {
+        let mut policy = json!({ "kind": "charts", "action": "delete", "ageMs": 0 });
+        let more = more.as_object().unwrap().clone();
+        policy.as_object_mut().unwrap().extend(more);
+        policy
+    };
+    let archive = policy(json!({ "action": "archive", "context": "home" }));
+    assert_eq!(run(&mut f, &archive), ["us01/home/chart_3"]);
+    assert_eq!(run(&mut f, &archive), [""; 0]);
+    let found = f.call("charts.get", &named("us01", "home", "chart_3"));
+    assert_eq!(found["chart"]["archived"], json!(true));
+    f.host.advance(1);
+    let old = policy(json!({ "ageMs": 3 * DAY_MS, "status": "completed" }));
+    assert_eq!(run(&mut f, &old), ["us01/work/chart_1"]);
+    let left = |f: &mut Fixture, user: &str| {
+        let all = f.call("charts.list", &json!({ "userId": user, "status": "all" }));
+        let mut ids: Vec<_> = all["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|chart| chart["id"].as_str().unwrap().to_owned())
+            .collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(
+        left(&mut f, "us01"),
+        ["chart_2", "chart_3", "chart_4", "chart_6"],
+        "with the chart below it, and no other"
+    );
+    assert_eq!(left(&mut f, "us02"), ["chart_1"]);
+    assert_eq!(
+        run(&mut f, &policy(json!({ "userId": "us01", "keep": 1 }))),
+        ["us01/work/chart_4"],
+        "the newest changed last, by being put away"
+    );
+    assert_eq!(
+        run(&mut f, &policy(json!({}))),
+        ["us01/home/chart_3", "us02/work/chart_1"]
+    );
+    assert_eq!(left(&mut f, "us01"), ["chart_2", "chart_6"]);
+    for wrong in [json!({ "status": "active" }), json!({ "action": "remove" })] {
+        let refused = f.ask(None, "retention.create", &policy(wrong));
+        assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);
+    }
+}
+
+#[test]
+fn charts_that_stand_twice_or_hang_together_stop_no_policy() {
+    let mut f = Fixture::new();
+    let head = |name: &str, chart: &str| {
+        let metadata = json!({ "chartId": chart, "completionStatus": true });
+        let head = json!({ "type": "entity", "name": name, "entityType": "structural_tension_chart", "metadata": metadata });
+        head.to_string()
+    };
+    let step = json!({ "type": "entity", "name": "s", "entityType": "action_step", "metadata": { "chartId": "a" } });
+    let hangs = json!({ "type": "relation", "from": "s", "to": "below", "relationType": "telescopes_into" });
+    let text = [
+        head("one", "a"),
+        head("two", "a"),
+        head("below", "b"),
+        step.to_string(),
+        hangs.to_string(),
+    ]
+    .join("\n");
+    f.call("charts.load", &json!({ "userId": "us01", "text": text }));
+    f.host.advance(1);
+    let policy = json!({ "kind": "charts", "action": "delete", "ageMs": 0 });
+    assert_eq!(
+        run(&mut f, &policy),
+        ["us01/default/a", "us01/default/a"],
+        "what hangs below another is not found by itself"
+    );
+    let left = f.call("charts.graph", &json!({ "userId": "us01" }));
+    assert_eq!(left, json!({ "entities": [], "relations": [] }));
 }

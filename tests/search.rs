@@ -426,6 +426,284 @@ fn what_is_deleted_is_not_found() {
     assert_eq!(fixture.findings(), Vec::<Value>::new());
 }
 
+/// Ada's construct, its session and artifact, an artifact of its own, a chart and an entity, all with the word `needle`; gives
+/// the ids of the first three.
+fn agent_work(fixture: &mut Fixture) -> [String; 3] {
+    let id = |record: &Value| record["id"].as_str().unwrap().to_owned();
+    let metadata = json!({ "description": "finds a needle in hay", "k": "hidden" });
+    let new = json!({ "userId": "us01", "type": "agent", "name": "Seeker", "metadata": metadata, "context": "work" });
+    let construct = fixture.call("constructs.create", new);
+    let new = json!({ "constructId": construct["id"], "name": "needle hunt" });
+    let session = fixture.call("sessions.create", new);
+    let message = json!({ "role": "user", "text": "is it a needle?" });
+    let said = json!({ "conversationId": session["transcriptId"], "message": message });
+    fixture.call("messages.append", said);
+    let new = json!({ "sessionId": session["id"], "kind": "plan", "name": "needle.md" });
+    let artifact = fixture.call("artifacts.create", new);
+    let new = json!({ "userId": "us01", "kind": "log", "name": "needle of no construct" });
+    fixture.call("artifacts.create", new);
+    let chart = json!({ "userId": "us01", "context": "work", "title": "Needles", "desiredOutcome": "A needle in hand",
+        "currentReality": "Hay", "dueDate": "2026-12-31", "actionSteps": ["Buy a magnet for the needle"] });
+    fixture.call("charts.create", chart);
+    let entity = json!({ "userId": "us01", "name": "Needle maker", "entityType": "person", "observations": ["old", "sells magnets"] });
+    fixture.call("charts.addEntity", entity);
+    [id(&construct), id(&session), id(&artifact)]
+}
+
+/// The titles of what is found, each with its kind.
+fn titles(fixture: &mut Fixture, args: Value) -> Vec<String> {
+    let hits = fixture.hits(args).into_iter();
+    let title = |hit: &Value| hit["title"].as_str().unwrap_or_default().to_owned();
+    let mut titles: Vec<_> = hits
+        .map(|hit| format!("{} {}", hit["kind"].as_str().unwrap(), title(&hit)))
+        .collect();
+    titles.sort_unstable();
+    titles
+}
+
+#[test]
+fn agent_work_and_charts_are_found_by_what_they_say() {
+    let mut fixture = Fixture::new();
+    let [construct, session, artifact] = agent_work(&mut fixture);
+    let of_construct = [
+        "artifacts needle.md",
+        "constructs Seeker",
+        "conversations needle hunt",
+        "messages needle hunt",
+        "sessions needle hunt",
+    ];
+    let of_charts = [
+        "charts Needle maker",
+        "charts chart_1_action_1",
+        "charts chart_1_desired_outcome",
+    ];
+    for (filter, expected) in [
+        (json!({ "constructId": construct }), &of_construct[..]),
+        (json!({ "in": ["charts"] }), &of_charts),
+        (
+            json!({ "in": ["artifacts"] }),
+            &["artifacts needle of no construct", "artifacts needle.md"],
+        ),
+        (
+            json!({ "in": ["constructs", "sessions"] }),
+            &["constructs Seeker", "sessions needle hunt"],
+        ),
+        (json!({ "contexts": ["default"] }), &["charts Needle maker"]),
+        (
+            json!({ "contexts": ["work"], "in": ["charts", "artifacts", "sessions"] }),
+            &[
+                "artifacts needle.md",
+                "charts chart_1_action_1",
+                "charts chart_1_desired_outcome",
+                "sessions needle hunt",
+            ],
+        ),
+    ] {
+        let mut args = filter.clone();
+        args["text"] = json!("needle");
+        assert_eq!(titles(&mut fixture, args), expected, "{filter}");
+    }
+    let [hit] = &fixture.hits(json!({ "text": "needle", "in": ["constructs"] }))[..] else {
+        panic!("one construct")
+    };
+    assert_eq!(
+        (&hit["id"], &hit["constructId"], &hit["context"]),
+        (&json!(construct), &json!(construct), &json!("work"))
+    );
+    assert_eq!(hit["snippet"]["text"], "Seeker finds a needle in hay");
+    let [hit] = &fixture.hits(json!({ "text": "maker magnets" }))[..] else {
+        panic!("one entity")
+    };
+    assert_eq!(hit["snippet"]["text"], "Needle maker old sells magnets");
+    assert_eq!(hit.get("constructId"), None);
+    assert_eq!(fixture.found("hunt \"needle hunt\"").len(), 2);
+    assert_eq!(
+        fixture.found_by(json!({ "text": "hunt", "in": ["sessions"] })),
+        [session]
+    );
+    assert_eq!(fixture.found("md"), [artifact]);
+    // Neither fields other than the description, nor names that only number.
+    for nothing in ["hidden", "chart", "action", "agent"] {
+        assert_eq!(fixture.found(nothing), [""; 0], "{nothing}");
+    }
+    assert_eq!(fixture.findings(), Vec::<Value>::new());
+}
+
+#[test]
+fn agent_work_and_charts_are_found_as_they_are_now() {
+    let mut fixture = Fixture::new();
+    let [construct, session, artifact] = agent_work(&mut fixture);
+    let kinds = json!(["constructs", "sessions", "artifacts", "charts"]);
+    let found = |fixture: &mut Fixture, text: &str, context: &str| {
+        titles(
+            fixture,
+            json!({ "text": text, "in": kinds, "contexts": [context] }),
+        )
+    };
+    fixture.call(
+        "sessions.update",
+        json!({ "id": session, "version": 1, "name": "thread" }),
+    );
+    fixture.call(
+        "artifacts.update",
+        json!({ "id": artifact, "version": 1, "name": "thread.md" }),
+    );
+    fixture.call(
+        "constructs.update",
+        json!({ "id": construct, "version": 1, "metadata": { "description": 7 } }),
+    );
+    let maker = json!({ "userId": "us01", "name": "Needle maker", "observations": ["old"] });
+    fixture.call("charts.removeObservations", maker.clone());
+    assert_eq!(found(&mut fixture, "old", "default"), [""; 0]);
+    assert_eq!(
+        found(&mut fixture, "thread", "work"),
+        ["artifacts thread.md", "sessions thread"]
+    );
+    assert_eq!(found(&mut fixture, "seeker", "work").len(), 1);
+    // Contexts are looked up, or go with their records.
+    fixture.call(
+        "constructs.update",
+        json!({ "id": construct, "version": 2, "context": "home" }),
+    );
+    assert_eq!(found(&mut fixture, "thread", "home").len(), 2);
+    let chart =
+        json!({ "userId": "us01", "context": "work", "chart": "chart_1", "to": "learning" });
+    fixture.call("charts.move", chart);
+    assert_eq!(found(&mut fixture, "needle", "learning").len(), 2);
+    fixture.call(
+        "contexts.rename",
+        json!({ "userId": "us01", "name": "learning", "to": "home" }),
+    );
+    assert_eq!(found(&mut fixture, "needle", "home").len(), 2);
+    // What is removed is out of sight, and what is below a construct stays.
+    fixture.call("constructs.remove", json!({ "id": construct }));
+    assert_eq!(found(&mut fixture, "seeker", "home"), [""; 0]);
+    assert_eq!(found(&mut fixture, "thread", "home").len(), 2);
+    fixture.call("constructs.restore", json!({ "id": construct }));
+    assert_eq!(found(&mut fixture, "seeker", "home").len(), 1);
+    fixture.call("constructs.delete", json!({ "id": construct }));
+    fixture.call(
+        "charts.deleteEntity",
+        json!({ "userId": "us01", "name": "Needle maker" }),
+    );
+    let chart = json!({ "userId": "us01", "context": "home", "chart": "chart_1" });
+    fixture.call("charts.remove", chart);
+    let left = titles(&mut fixture, json!({ "text": "needle" }));
+    assert_eq!(left, ["artifacts needle of no construct"]);
+    assert_eq!(fixture.found("thread seeker"), [""; 0]);
+    assert_eq!(fixture.findings(), Vec::<Value>::new());
+}
+
+#[test]
+fn nobody_finds_what_anothers_agents_and_charts_say() {
+    let mut fixture = Fixture::new();
+    let [construct, ..] = agent_work(&mut fixture);
+    fixture.call("users.create", json!({ "name": "Bob" }));
+    let all = fixture.found("needle");
+    assert!(all.len() > 8);
+    let ask = |fixture: &mut Fixture, user: Option<&str>, args: Value| {
+        let answer = fixture.ask(user, &[("search.query", args)]).pop().unwrap();
+        answer.map(|page| page["items"].as_array().unwrap().len())
+    };
+    for kind in ["constructs", "sessions", "artifacts", "charts"] {
+        let query = json!({ "text": "needle", "in": [kind] });
+        assert_eq!(
+            ask(&mut fixture, Some("us02"), query.clone()),
+            Ok(0),
+            "{kind}"
+        );
+        assert!(
+            ask(&mut fixture, Some("us01"), query).unwrap() > 0,
+            "{kind}"
+        );
+    }
+    let of_construct = json!({ "text": "needle", "constructId": construct });
+    assert_eq!(ask(&mut fixture, Some("us02"), of_construct), Ok(0));
+    let named = json!({ "text": "needle", "userId": "us01" });
+    assert_eq!(ask(&mut fixture, Some("us02"), named), Err(Code::NotFound));
+    // Bob has the like, and each finds their own.
+    let new = json!({ "type": "agent", "name": "needle of Bob" });
+    let entity = json!({ "name": "needle of Bob", "entityType": "t" });
+    let made = fixture.ask(
+        Some("us02"),
+        &[("constructs.create", new), ("charts.addEntity", entity)],
+    );
+    assert!(made.iter().all(Result::is_ok));
+    let query = json!({ "text": "needle" });
+    assert_eq!(ask(&mut fixture, Some("us02"), query), Ok(2));
+    assert_eq!(fixture.found("needle"), all);
+    fixture.call("users.delete", json!({ "id": "us01" }));
+    assert_eq!(fixture.found("needle"), [""; 0]);
+    assert_eq!(
+        fixture.task("search.status", &json!({})).unwrap()["documents"],
+        2
+    );
+    assert_eq!(fixture.findings(), Vec::<Value>::new());
+}
+
+#[test]
+fn an_index_from_before_agent_work_takes_everything_in() {
+    for before in [8, 9] {
+        let mut fixture = Fixture::new();
+        variety(&mut fixture);
+        ready(fixture.engine.store().migrate(before, &mut |_| {})).unwrap();
+        // An older package finds an index to build, which knows nothing of what it has no source for.
+        let left = fixture.engine.store().read(Caller::default(), |view| {
+            let sql = "SELECT (SELECT count(*) FROM search_doc), (SELECT source FROM search_state)";
+            let mut state = view.prepare(sql)?;
+            Ok(state.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
+        });
+        assert_eq!(left.unwrap(), (0, Some(0)));
+        // Meanwhile records come and go.
+        fixture.say("needle that stays");
+        let gone = fixture.say("needle that goes");
+        if before == 9 {
+            fixture.call("messages.delete", json!({ "id": gone }));
+            let new = json!({ "userId": "us01", "type": "agent", "name": "needle" });
+            fixture.call("constructs.create", new);
+        }
+        ready(fixture.engine.store().migrate(LATEST, &mut |_| {})).unwrap();
+        assert_eq!(
+            fixture.search(json!({ "text": "needle" }))["complete"],
+            false
+        );
+        fixture.rest();
+        let expected: &[&str] = match before {
+            9 => &["constructs needle", "messages Plans"],
+            _ => &["messages Plans", "messages Plans"],
+        };
+        for _ in 0..2 {
+            assert_eq!(
+                titles(&mut fixture, json!({ "text": "needle" })),
+                expected,
+                "from {before}"
+            );
+            assert_eq!(fixture.found("gamma").len(), 2);
+            assert_eq!(fixture.findings(), Vec::<Value>::new());
+            fixture = fixture.lose_database();
+            fixture.rest();
+        }
+    }
+}
+
+#[test]
+fn agent_work_and_charts_are_found_after_a_rebuild_and_in_a_new_index() {
+    let mut fixture = Fixture::new();
+    agent_work(&mut fixture);
+    let before = titles(&mut fixture, json!({ "text": "needle" }));
+    assert!(before.len() > 8);
+    assert_eq!(
+        fixture.search(json!({ "text": "needle" }))["complete"],
+        true
+    );
+    let mut fixture = fixture.lose_database();
+    assert_eq!(titles(&mut fixture, json!({ "text": "needle" })), before);
+    fixture.task("search.rebuild", &json!({})).unwrap();
+    fixture.rest();
+    assert_eq!(titles(&mut fixture, json!({ "text": "needle" })), before);
+    assert_eq!(fixture.findings(), Vec::<Value>::new());
+}
+
 #[test]
 fn erasing_leaves_no_word_of_what_was_deleted_in_the_index() {
     let mut fixture = Fixture::new();

@@ -13,4 +13,5 @@ export const METHODS = {
   metrics: 'record recordAll list summary',
   learnings: 'create get list update delete',
   jobs: 'enqueue dequeue renew complete fail release cancel revive get list counts removeEnded',
+  charts: 'create get list children progress update updateReality setPhase addStep updateStep telescope completeStep complete removeStep remove move archive unarchive events check addEntity getEntity entities updateEntity addObservations removeObservations deleteEntity addRelation relations updateRelation deleteRelation graph load lines clear',
 } as const;

@@ -262,7 +262,7 @@ export type Erasure = {
  */
 number: number, 
 /**
- * The id of the user or conversation that is gone.
+ * The id of the user, conversation or construct that is gone.
  */
 record: string, 
 /**
@@ -287,7 +287,7 @@ setAside: number, };
  */
 export type EraseRecord = { 
 /**
- * The id of a user or a conversation.
+ * The id of a user, a conversation or a construct.
  */
 id: string, };
 
@@ -322,7 +322,8 @@ policy: number,
  */
 userId?: string, 
 /**
- * Which records: `conversations` or `constructs`.
+ * Which records: `conversations`, `constructs`, `learnings`, `jobs` (those that have ended) or `charts` (complete ones that
+ * hang below no other, each with every chart below it).
  */
 kind: string, 
 /**
@@ -379,15 +380,17 @@ export type NewRetentionPolicy = {
  */
 userId?: string, 
 /**
- * Which records: `conversations` or `constructs`.
+ * Which records: `conversations`, `constructs`, `learnings`, `jobs` (those that have ended) or `charts` (complete ones that
+ * hang below no other, each with every chart below it).
  */
 kind: string, 
 /**
- * Only those in this context.
+ * Only those in this context; jobs are in none.
  */
 context?: string, 
 /**
- * Only those with this status.
+ * Only those with this status: `active`, `archived` or `removed` conversations, constructs by their status or `removed`,
+ * `done`, `dead` or `cancelled` jobs, `completed` or `archived` charts; learnings have none.
  */
 status?: string, 
 /**
@@ -476,7 +479,7 @@ limit?: number, };
  */
 export type RetentionReport = { 
 /**
- * The ids of the records.
+ * The ids of the records. That of a chart comes with its user and context: `us01/work/chart_7`.
  */
 ids: Array<string>, 
 /**
@@ -2758,7 +2761,7 @@ at: number, };
 /**
  * What a text is.
  */
-export type SearchKind = "messages" | "reasoning" | "conversations" | "learnings";
+export type SearchKind = "messages" | "reasoning" | "conversations" | "learnings" | "constructs" | "sessions" | "artifacts" | "charts";
 
 /**
  * What to search for, and where. Filters add up.
@@ -2827,11 +2830,15 @@ id: string,
  */
 conversationId?: string, 
 /**
+ * The construct it belongs to.
+ */
+constructId?: string, 
+/**
  * The title of the conversation it is in, or its own name.
  */
 title?: string, 
 /**
- * The context it is in.
+ * The context it is in; none, `""`, for an artifact that belongs to no construct.
  */
 context: string, 
 /**
@@ -2937,6 +2944,1116 @@ code: 'damaged' | 'missing' | 'stale' | 'extra',
  * The record, if it is about one.
  */
 id?: string, };
+
+/**
+ * Where a chart is on its way.
+ */
+export type ChartPhase = "germination" | "assimilation" | "completion";
+
+/**
+ * A chart as a whole.
+ */
+export type Chart = { 
+/**
+ * Its id, such as `chart_7`.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The context it is in.
+ */
+context: string, 
+/**
+ * The name of the entity that stands for it.
+ */
+entity: string, 
+/**
+ * Its title.
+ */
+title: string, 
+/**
+ * What is to be created.
+ */
+desiredOutcome: string, 
+/**
+ * When, as it was given.
+ */
+dueDate?: string, 
+/**
+ * How deep it lies below a chart of its own: 0 is the top.
+ */
+level: number, 
+/**
+ * Where it is on its way.
+ */
+phase?: ChartPhase, 
+/**
+ * The chart above it.
+ */
+parentChart?: string, 
+/**
+ * The step of that chart which it was telescoped from.
+ */
+parentStep?: string, 
+/**
+ * Its outcome is reached.
+ */
+completed: boolean, 
+/**
+ * It was put away.
+ */
+archived: boolean, 
+/**
+ * How far it has come.
+ */
+progress: ChartProgress, 
+/**
+ * Grows by one or more with every change to the chart.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, };
+
+/**
+ * How far a chart has come, with everything below it.
+ */
+export type ChartProgress = { 
+/**
+ * Steps that are done, of the chart and of every chart below it.
+ */
+done: number, 
+/**
+ * All their steps. One that was telescoped counts beside the steps of its chart.
+ */
+total: number, 
+/**
+ * Charts below it.
+ */
+subCharts: number, 
+/**
+ * Those of them that are complete.
+ */
+subChartsDone: number, 
+/**
+ * What to do next: the open step that is due first, of those that were not telescoped.
+ */
+nextStep?: ChartStep, };
+
+/**
+ * A step of a chart.
+ */
+export type ChartStep = { 
+/**
+ * The name of its entity.
+ */
+name: string, 
+/**
+ * The chart it is a step of.
+ */
+chart: string, 
+/**
+ * What to do.
+ */
+text: string, 
+/**
+ * When it is due, as it was given.
+ */
+dueDate?: string, 
+/**
+ * It is done.
+ */
+completed: boolean, 
+/**
+ * The chart it was telescoped into.
+ */
+subChart?: string, 
+/**
+ * The version of its entity.
+ */
+version: number, };
+
+/**
+ * A chart with what it is made of.
+ */
+export type ChartDetail = { 
+/**
+ * The chart as a whole.
+ */
+chart: Chart, 
+/**
+ * What is the case now.
+ */
+currentReality: Array<string>, 
+/**
+ * Its steps, in the order of their lines.
+ */
+steps: Array<ChartStep>, 
+/**
+ * The charts directly below it.
+ */
+subCharts: Array<string>, 
+/**
+ * The entities it is made of, steps and others, in the order of their lines: up to 1,000.
+ */
+parts: Array<Entity>, };
+
+/**
+ * What a warning is about.
+ */
+export type ChartWarningCode = "outcome_describes_problem" | "reality_denies_itself" | "due_date_passed";
+
+/**
+ * Something to reconsider. The chart is kept as it was given.
+ */
+export type ChartWarning = { 
+/**
+ * What it is about.
+ */
+code: ChartWarningCode, 
+/**
+ * The words that gave it away, or the date.
+ */
+found: string, 
+/**
+ * A sentence for people.
+ */
+message: string, };
+
+/**
+ * A chart that was created or changed, and what to reconsider about it.
+ */
+export type ReviewedChart = { 
+/**
+ * The chart.
+ */
+chart: Chart, 
+/**
+ * What to reconsider.
+ */
+warnings: Array<ChartWarning>, };
+
+/**
+ * What a new chart is made of.
+ */
+export type NewChart = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it goes to; by default what is configured for the user or the app, else `default`.
+ */
+context?: string, 
+/**
+ * What is to be created.
+ */
+desiredOutcome: string, 
+/**
+ * What is the case now.
+ */
+currentReality: string, 
+/**
+ * When the outcome is to be there: `2026-12-31`, or a whole date and time.
+ */
+dueDate: string, 
+/**
+ * What to do, in order, at most 1,000. Step i of n is due at start + (end − start)·i/(n + 1).
+ */
+actionSteps?: Array<string>, 
+/**
+ * Its title; the outcome by default.
+ */
+title?: string, 
+/**
+ * Where it is on its way: `germination` by default.
+ */
+phase?: ChartPhase, };
+
+/**
+ * Names a chart.
+ */
+export type ChartRef = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, 
+/**
+ * Its id.
+ */
+chart: string, };
+
+/**
+ * Names a step.
+ */
+export type StepRef = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, 
+/**
+ * The name of its entity.
+ */
+step: string, };
+
+/**
+ * A step to add to a chart.
+ */
+export type NewStep = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, 
+/**
+ * The chart.
+ */
+chart: string, 
+/**
+ * What to do.
+ */
+text: string, 
+/**
+ * When it is due; midway between now and the chart's due date by default.
+ */
+dueDate?: string, };
+
+/**
+ * Changes to a step; what is absent stays.
+ */
+export type StepUpdate = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, 
+/**
+ * The name of its entity.
+ */
+step: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * What to do.
+ */
+text?: string, 
+/**
+ * When it is due.
+ */
+dueDate?: string, };
+
+/**
+ * Makes a chart of a step.
+ */
+export type Telescope = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, 
+/**
+ * The name of the step's entity. Its text becomes the new chart's outcome, its due date the chart's.
+ */
+step: string, 
+/**
+ * What is the case now.
+ */
+currentReality: string, 
+/**
+ * What to do, in order, at most 1,000; nothing by default.
+ */
+actionSteps?: Array<string>, 
+/**
+ * The new chart's title; the step's text by default.
+ */
+title?: string, };
+
+/**
+ * Changes to a chart; what is absent stays.
+ */
+export type ChartUpdate = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, 
+/**
+ * Its id.
+ */
+chart: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * A new title.
+ */
+title?: string, 
+/**
+ * The outcome in other words.
+ */
+desiredOutcome?: string, 
+/**
+ * Another due date. Its steps keep theirs.
+ */
+dueDate?: string, };
+
+/**
+ * Observations for a chart's current reality.
+ */
+export type RealityUpdate = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, 
+/**
+ * The chart.
+ */
+chart: string, 
+/**
+ * What was observed, each once.
+ */
+observations: Array<string>, };
+
+/**
+ * Sets a chart's phase.
+ */
+export type PhaseSet = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, 
+/**
+ * The chart.
+ */
+chart: string, 
+/**
+ * Where it is on its way.
+ */
+phase: ChartPhase, };
+
+/**
+ * Moves a chart to another context.
+ */
+export type ChartMove = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, 
+/**
+ * The chart.
+ */
+chart: string, 
+/**
+ * The context it goes to.
+ */
+to: string, };
+
+/**
+ * Which charts to list, by whether they are in use.
+ */
+export type ChartStatus = "active" | "completed" | "archived" | "all";
+
+/**
+ * Which charts to list. Filters add up.
+ */
+export type ChartList = { 
+/**
+ * The user whose charts to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those in one of these contexts.
+ */
+contexts?: Array<string>, 
+/**
+ * `active` by default: neither complete nor put away.
+ */
+status?: ChartStatus, 
+/**
+ * Only those in this phase.
+ */
+phase?: ChartPhase, 
+/**
+ * Only those that hang below no other chart.
+ */
+topLevel?: boolean, 
+/**
+ * Only those due at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+dueSince?: number, 
+/**
+ * Only those due before this, in milliseconds since 1970-01-01 UTC.
+ */
+dueUntil?: number, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Lists the charts directly below one.
+ */
+export type ChartChildren = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, 
+/**
+ * The chart.
+ */
+chart: string, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * What happened to a chart.
+ */
+export type ChartEventKind = "created" | "step_added" | "step_telescoped" | "step_completed" | "step_removed" | "completed" | "phase_changed" | "reality_updated" | "outcome_changed" | "title_changed" | "due_date_changed" | "moved" | "archived" | "unarchived" | "removed";
+
+/**
+ * Something that happened to a chart. Events outlive their chart, until their context is cleared or deleted.
+ */
+export type ChartEvent = { 
+/**
+ * The context the chart is in.
+ */
+context: string, 
+/**
+ * The chart.
+ */
+chart: string, 
+/**
+ * What happened.
+ */
+kind: ChartEventKind, 
+/**
+ * The name of the entity it happened to, where that is not the chart as a whole.
+ */
+entity?: string, 
+/**
+ * More, as the kind says.
+ */
+detail?: string, 
+/**
+ * When, in milliseconds since 1970-01-01 UTC.
+ */
+at: number, };
+
+/**
+ * Which events to list. Filters add up.
+ */
+export type ChartEventList = { 
+/**
+ * The user whose charts they happened to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those in one of these contexts.
+ */
+contexts?: Array<string>, 
+/**
+ * Only those of this chart.
+ */
+chart?: string, 
+/**
+ * Only those of these kinds.
+ */
+kinds?: Array<ChartEventKind>, 
+/**
+ * Only those at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only those before this, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * Newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * What is wrong.
+ */
+export type ChartFindingCode = "relation_end_missing" | "part_missing" | "part_duplicate" | "chart_id_missing" | "hierarchy_cycle" | "parent_missing" | "telescope_one_sided" | "due_date_out_of_order" | "completed_with_open_steps" | "time_unreadable" | "phase_unknown" | "line_set_aside";
+
+/**
+ * Something that is wrong.
+ */
+export type ChartFinding = { 
+/**
+ * What.
+ */
+code: ChartFindingCode, 
+/**
+ * In which chart.
+ */
+chart?: string, 
+/**
+ * At which entity.
+ */
+entity?: string, 
+/**
+ * A sentence for people.
+ */
+message: string, };
+
+/**
+ * What a check looked at and found.
+ */
+export type ChartCheck = { 
+/**
+ * Entities looked at.
+ */
+entities: number, 
+/**
+ * Relations looked at.
+ */
+relations: number, 
+/**
+ * Charts looked at.
+ */
+charts: number, 
+/**
+ * What is wrong, up to 1,000 findings.
+ */
+findings: Array<ChartFinding>, 
+/**
+ * There are more findings than are shown.
+ */
+truncated: boolean, };
+
+/**
+ * A thing with a name, and what was observed of it.
+ */
+export type Entity = { 
+/**
+ * Its UUIDv7, by which its history is found.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The context whose graph it is in.
+ */
+context: string, 
+/**
+ * Its name, which no other entity of this graph has.
+ */
+name: string, 
+/**
+ * What it is: `structural_tension_chart`, `action_step`, or any other word.
+ */
+entityType: string, 
+/**
+ * What was observed, in order.
+ */
+observations: Array<string>, 
+/**
+ * Its own fields, in their order.
+ */
+metadata: Metadata, 
+/**
+ * Grows by one with every change.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, };
+
+/**
+ * What a new entity is made of.
+ */
+export type NewEntity = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it goes to; by default what is configured for the user or the app, else `default`.
+ */
+context?: string, 
+/**
+ * Its name: any that is not taken in this graph.
+ */
+name: string, 
+/**
+ * What it is.
+ */
+entityType: string, 
+/**
+ * What was observed, in order; nothing by default.
+ */
+observations?: Array<string>, 
+/**
+ * Its own fields; none by default.
+ */
+metadata?: Metadata, };
+
+/**
+ * Names an entity of a graph.
+ */
+export type EntityRef = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, 
+/**
+ * Its name.
+ */
+name: string, };
+
+/**
+ * Changes to an entity; what is absent stays.
+ */
+export type EntityUpdate = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * Another type.
+ */
+entityType?: string, 
+/**
+ * New fields, replacing all of the old.
+ */
+metadata?: Metadata, };
+
+/**
+ * Observations to add to an entity, or to take from it.
+ */
+export type Observations = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, 
+/**
+ * The entity's name.
+ */
+name: string, 
+/**
+ * The observations.
+ */
+observations: Array<string>, };
+
+/**
+ * Which entities of a graph to list. Filters add up.
+ */
+export type EntityList = { 
+/**
+ * The user whose graph it is. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context whose graph it is; by default the configured one.
+ */
+context?: string, 
+/**
+ * Only those whose name begins with this; with `*` in it, those whose whole name it matches, `*` being any text.
+ */
+name?: string, 
+/**
+ * Only those with this text in their name or in an observation, in upper or lower case.
+ */
+text?: string, 
+/**
+ * Only those of this type.
+ */
+entityType?: string, 
+/**
+ * Only those with this `chartId`.
+ */
+chart?: string, 
+/**
+ * Items per page: 1 to 1,000, 50 by default. A page may hold fewer, and still name a next one.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * A directed relation between two names. An end need not be there.
+ */
+export type Relation = { 
+/**
+ * Its UUIDv7, by which its history is found.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The context whose graph it is in.
+ */
+context: string, 
+/**
+ * The name of the entity it leads from.
+ */
+from: string, 
+/**
+ * The name of the entity it leads to.
+ */
+to: string, 
+/**
+ * What it says: `contains`, `telescopes_into`, or any other word.
+ */
+relationType: string, 
+/**
+ * Its own fields in their order, such as `strength`.
+ */
+metadata: Metadata, 
+/**
+ * Grows by one with every change.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, };
+
+/**
+ * What a new relation is made of.
+ */
+export type NewRelation = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it goes to; by default what is configured for the user or the app, else `default`.
+ */
+context?: string, 
+/**
+ * The name of the entity it leads from.
+ */
+from: string, 
+/**
+ * The name of the entity it leads to.
+ */
+to: string, 
+/**
+ * What it says.
+ */
+relationType: string, 
+/**
+ * Its own fields, such as `strength`; none by default.
+ */
+metadata?: Metadata, };
+
+/**
+ * Names a relation of a graph.
+ */
+export type RelationRef = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, 
+/**
+ * The name of the entity it leads from.
+ */
+from: string, 
+/**
+ * The name of the entity it leads to.
+ */
+to: string, 
+/**
+ * What it says.
+ */
+relationType: string, };
+
+/**
+ * New fields for a relation.
+ */
+export type RelationUpdate = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, 
+/**
+ * The name of the entity it leads from.
+ */
+from: string, 
+/**
+ * The name of the entity it leads to.
+ */
+to: string, 
+/**
+ * What it says.
+ */
+relationType: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * New fields, replacing all of the old.
+ */
+metadata: Metadata, };
+
+/**
+ * Which relations of a graph to list. Filters add up.
+ */
+export type RelationList = { 
+/**
+ * The user whose graph it is. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context whose graph it is; by default the configured one.
+ */
+context?: string, 
+/**
+ * Only those with this name at one of their ends.
+ */
+entity?: string, 
+/**
+ * Only those of this type.
+ */
+relationType?: string, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Reads a graph, or the lines it stands for, page by page.
+ */
+export type GraphRead = { 
+/**
+ * The user whose graph it is. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context whose graph it is; by default the configured one.
+ */
+context?: string, 
+/**
+ * Items per page: 1 to 1,000, 50 by default. A page ends before that when its text is long.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * A piece of a graph.
+ */
+export type GraphPage = { 
+/**
+ * Entities, in the order of their lines.
+ */
+entities: Array<Entity>, 
+/**
+ * Relations, in the order of their lines.
+ */
+relations: Array<Relation>, 
+/**
+ * Where the next page begins; absent on the last.
+ */
+nextCursor?: string, };
+
+/**
+ * Names a graph.
+ */
+export type GraphRef = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context it is in; by default the configured one.
+ */
+context?: string, };
+
+/**
+ * Loads JSON Lines into a graph.
+ */
+export type LoadLines = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context they go to; by default what is configured for the user or the app, else `default`.
+ */
+context?: string, 
+/**
+ * The lines: at most 10,000, and 8 MiB. A longer file is loaded piece by piece.
+ */
+text: string, };
+
+/**
+ * What became of a loaded line.
+ */
+export type LineOutcome = "entity" | "relation" | "kept" | "present" | "set_aside";
+
+/**
+ * A line that was loaded.
+ */
+export type LoadedLine = { 
+/**
+ * Its number in the text, from 1.
+ */
+line: number, 
+/**
+ * What became of it.
+ */
+outcome: LineOutcome, 
+/**
+ * Why it was set aside.
+ */
+reason?: string, };
+
+/**
+ * What became of loaded lines.
+ */
+export type LoadReport = { 
+/**
+ * The context they went to.
+ */
+context: string, 
+/**
+ * Lines that became entities.
+ */
+entities: number, 
+/**
+ * Lines that became relations.
+ */
+relations: number, 
+/**
+ * Lines that were set aside.
+ */
+setAside: number, 
+/**
+ * Every line, in order.
+ */
+lines: Array<LoadedLine>, };
+
+/**
+ * A piece of a graph's lines.
+ */
+export type LinePage = { 
+/**
+ * Whole lines, each with its end.
+ */
+text: string, 
+/**
+ * Where the next page begins; absent on the last.
+ */
+nextCursor?: string, };
 
 /**
  * When bundles and chunks close.
@@ -3517,6 +4634,41 @@ export interface Methods {
   'jobs.list': { args: JobList; result: Page<Job> };
   'jobs.counts': { args: JobCounting; result: Array<JobCount> };
   'jobs.removeEnded': { args: JobRemoval; result: number };
+  'charts.create': { args: NewChart; result: ReviewedChart };
+  'charts.get': { args: ChartRef; result: ChartDetail };
+  'charts.list': { args: ChartList; result: Page<Chart> };
+  'charts.children': { args: ChartChildren; result: Page<Chart> };
+  'charts.progress': { args: ChartRef; result: ChartProgress };
+  'charts.update': { args: ChartUpdate; result: ReviewedChart };
+  'charts.updateReality': { args: RealityUpdate; result: ReviewedChart };
+  'charts.setPhase': { args: PhaseSet; result: Chart };
+  'charts.addStep': { args: NewStep; result: ChartStep };
+  'charts.updateStep': { args: StepUpdate; result: ChartStep };
+  'charts.telescope': { args: Telescope; result: ReviewedChart };
+  'charts.completeStep': { args: StepRef; result: Chart };
+  'charts.complete': { args: ChartRef; result: Chart };
+  'charts.removeStep': { args: StepRef; result: void };
+  'charts.remove': { args: ChartRef; result: void };
+  'charts.move': { args: ChartMove; result: Chart };
+  'charts.archive': { args: ChartRef; result: Chart };
+  'charts.unarchive': { args: ChartRef; result: Chart };
+  'charts.events': { args: ChartEventList; result: Page<ChartEvent> };
+  'charts.check': { args: GraphRef; result: ChartCheck };
+  'charts.addEntity': { args: NewEntity; result: Entity };
+  'charts.getEntity': { args: EntityRef; result: Entity };
+  'charts.entities': { args: EntityList; result: Page<Entity> };
+  'charts.updateEntity': { args: EntityUpdate; result: Entity };
+  'charts.addObservations': { args: Observations; result: Entity };
+  'charts.removeObservations': { args: Observations; result: Entity };
+  'charts.deleteEntity': { args: EntityRef; result: void };
+  'charts.addRelation': { args: NewRelation; result: Relation };
+  'charts.relations': { args: RelationList; result: Page<Relation> };
+  'charts.updateRelation': { args: RelationUpdate; result: Relation };
+  'charts.deleteRelation': { args: RelationRef; result: void };
+  'charts.graph': { args: GraphRead; result: GraphPage };
+  'charts.load': { args: LoadLines; result: LoadReport };
+  'charts.lines': { args: GraphRead; result: LinePage };
+  'charts.clear': { args: GraphRef; result: void };
   'search.query': { args: SearchQuery; result: SearchPage };
 }
 
@@ -3714,6 +4866,82 @@ export interface Jobs {
   removeEnded(args: JobRemoval, options?: WriteOptions): Promise<number>;
 }
 
+/** Charts: graphs of entities, observations and relations, one per user and context, with structural tension charts on top. */
+export interface Charts {
+  /** Creates a chart with its parts and their relations, and says what to reconsider about it. */
+  create(args: NewChart, options?: WriteOptions): Promise<ReviewedChart>;
+  /** Reads a chart with what it is made of; the charts below it are named. Rejects with `not_found`. */
+  get(args: ChartRef, options?: CallOptions): Promise<ChartDetail>;
+  /** Lists charts by due date, the next first. Without a filter: those that are neither complete nor put away. */
+  list(args?: ChartList, options?: CallOptions): Promise<Page<Chart>>;
+  /** Lists the charts directly below one. */
+  children(args: ChartChildren, options?: CallOptions): Promise<Page<Chart>>;
+  /** Reads how far a chart has come, with every chart below it. */
+  progress(args: ChartRef, options?: CallOptions): Promise<ChartProgress>;
+  /** Changes a chart's title, outcome or due date. Rejects with `conflict` when it moved on since the version given. */
+  update(args: ChartUpdate, options?: WriteOptions): Promise<ReviewedChart>;
+  /** Adds observations to a chart's current reality, each once. */
+  updateReality(args: RealityUpdate, options?: WriteOptions): Promise<ReviewedChart>;
+  /** Sets a chart's phase. */
+  setPhase(args: PhaseSet, options?: WriteOptions): Promise<Chart>;
+  /** Adds a step to a chart. Rejects with `conflict` when the chart is complete. */
+  addStep(args: NewStep, options?: WriteOptions): Promise<ChartStep>;
+  /** Changes a step's text or due date. Rejects with `conflict` when it moved on since the version given. */
+  updateStep(args: StepUpdate, options?: WriteOptions): Promise<ChartStep>;
+  /** Makes a chart of a step, linked both ways. Rejects with `conflict` when it is done or a chart already. */
+  telescope(args: Telescope, options?: WriteOptions): Promise<ReviewedChart>;
+  /** Completes a step; its chart's current reality gains `Completed: <step>` once. A chart whose steps are all done is complete,
+   * and with it the step it was telescoped from, all the way up. */
+  completeStep(args: StepRef, options?: WriteOptions): Promise<Chart>;
+  /** Completes a chart, and the step it was telescoped from, all the way up. Its own steps stay as they are. */
+  complete(args: ChartRef, options?: WriteOptions): Promise<Chart>;
+  /** Removes a step with its relations, and the chart it was telescoped into with everything below. */
+  removeStep(args: StepRef, options?: WriteOptions): Promise<void>;
+  /** Removes a chart with its parts, their relations, and every chart below it. */
+  remove(args: ChartRef, options?: WriteOptions): Promise<void>;
+  /** Moves a chart and every chart below it to another context. Rejects with `conflict` when something it is linked to would
+   * stay, or one of its names is taken there. */
+  move(args: ChartMove, options?: WriteOptions): Promise<Chart>;
+  /** Puts a chart and every chart below it away. Doing so twice is doing so once. */
+  archive(args: ChartRef, options?: WriteOptions): Promise<Chart>;
+  /** Takes up again what was put away. */
+  unarchive(args: ChartRef, options?: WriteOptions): Promise<Chart>;
+  /** Lists what moved when, in which chart. */
+  events(args?: ChartEventList, options?: CallOptions): Promise<Page<ChartEvent>>;
+  /** Checks the graph of a context; each finding has a code. Nothing is changed. */
+  check(args?: GraphRef, options?: CallOptions): Promise<ChartCheck>;
+  /** Adds an entity to a graph. Rejects with `conflict` when its name is taken. */
+  addEntity(args: NewEntity, options?: WriteOptions): Promise<Entity>;
+  /** Reads an entity by its name. Rejects with `not_found`. */
+  getEntity(args: EntityRef, options?: CallOptions): Promise<Entity>;
+  /** Lists a graph's entities by name: those whose name a pattern matches, those that mention a text, or all. */
+  entities(args?: EntityList, options?: CallOptions): Promise<Page<Entity>>;
+  /** Changes an entity's type or fields. Rejects with `conflict` when it moved on since the version given. */
+  updateEntity(args: EntityUpdate, options?: WriteOptions): Promise<Entity>;
+  /** Adds observations to an entity, each once. */
+  addObservations(args: Observations, options?: WriteOptions): Promise<Entity>;
+  /** Takes observations from an entity; those that it does not have are gone already. */
+  removeObservations(args: Observations, options?: WriteOptions): Promise<Entity>;
+  /** Deletes an entity with its observations and every relation it is an end of. */
+  deleteEntity(args: EntityRef, options?: WriteOptions): Promise<void>;
+  /** Adds a relation to a graph; the same one twice is there once. Rejects with `conflict` when it is there with other fields. */
+  addRelation(args: NewRelation, options?: WriteOptions): Promise<Relation>;
+  /** Lists a graph's relations in the order of their lines. */
+  relations(args?: RelationList, options?: CallOptions): Promise<Page<Relation>>;
+  /** Gives a relation other fields. Rejects with `conflict` when it moved on since the version given. */
+  updateRelation(args: RelationUpdate, options?: WriteOptions): Promise<Relation>;
+  /** Deletes a relation. */
+  deleteRelation(args: RelationRef, options?: WriteOptions): Promise<void>;
+  /** Reads a graph in the order of its lines, page by page. */
+  graph(args?: GraphRead, options?: CallOptions): Promise<GraphPage>;
+  /** Loads JSON Lines into a graph and says what became of each. What cannot be taken is set aside and kept as it is. */
+  load(args: LoadLines, options?: WriteOptions): Promise<LoadReport>;
+  /** Writes a graph as JSON Lines, page by page: loaded files come out as they went in, with what changed since. */
+  lines(args?: GraphRead, options?: CallOptions): Promise<LinePage>;
+  /** Deletes a whole graph with every line, and forgets what happened in its charts. */
+  clear(args?: GraphRef, options?: WriteOptions): Promise<void>;
+}
+
 /** The groups that are made from the table of methods. */
 export interface Groups {
   /** Contexts: work, personal, learning, …: a user's domains of life, kept apart. A context is there once a record goes to it. */
@@ -3738,4 +4966,6 @@ export interface Groups {
   readonly learnings: Learnings;
   /** Jobs: work that waits in queues, is leased to one holder at a time, and is tried again when it fails. */
   readonly jobs: Jobs;
+  /** Charts: graphs of entities, observations and relations, one per user and context, with structural tension charts on top. */
+  readonly charts: Charts;
 }

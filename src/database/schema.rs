@@ -125,6 +125,26 @@ pub const TABLES: &[TableSpec] = &[
         name: "metric",
         record: RecordKey::Text,
     },
+    TableSpec {
+        name: "entity",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "observation",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "relation",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "chart_line",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "chart_event",
+        record: RecordKey::None,
+    },
 ];
 
 /// A foreign key of a table.

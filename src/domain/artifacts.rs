@@ -241,7 +241,7 @@ pub fn list(view: &View<'_>, query: &ArtifactList) -> Result<Page<Artifact>> {
     })
 }
 
-pub(super) fn listing(view: &View<'_>, query: &ArtifactList) -> Result<Listing> {
+fn listing(view: &View<'_>, query: &ArtifactList) -> Result<Listing> {
     let user = owner(view, query.user_id)?;
     let mut list = Listing::of(
         "artifact",

@@ -324,7 +324,7 @@ pub fn list(view: &View<'_>, query: &ConstructList) -> Result<Page<Construct>> {
     })
 }
 
-pub(super) fn listing(view: &View<'_>, query: &ConstructList) -> Result<Listing> {
+fn listing(view: &View<'_>, query: &ConstructList) -> Result<Listing> {
     let user = owner(view, query.user_id)?;
     // In the order of creation there is one index for all filters.
     let (by, [index, by_status, by_type, by_context]) = match query.by.unwrap_or_default() {

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{check_label, from_json, owner, settings};
+use super::{charts, check_label, from_json, owner, settings};
 use crate::error::{Code, Error, Result};
 use crate::id::UserId;
 use crate::store::{Tx, View};
@@ -20,6 +20,9 @@ const KINDS: &[(&str, &str)] = &[
     ("conversations", "conversation"),
     ("learnings", "learning"),
     ("constructs", "construct"),
+    ("entities", "entity"),
+    ("relations", "relation"),
+    ("chartLines", "chart_line"),
 ];
 
 /// A context and what is in it.
@@ -98,6 +101,14 @@ pub fn route(
     };
     ensure(tx, user, &name)?;
     Ok(name)
+}
+
+/// The context that a call means: the one that is named, else the configured one. It need not be there.
+pub(super) fn current(view: &View<'_>, user: UserId, named: Option<&str>) -> Result<String> {
+    match named {
+        Some(name) => Ok(name.to_owned()),
+        None => Ok(configured(view, user)?.unwrap_or_else(|| DEFAULT.to_owned())),
+    }
 }
 
 /// The condition on a record's column `context` that a list's filter stands for, and what to bind to its `parameter`.
@@ -204,6 +215,9 @@ pub fn list(view: &View<'_>, query: &ContextList) -> Result<Vec<Context>> {
 }
 
 /// Gives a context another name, or moves all its records to one that is there already.
+///
+/// # Errors
+/// `conflict` when the charts of both share a name.
 pub fn rename(tx: &Tx<'_>, change: &ContextRename) -> Result<Context> {
     let user = owner(tx, change.user_id)?;
     if !exists(tx, user, &change.name)? {
@@ -217,6 +231,7 @@ pub fn rename(tx: &Tx<'_>, change: &ContextRename) -> Result<Context> {
         return get(tx, &to);
     }
     ensure(tx, user, &change.to)?;
+    charts::merge(tx, user, &change.name, &change.to)?;
     for (_, table) in KINDS {
         tx.execute(
             &format!("UPDATE {table} SET context = ?3 WHERE user = ?1 AND context = ?2"),
@@ -242,6 +257,7 @@ pub fn delete(tx: &Tx<'_>, context: &ContextRef) -> Result<()> {
             ),
         ));
     }
+    charts::forget(tx, found.user_id, &found.name)?;
     remove(tx, found.user_id, &found.name)
 }
 

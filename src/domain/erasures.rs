@@ -21,7 +21,7 @@ pub const OP: &str = "retention.erase";
 pub struct Erasure {
     /// Its number, from 1.
     pub number: i64,
-    /// The id of the user or conversation that is gone.
+    /// The id of the user, conversation or construct that is gone.
     pub record: String,
     /// When it was asked for, in milliseconds since 1970-01-01 UTC.
     pub requested_at: i64,
@@ -39,7 +39,7 @@ pub struct Erasure {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EraseRecord {
-    /// The id of a user or a conversation.
+    /// The id of a user, a conversation or a construct.
     pub id: String,
 }
 

@@ -709,6 +709,15 @@ pub fn remove_ended(tx: &Tx<'_>, removal: &JobRemoval) -> Result<i64> {
     i64::try_from(removed).map_err(|_| Error::invalid("too many jobs"))
 }
 
+/// Removes a job that has ended.
+pub(super) fn remove(tx: &Tx<'_>, id: &str) -> Result<()> {
+    tx.execute(
+        "DELETE FROM job WHERE job = ?1 AND ended_at IS NOT NULL",
+        [id],
+    )?;
+    Ok(())
+}
+
 fn check_range(what: &str, value: i64, least: i64, most: i64) -> Result<()> {
     if (least..=most).contains(&value) {
         return Ok(());

@@ -218,7 +218,7 @@ pub fn list(view: &View<'_>, query: &ConstructLinkList) -> Result<Page<Construct
     listing(view, query)?.page(view, &asked, |row| read(row).map(Some))
 }
 
-pub(super) fn listing(view: &View<'_>, query: &ConstructLinkList) -> Result<Listing> {
+fn listing(view: &View<'_>, query: &ConstructLinkList) -> Result<Listing> {
     let user = owner(view, query.user_id)?;
     let mut list = Listing::of(
         "construct_link",

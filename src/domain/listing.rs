@@ -241,28 +241,19 @@ mod tests {
 
     use serde_json::{Value as Filters, json};
 
+    use super::super::charts::events;
     use super::super::{artifacts, constructs, links, metrics, sessions, timeline};
     use super::*;
     use crate::disk::memory::MemoryDisk;
     use crate::disk::ready;
     use crate::host::ManualHost;
-    use crate::store::{Caller, Options, Store};
-
-    fn plan(view: &View<'_>, sql: &str) -> Result<String> {
-        let mut statement = view.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
-        let mut rows = statement.raw_query();
-        let mut steps = Vec::new();
-        while let Some(row) = rows.next()? {
-            steps.push(row.get::<_, String>(3)?);
-        }
-        Ok(steps.join("; "))
-    }
+    use crate::store::{Caller, Options, Store, asked};
 
     fn args<T: serde::de::DeserializeOwned>(json: Filters) -> T {
         serde_json::from_value(json).unwrap()
     }
 
-    type List = fn(&View<'_>, Filters) -> Result<Listing>;
+    type List = fn(&View<'_>, Filters) -> Result<()>;
 
     #[allow(clippy::too_many_lines, reason = "a table")]
     fn cases() -> Vec<(List, Filters, &'static str)> {
@@ -361,6 +352,21 @@ mod tests {
                 json!({ "constructId": "c", "sessionId": "s" }),
                 "timeline_event_by_session",
             ),
+            (
+                events_of,
+                json!({ "kinds": ["moved"] }),
+                "chart_event_by_time",
+            ),
+            (
+                events_of,
+                json!({ "contexts": ["work"] }),
+                "chart_event_by_context",
+            ),
+            (
+                events_of,
+                json!({ "chart": "chart_1", "contexts": ["work"] }),
+                "chart_event_by_chart",
+            ),
             (metrics_of, json!({}), "metric_by_time"),
             (
                 metrics_of,
@@ -386,14 +392,19 @@ mod tests {
         let disk = Rc::new(MemoryDisk::default());
         let mut store = ready(Store::open(disk, host, Options::default())).unwrap();
         for (list, filters, index) in cases() {
-            for order in [Order::Newest, Order::Oldest] {
-                let mut asked = filters.clone();
-                asked["userId"] = "us01".into();
+            for order in ["newest", "oldest"] {
+                let mut query = filters.clone();
+                query["userId"] = "us01".into();
+                query["order"] = order.into();
                 let told = store.read(Caller::default(), |view| {
-                    let sql = list(view, asked.clone())?.finish(order, None, 51);
-                    plan(view, &sql)
+                    asked::take();
+                    list(view, query.clone())?;
+                    let [sql] = &asked::take()[..] else {
+                        panic!("one statement");
+                    };
+                    asked::plan(view, sql)
                 });
-                let told = told.unwrap();
+                let told = told.unwrap().join("; ");
                 let is_read = format!("USING INDEX {index} ");
                 assert!(told.contains(&is_read), "{filters}: {told}");
                 assert!(!told.contains("TEMP B-TREE"), "{filters}: {told}");
@@ -404,34 +415,38 @@ mod tests {
             ("target", "source", "INDEX construct_link_by_target"),
         ] {
             let sql = links::steps_sql(here, there);
-            let told = store.read(Caller::default(), |view| plan(view, &sql));
-            let told = told.unwrap();
+            let told = store.read(Caller::default(), |view| asked::plan(view, &sql));
+            let told = told.unwrap().join("; ");
             assert!(told.contains(&format!("SEARCH l USING {index}")), "{told}");
             assert!(told.contains("SEARCH c USING PRIMARY KEY"), "{told}");
         }
     }
 
-    fn constructs_of(view: &View<'_>, query: Filters) -> Result<Listing> {
-        constructs::listing(view, &args(query))
+    fn constructs_of(view: &View<'_>, query: Filters) -> Result<()> {
+        constructs::list(view, &args(query)).map(drop)
     }
 
-    fn sessions_of(view: &View<'_>, query: Filters) -> Result<Listing> {
-        sessions::listing(view, &args(query))
+    fn sessions_of(view: &View<'_>, query: Filters) -> Result<()> {
+        sessions::list(view, &args(query)).map(drop)
     }
 
-    fn links_of(view: &View<'_>, query: Filters) -> Result<Listing> {
-        links::listing(view, &args(query))
+    fn links_of(view: &View<'_>, query: Filters) -> Result<()> {
+        links::list(view, &args(query)).map(drop)
     }
 
-    fn artifacts_of(view: &View<'_>, query: Filters) -> Result<Listing> {
-        artifacts::listing(view, &args(query))
+    fn artifacts_of(view: &View<'_>, query: Filters) -> Result<()> {
+        artifacts::list(view, &args(query)).map(drop)
     }
 
-    fn timeline_of(view: &View<'_>, query: Filters) -> Result<Listing> {
-        timeline::listing(view, &args(query))
+    fn timeline_of(view: &View<'_>, query: Filters) -> Result<()> {
+        timeline::list(view, &args(query)).map(drop)
     }
 
-    fn metrics_of(view: &View<'_>, query: Filters) -> Result<Listing> {
-        metrics::listing(view, &args(query))
+    fn events_of(view: &View<'_>, query: Filters) -> Result<()> {
+        events::list(view, &args(query)).map(drop)
+    }
+
+    fn metrics_of(view: &View<'_>, query: Filters) -> Result<()> {
+        metrics::list(view, &args(query)).map(drop)
     }
 }

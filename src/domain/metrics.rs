@@ -256,7 +256,7 @@ pub fn list(view: &View<'_>, query: &MetricList) -> Result<Page<Metric>> {
     })
 }
 
-pub(super) fn listing(view: &View<'_>, query: &MetricList) -> Result<Listing> {
+fn listing(view: &View<'_>, query: &MetricList) -> Result<Listing> {
     let user = owner(view, query.user_id)?;
     let mut list = Listing::of("metric", COLUMNS, "at", "metric_by_time", user);
     list.lead("metric_by_session", "session", query.session_id.as_deref());

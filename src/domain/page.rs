@@ -84,9 +84,33 @@ impl Cursor {
             if sound { key.try_into().ok() } else { None }
         };
         let key: Option<[i64; N]> = parse();
-        key.map(Some)
-            .ok_or_else(|| Error::invalid("the cursor is not one that this list gave"))
+        key.map(Some).ok_or_else(foreign)
     }
+
+    /// The cursor behind an item whose sort key is a text.
+    #[must_use]
+    pub fn encode_text(list: &str, key: &str) -> String {
+        format!("{:08x}.{key}", checksum(list, key))
+    }
+
+    /// Reads a caller's cursor that [`encode_text`](Self::encode_text) made.
+    ///
+    /// # Errors
+    /// `invalid_argument` unless it was made for the same list.
+    pub fn decode_text(list: &str, cursor: Option<&str>) -> Result<Option<String>> {
+        let Some(cursor) = cursor else {
+            return Ok(None);
+        };
+        let key = cursor
+            .split_once('.')
+            .filter(|(check, key)| *check == format!("{:08x}", checksum(list, key)));
+        key.map(|(_, key)| Some(key.to_owned())).ok_or_else(foreign)
+    }
+}
+
+#[cold]
+fn foreign() -> Error {
+    Error::invalid("the cursor is not one that this list gave")
 }
 
 fn checksum(list: &str, numbers: &str) -> u32 {
@@ -128,6 +152,18 @@ mod tests {
             );
         }
         assert!(Cursor::decode::<1>("conversations", Some(&cursor)).is_err());
+    }
+
+    #[test]
+    fn a_cursor_at_a_text_comes_back_only_to_its_own_list() {
+        for key in ["", "a.b", "チャート"] {
+            let cursor = Cursor::encode_text("entities", key);
+            let read = |list: &str, cursor: &str| Cursor::decode_text(list, Some(cursor));
+            assert_eq!(read("entities", &cursor).unwrap().as_deref(), Some(key));
+            assert!(read("relations", &cursor).is_err());
+            assert!(read("entities", &format!("{cursor}x")).is_err());
+        }
+        assert!(Cursor::decode_text("entities", Some("")).is_err());
     }
 
     #[test]

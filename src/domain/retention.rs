@@ -3,10 +3,10 @@
 use rusqlite::types::Value;
 use serde::{Deserialize, Serialize};
 
-use super::constructs;
+use super::charts::chart::ChartRef;
 use super::conversations::{self, ConversationStatus};
 use super::page::{self, Cursor, Page};
-use super::{check_label, check_version};
+use super::{charts, check_label, check_version, constructs, jobs, learnings};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, UserId};
 use crate::store::{Tx, View};
@@ -53,7 +53,8 @@ pub struct RetentionPolicy {
     /// The user whose records it is for; absent on the app's own, which are for every user's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
-    /// Which records: `conversations` or `constructs`.
+    /// Which records: `conversations`, `constructs`, `learnings`, `jobs` (those that have ended) or `charts` (complete ones that
+    /// hang below no other, each with every chart below it).
     pub kind: String,
     /// Only those in this context.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,11 +90,13 @@ pub struct RetentionPolicy {
 pub struct NewRetentionPolicy {
     /// The user whose records it is for; by default every user's, or in a view of one user that user's.
     pub user_id: Option<UserId>,
-    /// Which records: `conversations` or `constructs`.
+    /// Which records: `conversations`, `constructs`, `learnings`, `jobs` (those that have ended) or `charts` (complete ones that
+    /// hang below no other, each with every chart below it).
     pub kind: String,
-    /// Only those in this context.
+    /// Only those in this context; jobs are in none.
     pub context: Option<String>,
-    /// Only those with this status.
+    /// Only those with this status: `active`, `archived` or `removed` conversations, constructs by their status or `removed`,
+    /// `done`, `dead` or `cancelled` jobs, `completed` or `archived` charts; learnings have none.
     pub status: Option<String>,
     /// How long ago a record must have changed last, in milliseconds.
     pub age_ms: i64,
@@ -160,7 +163,7 @@ pub struct RetentionRun {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct RetentionReport {
-    /// The ids of the records.
+    /// The ids of the records. That of a chart comes with its user and context: `us01/work/chart_7`.
     pub ids: Vec<String>,
     /// What becomes of them.
     pub action: RetentionAction,
@@ -174,8 +177,16 @@ struct Kind {
     table: &'static str,
     /// The column that, beside the user, names a record.
     key: &'static str,
+    /// The column with the time that a record's age counts from.
+    at: &'static str,
+    /// Which rows of the table are such records; all without a condition.
+    only: &'static [&'static str],
+    /// Whether they are in a context.
+    in_context: bool,
     /// What the status of a record is.
     status: &'static str,
+    /// What it can be; nothing where records have none.
+    statuses: &'static [&'static str],
     actions: &'static [RetentionAction],
 }
 
@@ -184,7 +195,11 @@ const KINDS: &[Kind] = &[
         name: "conversations",
         table: "conversation",
         key: "conversation",
+        at: "updated_at",
+        only: &[],
+        in_context: true,
         status: "CASE WHEN deleted_at IS NULL THEN status ELSE 'removed' END",
+        statuses: &["active", "archived", "removed"],
         actions: &[
             RetentionAction::Archive,
             RetentionAction::Remove,
@@ -195,8 +210,53 @@ const KINDS: &[Kind] = &[
         name: "constructs",
         table: "construct",
         key: "construct",
+        at: "updated_at",
+        only: &[],
+        in_context: true,
         status: "CASE WHEN deleted_at IS NULL THEN status ELSE 'removed' END",
+        statuses: &[
+            "pending",
+            "provisioning",
+            "ready",
+            "failed",
+            "suspended",
+            "retired",
+            "removed",
+        ],
         actions: &[RetentionAction::Remove, RetentionAction::Delete],
+    },
+    Kind {
+        name: "learnings",
+        table: "learning",
+        key: "learning",
+        at: "updated_at",
+        only: &[],
+        in_context: true,
+        status: "'kept'",
+        statuses: &[],
+        actions: &[RetentionAction::Delete],
+    },
+    Kind {
+        name: "jobs",
+        table: "job",
+        key: "job",
+        at: "ended_at",
+        only: &["ended_at IS NOT NULL"],
+        in_context: false,
+        status: "state",
+        statuses: &["done", "dead", "cancelled"],
+        actions: &[RetentionAction::Delete],
+    },
+    Kind {
+        name: "charts",
+        table: "entity AS h",
+        key: "id",
+        at: "updated_at",
+        only: charts::ENDED,
+        in_context: true,
+        status: "CASE WHEN archived THEN 'archived' ELSE 'completed' END",
+        statuses: &["completed", "archived"],
+        actions: &[RetentionAction::Archive, RetentionAction::Delete],
     },
 ];
 
@@ -242,15 +302,29 @@ fn check(kind: &str, age_ms: i64, keep: i64, action: RetentionAction) -> Result<
     Ok(())
 }
 
+fn check_filters(kind: &Kind, new: &NewRetentionPolicy) -> Result<()> {
+    if let Some(context) = &new.context {
+        check_label("the context", context)?;
+        if !kind.in_context {
+            return Err(Error::invalid(format!("{} are in no context", kind.name)));
+        }
+    }
+    match &new.status {
+        Some(status) if !kind.statuses.contains(&status.as_str()) => Err(Error::invalid(format!(
+            "{} have no status {status:?}",
+            kind.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Creates a policy.
 pub fn create(tx: &Tx<'_>, new: &NewRetentionPolicy) -> Result<RetentionPolicy> {
     let user = new.user_id.or(tx.scope());
     user.map_or(Ok(()), |user| tx.admit(user))?;
     let keep = new.keep.unwrap_or(0);
     check(&new.kind, new.age_ms, keep, new.action)?;
-    for label in [&new.context, &new.status].into_iter().flatten() {
-        check_label("the filter", label)?;
-    }
+    check_filters(kind_of(&new.kind)?, new)?;
     let mut insert = tx.prepare(
         "INSERT INTO retention_policy (user, kind, context, status, age_ms, keep, action, enabled, version,
                                        created_at, updated_at, run_count)
@@ -372,13 +446,34 @@ struct Due {
 enum Aged {
     Conversation(ConversationId),
     Construct(String),
+    Learning(String),
+    Job(String),
+    Chart(ChartRef),
 }
 
 impl Aged {
+    fn read(view: &View<'_>, kind: &Kind, user: i64, key: Value) -> Result<Self> {
+        Ok(match (kind.name, key) {
+            ("conversations", Value::Integer(conversation)) => {
+                Self::Conversation(ConversationId { user, conversation })
+            }
+            ("constructs", Value::Text(id)) => Self::Construct(id),
+            ("learnings", Value::Text(id)) => Self::Learning(id),
+            ("jobs", Value::Text(id)) => Self::Job(id),
+            ("charts", Value::Text(entity)) => Self::Chart(charts::standing_for(view, &entity)?),
+            _ => return Err(Error::corrupt("a stored record has no key")),
+        })
+    }
+
     fn id(&self) -> String {
         match self {
             Self::Conversation(id) => id.to_string(),
-            Self::Construct(id) => id.clone(),
+            Self::Construct(id) | Self::Learning(id) | Self::Job(id) => id.clone(),
+            Self::Chart(chart) => {
+                let user = chart.user_id.map(|user| user.to_string());
+                let context = chart.context.as_deref().unwrap_or_default();
+                format!("{}/{context}/{}", user.unwrap_or_default(), chart.chart)
+            }
         }
     }
 
@@ -395,9 +490,14 @@ impl Aged {
                 constructs::soft_delete(tx, id).map(|_| ())
             }
             (Self::Construct(id), RetentionAction::Delete) => constructs::delete(tx, id),
-            (Self::Construct(_), RetentionAction::Archive) => {
-                Err(Error::invalid("constructs are not archived"))
-            }
+            (Self::Learning(id), RetentionAction::Delete) => learnings::delete(tx, id),
+            (Self::Job(id), RetentionAction::Delete) => jobs::remove(tx, id),
+            (Self::Chart(chart), RetentionAction::Archive) => charts::let_go(tx, chart, true),
+            (Self::Chart(chart), RetentionAction::Delete) => charts::let_go(tx, chart, false),
+            (_, action) => Err(Error::corrupt(format!(
+                "a stored policy lets go by {}",
+                action.as_str()
+            ))),
         }
     }
 }
@@ -448,11 +548,20 @@ fn due_of(
     limit: usize,
 ) -> Result<Vec<Aged>> {
     let Kind {
-        table, key, status, ..
+        table,
+        key,
+        at,
+        status,
+        ..
     } = kind;
-    let fits = format!(
-        "user = ?1 AND (?2 IS NULL OR context = ?2) AND ({status}) IS coalesce(?3, ({status})) AND instr(?4, ({status})) = 0"
+    let context = if kind.in_context { "context" } else { "NULL" };
+    let mut fits = format!(
+        "user = ?1 AND (?2 IS NULL OR {context} = ?2) AND ({status}) IS coalesce(?3, ({status})) AND instr(?4, ({status})) = 0"
     );
+    for condition in kind.only {
+        fits.push_str(" AND ");
+        fits.push_str(condition);
+    }
     // What it has been done to already is left alone.
     let done = match policy.action {
         RetentionAction::Archive => "archived removed",
@@ -462,8 +571,8 @@ fn due_of(
     let mut newest_kept = (i64::MAX, Value::Null);
     if policy.keep > 0 {
         let mut statement = view.prepare(&format!(
-            "SELECT updated_at, {key} FROM {table} WHERE {fits}
-             ORDER BY updated_at DESC, {key} DESC LIMIT 1 OFFSET ?5"
+            "SELECT {at}, {key} FROM {table} WHERE {fits}
+             ORDER BY {at} DESC, {key} DESC LIMIT 1 OFFSET ?5"
         ))?;
         let mut rows =
             statement.query((user, &policy.context, &policy.status, done, policy.keep - 1))?;
@@ -473,9 +582,9 @@ fn due_of(
         newest_kept = (row.get(0)?, row.get(1)?);
     }
     let mut statement = view.prepare(&format!(
-        "SELECT {key} FROM {table} WHERE {fits} AND updated_at < ?5
-           AND (?7 IS NULL OR (updated_at, {key}) < (?6, ?7))
-         ORDER BY updated_at, {key} LIMIT ?8"
+        "SELECT {key} FROM {table} WHERE {fits} AND {at} < ?5
+           AND (?7 IS NULL OR ({at}, {key}) < (?6, ?7))
+         ORDER BY {at}, {key} LIMIT ?8"
     ))?;
     let mut rows = statement.query((
         user,
@@ -489,13 +598,66 @@ fn due_of(
     ))?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
-        records.push(match row.get(0)? {
-            Value::Integer(conversation) => {
-                Aged::Conversation(ConversationId { user, conversation })
-            }
-            Value::Text(construct) => Aged::Construct(construct),
-            _ => return Err(Error::corrupt("a stored record has no key")),
-        });
+        records.push(Aged::read(view, kind, user, row.get(0)?)?);
     }
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::disk::memory::MemoryDisk;
+    use crate::disk::ready;
+    use crate::host::ManualHost;
+    use crate::store::{Caller, Options, Store, asked};
+
+    #[test]
+    fn every_kind_is_read_by_an_index_of_its_times() {
+        let host = Rc::new(ManualHost::new(1));
+        let disk = Rc::new(MemoryDisk::default());
+        let mut store = ready(Store::open(disk, host, Options::default())).unwrap();
+        for (kind, index) in KINDS.iter().zip([
+            "conversation_by_update",
+            "construct_by_update",
+            "learning_by_update",
+            "job_ended",
+            "chart_by_update",
+        ]) {
+            let policy = RetentionPolicy {
+                policy: 1,
+                user_id: None,
+                kind: kind.name.to_owned(),
+                context: None,
+                status: None,
+                age_ms: 0,
+                keep: 1,
+                action: RetentionAction::Delete,
+                enabled: true,
+                version: 1,
+                created_at: 0,
+                updated_at: 0,
+                run_at: None,
+                run_count: 0,
+            };
+            for keep in [0, 1] {
+                let policy = RetentionPolicy {
+                    keep,
+                    ..policy.clone()
+                };
+                let plan = store.read(Caller::default(), |view| {
+                    asked::take();
+                    due_of(view, kind, &policy, 1, 5, 50)?;
+                    let [sql] = &asked::take()[..] else {
+                        panic!("one statement, for there is nothing to keep");
+                    };
+                    asked::plan(view, sql)
+                });
+                let plan = plan.unwrap().join("; ");
+                assert!(plan.contains(&format!("USING INDEX {index} (")), "{plan}");
+                assert!(!plan.contains("SCAN"), "{plan}");
+            }
+        }
+    }
 }

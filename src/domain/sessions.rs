@@ -251,7 +251,7 @@ pub fn list(view: &View<'_>, query: &SessionList) -> Result<Page<Session>> {
     listing(view, query)?.page(view, &asked, |row| read(row).map(Some))
 }
 
-pub(super) fn listing(view: &View<'_>, query: &SessionList) -> Result<Listing> {
+fn listing(view: &View<'_>, query: &SessionList) -> Result<Listing> {
     let user = owner(view, query.user_id)?;
     let mut list = Listing::of("session", COLUMNS, "updated_at", "session_by_update", user);
     list.lead(

@@ -164,7 +164,7 @@ pub fn list(view: &View<'_>, query: &TimelineList) -> Result<Page<TimelineEvent>
     listing(view, query)?.page(view, &asked, |row| read(row).map(Some))
 }
 
-pub(super) fn listing(view: &View<'_>, query: &TimelineList) -> Result<Listing> {
+fn listing(view: &View<'_>, query: &TimelineList) -> Result<Listing> {
     let user = owner(view, query.user_id)?;
     let mut list = Listing::of(
         "timeline_event",

@@ -9,6 +9,20 @@ use super::json;
 use crate::domain::artifacts::{
     self, Artifact, ArtifactList, ArtifactRef, ArtifactUpdate, NewArtifact,
 };
+use crate::domain::charts::chart::{
+    self, Chart, ChartChildren, ChartDetail, ChartList, ChartProgress, ChartRef, ChartStep,
+};
+use crate::domain::charts::check::{self as chart_check, ChartCheck};
+use crate::domain::charts::events::{self as chart_events, ChartEvent, ChartEventList};
+use crate::domain::charts::graph::{
+    self, Entity, EntityList, EntityRef, EntityUpdate, GraphPage, GraphRead, NewEntity,
+    NewRelation, Observations, Relation, RelationList, RelationRef, RelationUpdate,
+};
+use crate::domain::charts::lines::{self, GraphRef, LinePage, LoadLines, LoadReport};
+use crate::domain::charts::tension::{
+    self, ChartMove, ChartUpdate, NewChart, NewStep, PhaseSet, RealityUpdate, ReviewedChart,
+    StepRef, StepUpdate, Telescope,
+};
 use crate::domain::constructs::{
     self, Construct, ConstructList, ConstructRef, ConstructSetStatus, ConstructUpdate, NewConstruct,
 };
@@ -287,6 +301,79 @@ methods! {
     "jobs.counts": read(JobCounting) -> Vec<JobCount> = |view, args| jobs::counts(view, &args);
     /// Removes a user's jobs that were done, dead or cancelled before a time, the oldest 1,000 at most; resolves to how many.
     "jobs.removeEnded": write(JobRemoval) -> i64 = |tx, args| jobs::remove_ended(tx, &args);
+
+    /// Creates a chart with its parts and their relations, and says what to reconsider about it.
+    "charts.create": write(NewChart) -> ReviewedChart = |tx, args| tension::create(tx, &args);
+    /// Reads a chart with what it is made of; the charts below it are named. Rejects with `not_found`.
+    "charts.get": read(ChartRef) -> ChartDetail = |view, args| chart::get(view, &args);
+    /// Lists charts by due date, the next first. Without a filter: those that are neither complete nor put away.
+    "charts.list": read(ChartList) -> Page<Chart> = |view, args| chart::list(view, &args);
+    /// Lists the charts directly below one.
+    "charts.children": read(ChartChildren) -> Page<Chart> = |view, args| chart::children(view, &args);
+    /// Reads how far a chart has come, with every chart below it.
+    "charts.progress": read(ChartRef) -> ChartProgress = |view, args| chart::progress(view, &args);
+    /// Changes a chart's title, outcome or due date. Rejects with `conflict` when it moved on since the version given.
+    "charts.update": write(ChartUpdate) -> ReviewedChart = |tx, args| tension::update(tx, &args);
+    /// Adds observations to a chart's current reality, each once.
+    "charts.updateReality": write(RealityUpdate) -> ReviewedChart = |tx, args| tension::update_reality(tx, &args);
+    /// Sets a chart's phase.
+    "charts.setPhase": write(PhaseSet) -> Chart = |tx, args| tension::set_phase(tx, &args);
+    /// Adds a step to a chart. Rejects with `conflict` when the chart is complete.
+    "charts.addStep": write(NewStep) -> ChartStep = |tx, args| tension::add_step(tx, &args);
+    /// Changes a step's text or due date. Rejects with `conflict` when it moved on since the version given.
+    "charts.updateStep": write(StepUpdate) -> ChartStep = |tx, args| tension::update_step(tx, &args);
+    /// Makes a chart of a step, linked both ways. Rejects with `conflict` when it is done or a chart already.
+    "charts.telescope": write(Telescope) -> ReviewedChart = |tx, args| tension::telescope(tx, &args);
+    /// Completes a step; its chart's current reality gains `Completed: <step>` once. A chart whose steps are all done is complete,
+    /// and with it the step it was telescoped from, all the way up.
+    "charts.completeStep": write(StepRef) -> Chart = |tx, args| tension::complete_step(tx, &args);
+    /// Completes a chart, and the step it was telescoped from, all the way up. Its own steps stay as they are.
+    "charts.complete": write(ChartRef) -> Chart = |tx, args| tension::complete(tx, &args);
+    /// Removes a step with its relations, and the chart it was telescoped into with everything below.
+    "charts.removeStep": write(StepRef) -> Nothing = |tx, args| tension::remove_step(tx, &args).map(|()| Nothing);
+    /// Removes a chart with its parts, their relations, and every chart below it.
+    "charts.remove": write(ChartRef) -> Nothing = |tx, args| tension::remove(tx, &args).map(|()| Nothing);
+    /// Moves a chart and every chart below it to another context. Rejects with `conflict` when something it is linked to would
+    /// stay, or one of its names is taken there.
+    "charts.move": write(ChartMove) -> Chart = |tx, args| tension::move_chart(tx, &args);
+    /// Puts a chart and every chart below it away. Doing so twice is doing so once.
+    "charts.archive": write(ChartRef) -> Chart = |tx, args| tension::set_archived(tx, &args, true);
+    /// Takes up again what was put away.
+    "charts.unarchive": write(ChartRef) -> Chart = |tx, args| tension::set_archived(tx, &args, false);
+    /// Lists what moved when, in which chart.
+    "charts.events": read(ChartEventList) -> Page<ChartEvent> = |view, args| chart_events::list(view, &args);
+    /// Checks the graph of a context; each finding has a code. Nothing is changed.
+    "charts.check": read(GraphRef) -> ChartCheck = |view, args| chart_check::check(view, &args);
+    /// Adds an entity to a graph. Rejects with `conflict` when its name is taken.
+    "charts.addEntity": write(NewEntity) -> Entity = |tx, args| graph::add_entity(tx, &args);
+    /// Reads an entity by its name. Rejects with `not_found`.
+    "charts.getEntity": read(EntityRef) -> Entity = |view, args| graph::get_entity(view, &args);
+    /// Lists a graph's entities by name: those whose name a pattern matches, those that mention a text, or all.
+    "charts.entities": read(EntityList) -> Page<Entity> = |view, args| graph::entities(view, &args);
+    /// Changes an entity's type or fields. Rejects with `conflict` when it moved on since the version given.
+    "charts.updateEntity": write(EntityUpdate) -> Entity = |tx, args| graph::update_entity(tx, &args);
+    /// Adds observations to an entity, each once.
+    "charts.addObservations": write(Observations) -> Entity = |tx, args| graph::add_observations(tx, &args);
+    /// Takes observations from an entity; those that it does not have are gone already.
+    "charts.removeObservations": write(Observations) -> Entity = |tx, args| graph::remove_observations(tx, &args);
+    /// Deletes an entity with its observations and every relation it is an end of.
+    "charts.deleteEntity": write(EntityRef) -> Nothing = |tx, args| graph::delete_entity(tx, &args).map(|()| Nothing);
+    /// Adds a relation to a graph; the same one twice is there once. Rejects with `conflict` when it is there with other fields.
+    "charts.addRelation": write(NewRelation) -> Relation = |tx, args| graph::add_relation(tx, &args);
+    /// Lists a graph's relations in the order of their lines.
+    "charts.relations": read(RelationList) -> Page<Relation> = |view, args| graph::relations(view, &args);
+    /// Gives a relation other fields. Rejects with `conflict` when it moved on since the version given.
+    "charts.updateRelation": write(RelationUpdate) -> Relation = |tx, args| graph::update_relation(tx, &args);
+    /// Deletes a relation.
+    "charts.deleteRelation": write(RelationRef) -> Nothing = |tx, args| graph::delete_relation(tx, &args).map(|()| Nothing);
+    /// Reads a graph in the order of its lines, page by page.
+    "charts.graph": read(GraphRead) -> GraphPage = |view, args| graph::graph(view, &args);
+    /// Loads JSON Lines into a graph and says what became of each. What cannot be taken is set aside and kept as it is.
+    "charts.load": write(LoadLines) -> LoadReport = |tx, args| lines::load(tx, &args);
+    /// Writes a graph as JSON Lines, page by page: loaded files come out as they went in, with what changed since.
+    "charts.lines": read(GraphRead) -> LinePage = |view, args| lines::lines(view, &args);
+    /// Deletes a whole graph with every line, and forgets what happened in its charts.
+    "charts.clear": write(GraphRef) -> Nothing = |tx, args| graph::clear(tx, &args).map(|()| Nothing);
 
     /// Finds texts by what a person types, best first.
     "search.query": find(SearchQuery) -> SearchPage = |view, args| search::query(view, &args);

@@ -55,10 +55,13 @@ pub struct SearchHit {
     /// The conversation it is in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<ConversationId>,
+    /// The construct it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub construct_id: Option<String>,
     /// The title of the conversation it is in, or its own name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// The context it is in.
+    /// The context it is in; none, `""`, for an artifact that belongs to no construct.
     pub context: String,
     /// The voice of a message.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,6 +108,7 @@ struct Match {
     piece: i64,
     role: Option<String>,
     conversation: Option<i64>,
+    construct: Option<String>,
     context: Option<String>,
 }
 
@@ -280,9 +284,10 @@ impl Search {
             piece: row.get(3)?,
             role: row.get(4)?,
             conversation: row.get(5)?,
-            context: row.get(6)?,
+            construct: row.get(6)?,
+            context: row.get(7)?,
         };
-        let is_in_pieces: bool = row.get(7)?;
+        let is_in_pieces: bool = row.get(8)?;
         if is_in_pieces {
             let better = band.iter().take_while(|other| **other < rank);
             let pieces = pieces_of(view, &hit)?;
@@ -311,11 +316,14 @@ pub const MATCHES: &str = "
 
 /// What is known of a row, if it passes the filters.
 pub const FILTERS: &str = "
-    SELECT d.at, d.record, d.kind, d.piece, d.role, d.conversation, coalesce(c.context, d.context),
+    SELECT d.at, d.record, d.kind, d.piece, d.role, d.conversation, d.construct,
+           coalesce(c.context, k.context, d.context),
            EXISTS (SELECT 1 FROM search_doc AS more WHERE more.record = d.record AND more.kind = d.kind AND more.piece = 1)
-    FROM search_doc AS d LEFT JOIN conversation AS c ON c.user = d.user AND c.conversation = d.conversation
+    FROM search_doc AS d
+    LEFT JOIN conversation AS c ON c.user = d.user AND c.conversation = d.conversation
+    LEFT JOIN construct AS k ON k.construct = d.construct
     WHERE d.doc = ?1 AND d.user = ?2 AND d.at >= ?3 AND d.at < ?4 AND c.deleted_at IS NULL
-      AND (?5 IS NULL OR coalesce(c.context, d.context) IN (SELECT value FROM json_each(?5)))";
+      AND (?5 IS NULL OR coalesce(c.context, k.context, d.context) IN (SELECT value FROM json_each(?5)))";
 
 /// What is shown of a match.
 fn show(view: &View<'_>, owner: UserId, hit: Match, terms: &[Term]) -> Result<SearchHit> {
@@ -339,6 +347,7 @@ fn show(view: &View<'_>, owner: UserId, hit: Match, terms: &[Term]) -> Result<Se
         title: source.title(view, &id)?.filter(|title| !title.is_empty()),
         id: hit.record,
         conversation_id,
+        construct_id: hit.construct,
         context: hit.context.unwrap_or_default(),
         role: hit.role.as_deref().map(Role::parse).transpose()?,
         at: hit.at,

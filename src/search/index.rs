@@ -11,8 +11,8 @@ use crate::database::Database;
 use crate::error::{Error, Result};
 use crate::store::View;
 
-/// The schema version from which the index exists.
-const SINCE_VERSION: u32 = 8;
+/// The schema version from which there is all that the index reads and writes.
+const SINCE_VERSION: u32 = 10;
 
 /// What one step of building or checking reads, in bytes: a few milliseconds.
 const STEP_BYTES: usize = 64 << 10;
@@ -395,8 +395,8 @@ fn put(view: &View<'_>, doc: i64, id: &RecordId, document: &Document<'_>) -> Res
     view.prepare("INSERT INTO search_text (rowid, words) VALUES (?1, ?2)")?
         .execute((doc, &words))?;
     view.prepare(
-        "INSERT INTO search_doc (doc, record, kind, piece, user, conversation, context, role, at, digest)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "INSERT INTO search_doc (doc, record, kind, piece, user, conversation, construct, context, role, at, digest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute((
         doc,
@@ -405,6 +405,7 @@ fn put(view: &View<'_>, doc: i64, id: &RecordId, document: &Document<'_>) -> Res
         piece,
         head.user,
         head.conversation,
+        &head.construct,
         &head.context,
         &head.role,
         head.at,

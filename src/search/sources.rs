@@ -22,14 +22,26 @@ pub enum SearchKind {
     Conversations,
     /// What was learnt.
     Learnings,
+    /// A construct's name, and the text `description` among its fields.
+    Constructs,
+    /// A session's name.
+    Sessions,
+    /// An artifact's name.
+    Artifacts,
+    /// What charts and the graphs below them say: outcomes, realities, steps, entities and what was observed of them.
+    Charts,
 }
 
 impl SearchKind {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 8] = [
         Self::Messages,
         Self::Reasoning,
         Self::Conversations,
         Self::Learnings,
+        Self::Constructs,
+        Self::Sessions,
+        Self::Artifacts,
+        Self::Charts,
     ];
 
     /// Its name.
@@ -40,6 +52,10 @@ impl SearchKind {
             Self::Reasoning => "reasoning",
             Self::Conversations => "conversations",
             Self::Learnings => "learnings",
+            Self::Constructs => "constructs",
+            Self::Sessions => "sessions",
+            Self::Artifacts => "artifacts",
+            Self::Charts => "charts",
         }
     }
 
@@ -59,7 +75,7 @@ pub struct Source {
     /// How an id is made of them.
     record: RecordKey,
     /// One row: whether its text is settled, the user, the conversation it is in, the construct, its own context (none where
-    /// the conversation's counts), the role, the time. No row for what is not to be found.
+    /// the conversation's or the construct's counts), the role, the time. No row for what is not to be found.
     head: &'static str,
     /// One row: the title of what it is or is in.
     title: &'static str,
@@ -73,8 +89,9 @@ pub const SOURCES: &[Source] = &[
         table: "conversation",
         key: "user, conversation",
         record: RecordKey::Conversation,
-        head: "SELECT 1, user, conversation, NULL, NULL, NULL, created_at
-               FROM conversation WHERE user = ?1 AND conversation = ?2",
+        head: "SELECT 1, c.user, c.conversation, s.construct, NULL, NULL, c.created_at
+               FROM conversation AS c LEFT JOIN session AS s ON s.session = c.session
+               WHERE c.user = ?1 AND c.conversation = ?2",
         title: CONVERSATION_TITLE,
         texts: &[(SearchKind::Conversations, CONVERSATION_TITLE)],
     },
@@ -82,8 +99,11 @@ pub const SOURCES: &[Source] = &[
         table: "message",
         key: "user, conversation, message",
         record: RecordKey::Message,
-        head: "SELECT status <> 'streaming', user, conversation, NULL, NULL, role, created_at
-               FROM message WHERE user = ?1 AND conversation = ?2 AND message = ?3",
+        head: "SELECT m.status <> 'streaming', m.user, m.conversation, s.construct, NULL, m.role, m.created_at
+               FROM message AS m
+               JOIN conversation AS c ON c.user = m.user AND c.conversation = m.conversation
+               LEFT JOIN session AS s ON s.session = c.session
+               WHERE m.user = ?1 AND m.conversation = ?2 AND m.message = ?3",
         title: CONVERSATION_TITLE,
         texts: &[
             (
@@ -109,6 +129,59 @@ pub const SOURCES: &[Source] = &[
         texts: &[(
             SearchKind::Learnings,
             "SELECT text FROM learning WHERE learning = ?1",
+        )],
+    },
+    Source {
+        table: "construct",
+        key: "construct",
+        record: RecordKey::Text,
+        head: "SELECT 1, user, NULL, construct, NULL, NULL, created_at
+               FROM construct WHERE construct = ?1 AND deleted_at IS NULL",
+        title: "SELECT name FROM construct WHERE construct = ?1",
+        texts: &[(
+            SearchKind::Constructs,
+            "SELECT name || char(10) FROM construct WHERE construct = ?1
+             UNION ALL
+             SELECT json_extract(metadata, '$.description') FROM construct
+             WHERE construct = ?1 AND json_type(metadata, '$.description') = 'text'",
+        )],
+    },
+    Source {
+        table: "session",
+        key: "session",
+        record: RecordKey::Text,
+        head: "SELECT 1, user, NULL, construct, NULL, NULL, created_at FROM session WHERE session = ?1",
+        title: "SELECT name FROM session WHERE session = ?1",
+        texts: &[(
+            SearchKind::Sessions,
+            "SELECT name FROM session WHERE session = ?1",
+        )],
+    },
+    Source {
+        table: "artifact",
+        key: "artifact",
+        record: RecordKey::Text,
+        head: "SELECT 1, user, NULL, construct, NULL, NULL, created_at FROM artifact WHERE artifact = ?1",
+        title: "SELECT name FROM artifact WHERE artifact = ?1",
+        texts: &[(
+            SearchKind::Artifacts,
+            "SELECT name FROM artifact WHERE artifact = ?1",
+        )],
+    },
+    Source {
+        table: "entity",
+        key: "id",
+        record: RecordKey::Text,
+        head: "SELECT 1, user, NULL, NULL, context, NULL, created_at FROM entity WHERE id = ?1",
+        title: "SELECT name FROM entity WHERE id = ?1",
+        // Names that number a chart's parts, such as `chart_7_action_2`, say nothing that a person would look for.
+        texts: &[(
+            SearchKind::Charts,
+            "SELECT name || char(10), 0 FROM entity
+             WHERE id = ?1 AND (chart IS NULL OR substr(name, 1, length(chart) + 1) <> chart || '_')
+             UNION ALL
+             SELECT text || char(10), seq FROM observation WHERE entity = ?1
+             ORDER BY 2",
         )],
     },
 ];
@@ -262,8 +335,9 @@ impl Source {
                 text.drain(..cut_before(&text, end - OVERLAP_BYTES));
             }
         }
-        if !text.trim().is_empty() {
-            take(piece, &text)?;
+        let text = text.trim_end();
+        if !text.is_empty() {
+            take(piece, text)?;
         }
         Ok(())
     }

@@ -34,6 +34,8 @@ use lease::Lease;
 
 pub use event::{Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
 pub use migration::MigrationProgress;
+#[cfg(test)]
+pub use transaction::asked;
 pub use transaction::{Tx, View};
 pub use turn::{Caller, Outcome, Rows, Turn};
 

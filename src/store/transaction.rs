@@ -30,6 +30,8 @@ impl<'a> View<'a> {
 
     /// A prepared statement, kept for the next time.
     pub fn prepare(&self, sql: &str) -> Result<CachedStatement<'a>> {
+        #[cfg(test)]
+        asked::note(sql);
         Ok(self.connection.prepare_cached(sql)?)
     }
 
@@ -93,5 +95,38 @@ impl<'a> Deref for Tx<'a> {
 
     fn deref(&self) -> &View<'a> {
         &self.view
+    }
+}
+
+/// What statements this thread's tests prepared, so that each can be asked for its plan.
+#[cfg(test)]
+pub mod asked {
+    use std::cell::RefCell;
+
+    use super::View;
+    use crate::error::Result;
+
+    thread_local! {
+        static ASKED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn note(sql: &str) {
+        ASKED.with_borrow_mut(|asked| {
+            if !asked.iter().any(|known| known == sql) {
+                asked.push(sql.to_owned());
+            }
+        });
+    }
+
+    /// Each statement once, since the last time this was called.
+    pub fn take() -> Vec<String> {
+        ASKED.take()
+    }
+
+    /// The steps of a statement's plan.
+    pub fn plan(view: &View<'_>, sql: &str) -> Result<Vec<String>> {
+        let mut statement = view.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+        let steps = statement.raw_query().mapped(|row| row.get(3));
+        Ok(steps.collect::<rusqlite::Result<_>>()?)
     }
 }

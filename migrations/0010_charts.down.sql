@@ -1,0 +1,10 @@
+INSERT INTO search_text (search_text) VALUES ('delete-all');
+DELETE FROM search_doc;
+ALTER TABLE search_doc DROP COLUMN construct;
+UPDATE search_state SET generation = generation + 1, source = CASE WHEN EXISTS (SELECT 1 FROM user) THEN 0 END, after = '';
+DELETE FROM counter WHERE name GLOB 'charts/*';
+DROP TABLE chart_event;
+DROP TABLE chart_line;
+DROP TABLE relation;
+DROP TABLE observation;
+DROP TABLE entity;
