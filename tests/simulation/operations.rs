@@ -386,7 +386,8 @@ impl Driver {
 
     /// The same model and states over another disk, on which nothing is open.
     pub fn fork(&self, disk: SimDisk, seed: u64) -> Self {
-        let host = ManualHost::new(seed);
+        // Not the ids that the original has given.
+        let host = ManualHost::new(!seed);
         host.advance(self.host.now_ms() - host.now_ms());
         Self {
             disk,
