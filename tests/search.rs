@@ -1460,3 +1460,33 @@ proptest! {
         })?;
     }
 }
+
+#[test]
+fn after_a_long_replay_the_index_is_built_behind_the_open_store() {
+    let mut fixture = Fixture::new();
+    let messages: Vec<Value> = (0..1000)
+        .map(|i| json!({ "role": "user", "text": format!("needle number{i}") }))
+        .collect();
+    for _ in 0..3 {
+        fixture.call(
+            "messages.appendAll",
+            json!({ "conversationId": "us01-co01", "messages": messages }),
+        );
+    }
+    let all = |fixture: &mut Fixture| {
+        let found = fixture.call(
+            "search.query",
+            json!({ "userId": "us01", "text": "number999" }),
+        );
+        let hits = found["items"].as_array().unwrap().len();
+        (hits, found["complete"].as_bool().unwrap())
+    };
+    assert_eq!(all(&mut fixture), (3, true));
+    let mut fixture = fixture.lose_database();
+    assert!(!all(&mut fixture).1);
+    for _ in 0..1000 {
+        fixture.host.advance(1000);
+        ready(fixture.engine.tick(true)).unwrap();
+    }
+    assert_eq!(all(&mut fixture), (3, true));
+}

@@ -158,7 +158,8 @@ export const WORKS = [
     does: 'model',
     dataset: 'model',
     data: PROSE,
-    title: 'lists of 50, searches and the queue, from the page, with 100,000 messages and 10,000 of each other record',
+    title:
+      'lists of 50, searches and the queue, from the page, with 100,000 messages, 10,000 of each other record and 1,000 charts',
   },
   ...opens,
   ...recovers,

@@ -68,10 +68,25 @@ export async function fill(api, prose) {
     }),
   );
   await inBatches(10_000, (i) => api.jobs.enqueue({ userId, queue: QUEUE, payload: { i }, priority: i % 10 }));
-  return { constructs: constructs.slice(0, 1000), sessions: sessions.slice(0, TIMES) };
+  const charts = await inBatches(1000, async (i) => {
+    const { chart } = await api.charts.create({
+      userId,
+      context: context(i),
+      desiredOutcome: `${i}: ${prose.paragraph(i)}`,
+      currentReality: prose.paragraph(i + 1),
+      dueDate: new Date(DUE + DAY * i).toISOString(),
+      actionSteps: [2, 3, 4].map((step) => `step ${i} ${step}: ${prose.words(i + step, 3).join(' ')}`),
+    });
+    return chart;
+  });
+  const ofWork = charts.filter((_, i) => context(i) === 'work');
+  return { constructs: constructs.slice(0, 1000), sessions: sessions.slice(0, TIMES), charts: ofWork };
 }
 
 const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+/** When the first chart is due. */
+const DUE = DAY * 20_000;
 export const CONTEXTS = ['work', 'personal', 'learning'];
 const TYPES = ['agent', 'workflow', 'tool', 'plan', 'crew'];
 const KINDS = ['log', 'diff', 'plan', 'bundle'];
@@ -79,7 +94,7 @@ const EVENTS = ['started', 'step', 'tool', 'ended'];
 const METRICS = ['latency', 'tokens', 'cost', 'retries'];
 
 /** Operations by name; each takes the number of the time it is called, and says how many records it must give at least. */
-function operations({ api, prose, handles: { constructs, sessions } }) {
+function operations({ api, prose, handles: { constructs, sessions, charts } }) {
   const list = (group, args, least = 50) => [
     async (i) =>
       (await api[group].list({ userId, limit: 50, ...(typeof args === 'function' ? args(i) : args) })).items.length,
@@ -136,6 +151,34 @@ function operations({ api, prose, handles: { constructs, sessions } }) {
     ),
     'learnings, surest first': list('learnings', { by: 'confidence' }),
     'learnings by their text': list('learnings', (i) => ({ text: prose.words(i, 1)[0] }), 1),
+    'charts, active ones of a context': list('charts', { contexts: ['work'], status: 'active' }),
+    'charts, due in a range': list(
+      'charts',
+      (i) => ({ dueSince: DUE + DAY * 10 * i, dueUntil: DUE + DAY * (10 * i + 30) }),
+      30,
+    ),
+    'one chart with its steps': [
+      async (i) => (await api.charts.get({ userId, context: 'work', chart: some(charts)(i) })).steps.length,
+      3,
+    ],
+    'a chart’s progress': [
+      async (i) => (await api.charts.progress({ userId, context: 'work', chart: some(charts)(i) })).total,
+      3,
+    ],
+    'chart entities by a word of theirs': [
+      async (i) =>
+        (await api.charts.entities({ userId, context: 'work', text: prose.words(3 * i, 1)[0], limit: 50 })).items
+          .length,
+      0,
+    ],
+    'a page of a graph': [
+      async () => (await api.charts.graph({ userId, context: 'work', limit: 50 })).entities.length,
+      1,
+    ],
+    'chart events of a context': [
+      async () => (await api.charts.events({ userId, contexts: ['work'], limit: 50 })).items.length,
+      50,
+    ],
     'jobs of a state': list('jobs', { queue: QUEUE, state: 'queued' }),
     'search: everything, by a word': search((i) => prose.words(i, 1)[0]),
     'search: learnings, by two words': search((i) => prose.words(i, 2).join(' '), { in: ['learnings'] }),

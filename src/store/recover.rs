@@ -17,6 +17,9 @@ use crate::search::Index;
 /// Lines applied per commit while replaying: so few that the pages they change stay in SQLite's cache.
 const REPLAY_BATCH: u64 = 1024;
 
+/// Records that a replay brings into the search index itself. With more it is sooner open, and the index made anew behind it.
+const REPLAY_INDEXED: usize = 2000;
+
 /// The operation of a journal line that records a migration.
 pub const MIGRATE_OP: &str = "migrate";
 
@@ -281,6 +284,7 @@ impl<'a> Recoverer<'a> {
         let mut derived = Derived {
             audit: Audit::default(),
             search: Index::load(database, schema)?,
+            indexed: 0,
         };
         database.begin()?;
         {
@@ -345,7 +349,7 @@ impl<'a> Recoverer<'a> {
         if !self.report.damage.is_empty() {
             self.set_orphans_aside(database).await?;
         }
-        if std::mem::take(&mut self.index_distrusted) {
+        if std::mem::take(&mut self.index_distrusted) || derived.indexed > REPLAY_INDEXED {
             derived.search.restart(database, schema)?;
         }
         derived.write(database, schema)?;
@@ -451,11 +455,16 @@ impl<'a> Recoverer<'a> {
 struct Derived {
     audit: Audit,
     search: Index,
+    /// Records that were brought into the search index, as long as there are few.
+    indexed: usize,
 }
 
 impl Derived {
     fn add(&mut self, touch: Touch) {
-        self.search.add(&touch.records);
+        if self.indexed <= REPLAY_INDEXED {
+            self.indexed += touch.records.len();
+            self.search.add(&touch.records);
+        }
         self.audit.add(touch);
     }
 
