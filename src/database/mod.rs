@@ -7,6 +7,7 @@ pub mod apply;
 pub mod capture;
 pub mod migrate;
 pub mod orphans;
+pub mod rows;
 pub mod schema;
 pub mod vfs;
 
@@ -292,6 +293,12 @@ impl Database {
         self.vfs.size(WAL_FILE)
     }
 
+    /// Length of the write-ahead log's file.
+    pub fn wal_bytes_on_disk(&self) -> Result<u64> {
+        let log = self.vfs.file(WAL_FILE);
+        log.map_or(Ok(0), |log| log.size())
+    }
+
     /// Moves the write-ahead log into the database file, flushing both, and empties the log.
     /// The journal must be flushed before. No transaction may be open.
     ///
@@ -342,16 +349,26 @@ impl Database {
     /// # Errors
     /// `corrupt` naming the first page that fails.
     pub fn verify_pages(&self) -> Result<()> {
-        let file = self.file()?;
-        let size = file.size()?;
-        let mut slice = vec![0; VERIFY_BYTES];
         let mut offset = 0;
-        while offset < size {
-            let read = file.read_at(&mut slice, offset)?;
-            vfs::check_pages(slice.get(..read).unwrap_or_default(), PAGE_BYTES, offset)?;
-            offset += VERIFY_BYTES as u64;
-        }
+        while self.verify_slice(&mut offset)? {}
         Ok(())
+    }
+
+    /// Checks the next pages from `offset` on, which moves on whatever they are; false once there are none.
+    ///
+    /// # Errors
+    /// `corrupt` naming the first page of the slice that fails.
+    pub fn verify_slice(&self, offset: &mut u64) -> Result<bool> {
+        let file = self.file()?;
+        let begin = *offset;
+        if begin >= file.size()? {
+            return Ok(false);
+        }
+        let mut slice = vec![0; VERIFY_BYTES];
+        let read = file.read_at(&mut slice, begin)?;
+        *offset += VERIFY_BYTES as u64;
+        vfs::check_pages(slice.get(..read).unwrap_or_default(), PAGE_BYTES, begin)?;
+        Ok(true)
     }
 
     /// SQLite's own check of structure and indexes; each finding is a sentence.

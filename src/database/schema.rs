@@ -76,6 +76,22 @@ pub const TABLES: &[TableSpec] = &[
     },
 ];
 
+/// The group of calls that a table's rows belong to; none for bookkeeping.
+#[must_use]
+pub fn group(table: &str) -> Option<&'static str> {
+    Some(match table {
+        "user" => "users",
+        "conversation" | "participant" => "conversations",
+        "message" | "part" | "chunk" => "messages",
+        "context" => "contexts",
+        "setting" | "user_setting" => "settings",
+        _ => return None,
+    })
+}
+
+/// Tables whose rows are the store's own bookkeeping: counters never go back, and answers that were given stay given.
+pub const BOOKKEEPING: &[&str] = &["counter", "request"];
+
 impl RecordKey {
     /// The readable id of the record whose key columns are read through `column`.
     pub fn id<'a>(self, column: impl Fn(usize) -> Option<ValueRef<'a>>) -> Option<String> {
@@ -93,5 +109,23 @@ impl RecordKey {
             write!(id, "{level}{number:02}").ok()?;
         }
         Some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_of_records_belongs_to_a_group() {
+        for table in TABLES {
+            let is_bookkeeping = BOOKKEEPING.contains(&table.name);
+            assert_eq!(
+                group(table.name).is_none(),
+                is_bookkeeping,
+                "{}",
+                table.name
+            );
+        }
     }
 }

@@ -3,7 +3,7 @@
 use ts_rs::{Config, TS};
 
 use super::methods;
-use super::metrics::LatencySummary;
+use super::metrics::{FailureCount, LatencySummary, OperationStats};
 use super::wire::{
     Follow, Followed, FollowerNews, FollowerRef, News, StreamBegin, StreamConfigure,
     StreamContinue, StreamEnd, StreamOpened, StreamPart, StreamProgress, StreamRef, StreamStats,
@@ -19,8 +19,11 @@ use crate::domain::page::{Order, Page};
 use crate::domain::parts::{Chunk, Part, TextKind};
 use crate::domain::settings as s;
 use crate::domain::{Json, Metadata, users as u};
+use crate::health as h;
+use crate::history as y;
 use crate::store::{
-    Durability, Event, LogEvent, LogKind, MigrationProgress, Recovery, RecoveryCause, Trouble,
+    Change, Durability, Event, LogEvent, LogKind, MigrationProgress, Recovery, RecoveryCause,
+    Trouble,
 };
 use crate::stream::StreamSettings;
 
@@ -196,6 +199,27 @@ fn generate() -> String {
         Recovery,
         RecoveryCause,
         Trouble,
+        Change,
+        y::HistoryList,
+        y::HistoryEntry,
+        y::HistoryRow,
+        y::HistoryAt,
+        y::RecordState,
+        y::HistoryUndo,
+        y::Undone,
+        h::FindingCode,
+        h::HealthFinding,
+        h::HealthReport,
+        h::HealthProgress,
+        h::UsageQuery,
+        h::HealthUsage,
+        h::KindUsage,
+        h::UserUsage,
+        h::ContextUsage,
+        h::Remedy,
+        h::Reclaimable,
+        FailureCount,
+        OperationStats,
     );
     let table = methods::table(config);
     out.push_str("/** Every method by name: what it takes and what it gives. */\nexport interface Methods {\n");

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::audit::{Audit, Touch};
 use super::event::{Recovery, RecoveryCause};
 use super::snapshot;
+use crate::database::capture::Touched;
 use crate::database::migrate::{self, Step};
 use crate::database::{self, Database, Position};
 use crate::disk::{Disk, OpenMode};
@@ -454,7 +455,10 @@ fn touch(record: &Record<'_>, records: Vec<String>) -> Touch {
         at_ms: record.at_ms,
         op: record.op.to_owned(),
         by: record.by.map(str::to_owned),
-        records,
+        touched: Touched {
+            records,
+            ..Touched::default()
+        },
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::ahead::Ahead;
 use super::audit::Touch;
 use super::transaction::{Tx, View};
-use super::{Condition, Durability, LogKind, Store};
+use super::{Change, Condition, Durability, Event, LogKind, Store};
 use crate::database::capture::Capture;
 use crate::error::{Code, Error, Result};
 use crate::id::UserId;
@@ -270,7 +270,7 @@ impl<'s> Turn<'s> {
         let seq = self.last_seq + 1;
         let store = &*self.store;
         let (lines, ahead) = (&mut self.lines, &mut self.ahead);
-        store.database()?.capture().drain(|rows, records| {
+        store.database()?.capture().drain(|rows, touched| {
             if rows.is_empty() {
                 return Ok(None);
             }
@@ -288,13 +288,12 @@ impl<'s> Turn<'s> {
             if is_ahead {
                 ahead.push(rows);
             }
-            let records = std::mem::take(records);
             Ok(Some(Touch {
                 seq,
                 at_ms,
                 op: op.to_owned(),
                 by,
-                records,
+                touched: std::mem::take(touched),
             }))
         })?
     }
@@ -353,6 +352,10 @@ impl<'s> Turn<'s> {
             self.store.written_at = self.store.host.now_ms();
         }
         for touch in self.touches.drain(..) {
+            if self.store.listening.changes {
+                let change = Change::of(&touch);
+                self.store.events.push(Event::Change(change));
+            }
             self.store.audit.add(touch);
         }
         self.store.batch_writes += u32::try_from(writes).unwrap_or(u32::MAX);
