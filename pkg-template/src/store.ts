@@ -3,12 +3,27 @@
 import { encode } from './arguments.js';
 import { Connection, abortedBy, cancellable } from './connection.js';
 import { StrongroomError } from './errors.js';
-import { Caller, Conversations, Messages, Migrations, Streams, Users, groups } from './groups.js';
+import { Caller, Conversations, History, Messages, Migrations, Streams, Users, groups } from './groups.js';
+import { Health } from './health.js';
 import type { CallOptions } from './options.js';
 import { startHere, startWorker } from './host.js';
 import type { Host } from './host.js';
+import { Watchers } from './live.js';
+import type { WatchOptions } from './live.js';
 import type { OpenOptions as EngineOpenOptions, WasmSource } from './protocol.js';
-import type { Code, Durability, Event, Groups, LogEvent, Recovery, StoreStats, StreamSettings, Trouble } from './types.js';
+import type {
+  Change,
+  Code,
+  Durability,
+  Event,
+  Groups,
+  HealthReport,
+  LogEvent,
+  Recovery,
+  StoreStats,
+  StreamSettings,
+  Trouble,
+} from './types.js';
 
 /** Restarts of a worker that are tried within the time below; a store that needs more is given up. */
 const MAX_RESTARTS = 3;
@@ -34,6 +49,11 @@ export interface StoreOptions extends CallOptions {
   storage?: 'opfs' | 'memory';
   /** When the bundles and chunks of streams close: 20 tokens, 500 milliseconds, 60 tokens by default. */
   stream?: StreamSettings;
+  /**
+   * Milliseconds from one check of everything to the next, which begins when nothing else is to be done: a week by
+   * default; 0 for no checks. What it finds is the event `health`.
+   */
+  checkEveryMs?: number;
   /** The worker, where the one beside this package cannot be used: its URL, or a function that makes a new one. */
   worker?: URL | string | (() => Worker);
   /** The wasm, where the file beside this package cannot be used: its URL, its bytes or the compiled module. */
@@ -53,6 +73,10 @@ export type StoreState =
 export interface StoreEvents {
   /** A measured step: a bundle, a flush, a commit. Measured only while someone listens. */
   log: LogEvent;
+  /** A write is kept: what changed, for whom, by which operation. Told only while someone listens. */
+  change: Change;
+  /** A check found something wrong. */
+  health: HealthReport;
   /** Something was repaired, at opening or while running: what, why, and what could not be saved. */
   recovery: Recovery;
   /** Upkeep behind the scenes failed; what was acknowledged is kept, and it is tried again. */
@@ -68,6 +92,10 @@ export interface UserView extends Groups {
   readonly users: Users;
   readonly conversations: Conversations;
   readonly messages: Messages;
+  /** What changed this user's records. */
+  readonly history: History;
+  /** Runs a query again whenever a change of this user's records may give it another result; as `Store.watch`. */
+  watch<T>(query: (view: UserView) => Promise<T>, options?: WatchOptions): AsyncIterableIterator<T>;
 }
 
 /**
@@ -83,10 +111,10 @@ export interface UserView extends Groups {
  * const store = await openStore('my-app', { durability: 'strict' });
  */
 export async function openStore(name: string, options: StoreOptions = {}): Promise<Store> {
-  const { signal, timeout, durability, stream, storage = 'opfs' } = options;
+  const { signal, timeout, durability, stream, checkEveryMs, storage = 'opfs' } = options;
   if (signal?.aborted) throw abortedBy(signal);
   // As they are now, whatever the app does with its objects later.
-  const open = JSON.parse(encode({ name, storage, engine: { durability, stream } })) as EngineOpenOptions;
+  const open = JSON.parse(encode({ name, storage, engine: { durability, stream, checkEveryMs } })) as EngineOpenOptions;
   const store = new Store(open, options);
   try {
     await cancellable<void>({ signal, timeout }, (opened, refused) => {
@@ -115,14 +143,21 @@ export class Store {
   readonly streams: Streams;
   /** The schema's versions. */
   readonly migrations: Migrations;
+  /** What changed records, and taking it back. */
+  readonly history: History;
+  /** Whether what is stored is sound, and where the bytes are. */
+  readonly health: Health;
 
   readonly #open: EngineOpenOptions;
   readonly #options: StoreOptions;
   readonly #caller: Caller;
   readonly #listeners = new Map<keyof StoreEvents, Set<(event: never) => void>>();
   readonly #unheard: Event[] = [];
+  readonly #watchers = new Watchers(() => this.#listen());
   #running: { host: Host; connection: Connection } | undefined;
   #wasOpen = false;
+  /** What the engine was asked to tell. */
+  #told = { steps: false, changes: false };
   #restarts: number[] = [];
   /** Why no more calls are taken. */
   #ended: StrongroomError | undefined;
@@ -140,18 +175,50 @@ export class Store {
     // A worker that has to be started again begins with what was set last.
     this.streams = new Streams(this.#caller, (settings) => void (this.#open.engine.stream = settings));
     this.migrations = new Migrations(this.#caller);
+    this.history = new History(this.#caller);
+    this.health = new Health(this.#caller);
   }
 
   /** The same calls, seeing and touching only this user's records. */
   as(userId: string): UserView {
     const caller = new Caller(() => this.#connection(), userId);
-    return {
+    const view: UserView = {
       userId,
       users: new Users(caller),
       ...groups(caller),
       conversations: new Conversations(caller),
       messages: new Messages(caller),
+      history: new History(caller),
+      watch: (query, options) => this.#watch(view, userId, query, options),
     };
+    return view;
+  }
+
+  /**
+   * Runs a query now, and again whenever a change may give it another result; yields each result that differs from the
+   * one before. Changes that come while it runs or while a result is being used lead to one run more, not to many.
+   *
+   * Which changes those are is read off the calls that the query makes: of the groups it calls, `users`,
+   * `conversations`, `messages`, `contexts` and `settings` depend on records of their own kind, `messages` also on
+   * conversations, and `contexts` on all; for any other group every change counts. `groups` names the kinds instead.
+   *
+   * Ends when the loop is left, and when the store is closed; throws what the query rejects with, `aborted` when `signal`
+   * is aborted, and the store's error when it was given up. A worker that died and came back leads to another run.
+   *
+   * @example
+   * for await (const { items } of store.watch((view) => view.conversations.list({ userId }))) show(items);
+   */
+  watch<T>(query: (view: Store) => Promise<T>, options?: WatchOptions): AsyncIterableIterator<T> {
+    return this.#watch<T, Store>(this, undefined, query, options);
+  }
+
+  #watch<T, V extends object>(
+    view: V,
+    userId: string | undefined,
+    query: (view: V) => Promise<T>,
+    options?: WatchOptions,
+  ): AsyncIterableIterator<T> {
+    return this.#watchers.watch(view, userId, query, options, () => this.#ended);
   }
 
   /** Figures of the running store. */
@@ -175,11 +242,11 @@ export class Store {
   on<E extends keyof StoreEvents>(event: E, listener: (told: StoreEvents[E]) => void): () => void {
     const listeners = this.#listenersTo(event);
     listeners.add(listener);
-    if (event === 'log' && listeners.size === 1) this.#running?.connection.listen(true);
+    if (listeners.size === 1) this.#listen();
     queueMicrotask(() => this.#tellUnheard());
     return () => {
       listeners.delete(listener);
-      if (event === 'log' && listeners.size === 0) this.#running?.connection.listen(false);
+      if (listeners.size === 0) this.#listen();
     };
   }
 
@@ -218,15 +285,25 @@ export class Store {
     });
     host.onFailure((reason) => failed('unsupported', reason));
     this.#running = { host, connection };
+    this.#told = { steps: false, changes: false };
     // A worker that was ended holds its files until it has finished what it was doing.
     const patience = this.#wasOpen ? LOCK_PATIENCE_MS : 0;
     connection.open(this.#open, wasmSource(this.#options.wasm), patience, host.lifeline);
-    if (this.#listenersTo('log').size > 0) connection.listen(true);
+    this.#listen();
   }
 
   /** @internal Drops a store that could not be opened. */
   discard(): void {
     this.#stop(closedError(), { state: 'closed' });
+  }
+
+  /** Tells the engine what to tell. */
+  #listen(): void {
+    const steps = this.#listenersTo('log').size > 0;
+    const changes = this.#listenersTo('change').size > 0 || this.#watchers.areThere;
+    if (steps === this.#told.steps && changes === this.#told.changes) return;
+    this.#told = { steps, changes };
+    this.#running?.connection.listen(steps, changes);
   }
 
   #connection(): Connection {
@@ -250,7 +327,11 @@ export class Store {
     }
     this.#restarts.push(now);
     this.#tell('state', { state: 'restarting', reason });
-    this.start(() => this.#tell('state', { state: 'ready' }), fail);
+    const ready = (): void => {
+      this.#tell('state', { state: 'ready' });
+      this.#watchers.doubt();
+    };
+    this.start(ready, fail);
   }
 
   #close(): { closed: Promise<void>; settle(error?: StrongroomError): void } {
@@ -268,6 +349,7 @@ export class Store {
   #stop(error: StrongroomError, state: StoreState, closingError?: StrongroomError): void {
     this.#ended = error;
     this.#drop(error);
+    this.#watchers.end();
     this.#tell('state', state);
     this.#closing?.settle(closingError);
   }
@@ -286,8 +368,11 @@ export class Store {
   }
 
   #hear(event: Event): void {
+    const isOfTheMoment = event.type === 'log' || event.type === 'change';
+    if (event.type === 'change') this.#watchers.hear(event);
+    if (event.type === 'recovery') this.#watchers.doubt();
     if (this.#listenersTo(event.type).size > 0) this.#tell(event.type, event);
-    else if (event.type !== 'log' && this.#unheard.length < MAX_UNHEARD) this.#unheard.push(event);
+    else if (!isOfTheMoment && this.#unheard.length < MAX_UNHEARD) this.#unheard.push(event);
   }
 
   #tellUnheard(): void {
