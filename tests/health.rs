@@ -3,6 +3,7 @@
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
     clippy::unwrap_used,
     reason = "a test may panic"
 )]
@@ -226,7 +227,7 @@ fn what_operations_would_never_leave_is_found_and_named() {
             "us01-co01-ms05",
         ),
         (
-            "UPDATE history SET last_seq = 1000000 WHERE record = 'us01' AND first_seq = 5"
+            "UPDATE history SET last_seq = 1000000 WHERE record = 'us01' AND first_seq = (SELECT max(first_seq) FROM history WHERE record = 'us01')"
                 .to_owned(),
             "history",
             "",

@@ -3,6 +3,7 @@
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
     clippy::unwrap_used,
     reason = "a test may panic"
 )]
@@ -203,6 +204,16 @@ impl Fixture {
     }
 
     fn try_task(&mut self, user: Option<&str>, method: &str, args: Value) -> Result<Value, Error> {
+        self.try_work(user, method, args, true)
+    }
+
+    fn try_work(
+        &mut self,
+        user: Option<&str>,
+        method: &str,
+        args: Value,
+        upkeep: bool,
+    ) -> Result<Value, Error> {
         self.tasks += 1;
         let args = args.to_string();
         loop {
@@ -218,7 +229,7 @@ impl Fixture {
             if let Some(value) = step.expect("there is such a method")? {
                 return Ok(serde_json::from_str(&value).unwrap());
             }
-            while ready(self.engine.store().maintain(false)).unwrap() == Some(0) {}
+            while upkeep && ready(self.engine.store().maintain(false)).unwrap() == Some(0) {}
         }
     }
 
@@ -617,6 +628,27 @@ fn what_cannot_be_undone_is_refused_by_name() {
             .unwrap_err();
         assert_eq!(error.code(), code, "{error}");
     }
+}
+
+#[test]
+fn what_was_erased_for_good_is_not_brought_back() {
+    let mut fixture = Fixture::new();
+    let id = fixture.conversation("us01");
+    fixture.say(&id, "hello");
+    fixture.call(None, "retention.erase", json!({ "id": id }));
+    let erased = fixture.last_seq();
+    // Before the journal is rewritten, and after.
+    let undo = json!({ "seq": erased });
+    let error = fixture
+        .try_work(None, "history.undo", undo.clone(), false)
+        .unwrap_err();
+    assert_eq!(error.code(), Code::Conflict);
+    assert!(error.message().contains("erased for good"), "{error}");
+    let error = fixture.try_task(None, "history.undo", undo).unwrap_err();
+    assert_eq!(error.code(), Code::InvalidArgument);
+    while ready(fixture.engine.store().maintain(true)).unwrap() == Some(0) {}
+    let listed = fixture.task("history.list", json!({ "record": id }));
+    assert!(!listed.to_string().contains("Plan"), "{listed}");
 }
 
 #[test]

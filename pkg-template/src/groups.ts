@@ -77,15 +77,17 @@ export class Caller {
 /** @internal Makes the groups of the table: a call takes its arguments as an object, or the id alone where that is all. */
 export function groups(caller: Caller): Groups {
   const group = ([name, methods]: [string, string]): [string, unknown] => {
-    const calls = methods.split(' ').map((method) => [
-      method,
-      (args: object | string = {}, options?: WriteOptions) =>
-        caller.method(
-          `${name}.${method}` as keyof Methods,
-          (typeof args === 'string' ? { id: args } : args) as never,
-          options,
-        ),
-    ]);
+    const calls = methods
+      .split(' ')
+      .map((method) => [
+        method,
+        (args: object | string = {}, options?: WriteOptions) =>
+          caller.method(
+            `${name}.${method}` as keyof Methods,
+            (typeof args === 'string' ? { id: args } : args) as never,
+            options,
+          ),
+      ]);
     return [name, Object.freeze(Object.fromEntries(calls))];
   };
   return Object.fromEntries(Object.entries(METHODS).map(group)) as unknown as Groups;

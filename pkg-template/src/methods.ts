@@ -4,4 +4,5 @@
 export const METHODS = {
   contexts: 'create get list rename delete',
   settings: 'set get list remove',
+  retention: 'create get list update remove rehearse run erase erasures',
 } as const;

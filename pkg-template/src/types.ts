@@ -254,6 +254,241 @@ export type SettingList = {
 userId?: string, };
 
 /**
+ * An erasure: which record, and how far it has come. It never says what the record held.
+ */
+export type Erasure = { 
+/**
+ * Its number, from 1.
+ */
+number: number, 
+/**
+ * The id of the user, conversation or construct that is gone.
+ */
+record: string, 
+/**
+ * When it was asked for, in milliseconds since 1970-01-01 UTC.
+ */
+requestedAt: number, 
+/**
+ * When the last file no longer held anything of it; absent until then.
+ */
+doneAt?: number, 
+/**
+ * Journal segments that were rewritten for it.
+ */
+segments: number, 
+/**
+ * Files set aside as damaged that were removed for it: what cannot be read cannot be searched.
+ */
+setAside: number, };
+
+/**
+ * Names what to erase.
+ */
+export type EraseRecord = { 
+/**
+ * The id of a user, a conversation or a construct.
+ */
+id: string, };
+
+/**
+ * Which erasures to list.
+ */
+export type ErasureList = { 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * What becomes of a record that has come of age.
+ */
+export type RetentionAction = "archive" | "remove" | "delete";
+
+/**
+ * A policy.
+ */
+export type RetentionPolicy = { 
+/**
+ * Its number, from 1.
+ */
+policy: number, 
+/**
+ * The user whose records it is for; absent on the app's own, which are for every user's.
+ */
+userId?: string, 
+/**
+ * Which records: `conversations`.
+ */
+kind: string, 
+/**
+ * Only those in this context.
+ */
+context?: string, 
+/**
+ * Only those with this status; soft-deleted ones have the status `removed`.
+ */
+status?: string, 
+/**
+ * How long ago a record must have changed last, in milliseconds.
+ */
+ageMs: number, 
+/**
+ * How many of each user's records that fit are kept however old they are, the newest ones.
+ */
+keep: number, 
+/**
+ * What becomes of the others.
+ */
+action: RetentionAction, 
+/**
+ * Whether it runs by itself, once a day.
+ */
+enabled: boolean, 
+/**
+ * Grows by one with every update.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, 
+/**
+ * When it last ran to its end, in milliseconds since 1970-01-01 UTC.
+ */
+runAt?: number, 
+/**
+ * How many records it has let go of since it was made.
+ */
+runCount: number, };
+
+/**
+ * What a new policy is made of.
+ */
+export type NewRetentionPolicy = { 
+/**
+ * The user whose records it is for; by default every user's, or in a view of one user that user's.
+ */
+userId?: string, 
+/**
+ * Which records: `conversations`.
+ */
+kind: string, 
+/**
+ * Only those in this context.
+ */
+context?: string, 
+/**
+ * Only those with this status.
+ */
+status?: string, 
+/**
+ * How long ago a record must have changed last, in milliseconds.
+ */
+ageMs: number, 
+/**
+ * How many of each user's records that fit are kept in any case; none by default.
+ */
+keep?: number, 
+/**
+ * What becomes of the others.
+ */
+action: RetentionAction, 
+/**
+ * Whether it runs by itself, once a day; it does by default.
+ */
+enabled?: boolean, };
+
+/**
+ * Changes to a policy; what is absent stays.
+ */
+export type RetentionPolicyUpdate = { 
+/**
+ * The policy.
+ */
+policy: number, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * A new age, in milliseconds.
+ */
+ageMs?: number, 
+/**
+ * How many are kept in any case.
+ */
+keep?: number, 
+/**
+ * What becomes of the others.
+ */
+action?: RetentionAction, 
+/**
+ * Whether it runs by itself.
+ */
+enabled?: boolean, };
+
+/**
+ * Names a policy.
+ */
+export type RetentionPolicyRef = { 
+/**
+ * The policy.
+ */
+policy: number, };
+
+/**
+ * Which policies to list.
+ */
+export type RetentionPolicyList = { 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Runs a slice of a policy, or rehearses it.
+ */
+export type RetentionRun = { 
+/**
+ * The policy.
+ */
+policy: number, 
+/**
+ * How many records at most: 1 to 1,000, 50 by default.
+ */
+limit?: number, };
+
+/**
+ * What a policy does, or would do.
+ */
+export type RetentionReport = { 
+/**
+ * The ids of the records.
+ */
+ids: Array<string>, 
+/**
+ * What becomes of them.
+ */
+action: RetentionAction, 
+/**
+ * Whether there are more.
+ */
+more: boolean, };
+
+/**
  * Whether a conversation is in use or put away.
  */
 export type ConversationStatus = "active" | "archived";
@@ -1762,9 +1997,18 @@ export interface Methods {
   'contexts.rename': { args: ContextRename; result: Context };
   'contexts.delete': { args: ContextRef; result: void };
   'settings.set': { args: SettingSet; result: Setting };
-  'settings.get': { args: SettingRef; result: Setting | null };
+  'settings.get': { args: SettingRef; result: Setting | undefined };
   'settings.list': { args: SettingList; result: Array<Setting> };
   'settings.remove': { args: SettingRef; result: void };
+  'retention.create': { args: NewRetentionPolicy; result: RetentionPolicy };
+  'retention.get': { args: RetentionPolicyRef; result: RetentionPolicy };
+  'retention.list': { args: RetentionPolicyList; result: Page<RetentionPolicy> };
+  'retention.update': { args: RetentionPolicyUpdate; result: RetentionPolicy };
+  'retention.remove': { args: RetentionPolicyRef; result: void };
+  'retention.rehearse': { args: RetentionRun; result: RetentionReport };
+  'retention.run': { args: RetentionRun; result: RetentionReport };
+  'retention.erase': { args: EraseRecord; result: Erasure };
+  'retention.erasures': { args: ErasureList; result: Page<Erasure> };
   'conversations.create': { args: NewConversation; result: Conversation };
   'conversations.get': { args: ConversationRef; result: Conversation };
   'conversations.list': { args: ConversationList; result: Page<Conversation> };
@@ -1808,12 +2052,35 @@ export interface Contexts {
 export interface Settings {
   /** Sets a setting. */
   set(args: SettingSet, options?: WriteOptions): Promise<Setting>;
-  /** Reads a setting; null if it is not set. */
-  get(args: SettingRef, options?: CallOptions): Promise<Setting | null>;
+  /** Reads a setting; undefined if it is not set. */
+  get(args: SettingRef, options?: CallOptions): Promise<Setting | undefined>;
   /** Lists all settings of a user, or of the app, by name. */
   list(args?: SettingList, options?: CallOptions): Promise<Array<Setting>>;
   /** Unsets a setting. Doing so twice is doing so once. */
   remove(args: SettingRef, options?: WriteOptions): Promise<void>;
+}
+
+/** Retention: letting go of records, for good. */
+export interface Retention {
+  /** Creates a policy by which records are let go of. */
+  create(args: NewRetentionPolicy, options?: WriteOptions): Promise<RetentionPolicy>;
+  /** Reads a policy. Rejects with `not_found`. */
+  get(args: RetentionPolicyRef, options?: CallOptions): Promise<RetentionPolicy>;
+  /** Lists policies in the order they were made. */
+  list(args: RetentionPolicyList, options?: CallOptions): Promise<Page<RetentionPolicy>>;
+  /** Changes a policy. Rejects with `conflict` when it has moved on from `version`. */
+  update(args: RetentionPolicyUpdate, options?: WriteOptions): Promise<RetentionPolicy>;
+  /** Removes a policy; what it did stays done. */
+  remove(args: RetentionPolicyRef, options?: WriteOptions): Promise<void>;
+  /** Says what a policy would do next, and changes nothing. */
+  rehearse(args: RetentionRun, options?: WriteOptions): Promise<RetentionReport>;
+  /** Lets go of some records that a policy is for; call it again while there are `more`. */
+  run(args: RetentionRun, options?: WriteOptions): Promise<RetentionReport>;
+  /** Erases a user, a conversation or a construct for good: from the tables at once, and behind the answer from every file
+   * of the store, the journal's older lines included. `retention.erasures` says when nothing of it is left. */
+  erase(args: EraseRecord, options?: WriteOptions): Promise<Erasure>;
+  /** Lists erasures, newest first, and how far each has come. */
+  erasures(args: ErasureList, options?: CallOptions): Promise<Page<Erasure>>;
 }
 
 /** The groups that are made from the table of methods. */
@@ -1822,4 +2089,6 @@ export interface Groups {
   readonly contexts: Contexts;
   /** Settings: named JSON values of the app, or of one user. */
   readonly settings: Settings;
+  /** Retention: letting go of records, for good. */
+  readonly retention: Retention;
 }

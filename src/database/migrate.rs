@@ -36,6 +36,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(2, "indexes", "0002_indexes"),
     migration!(3, "history", "0003_history"),
     migration!(4, "contexts", "0004_contexts"),
+    migration!(5, "erasures", "0005_erasures"),
+    migration!(6, "retention", "0006_retention"),
 ];
 
 /// The schema version this build works with.

@@ -169,6 +169,8 @@ impl Database {
             ("wal_autocheckpoint", "0"),
             ("trusted_schema", "0"),
             ("cell_size_check", "1"),
+            // What is deleted is gone from its page, and not only from sight.
+            ("secure_delete", "1"),
             ("temp_store", "2"),
             ("cache_size", &(-CACHE_KIB).to_string()),
             ("auto_vacuum", "2"),
@@ -252,6 +254,11 @@ impl Database {
             .transpose()
     }
 
+    /// Whether the schema has a table.
+    pub fn has_table(&self, name: &str) -> Result<bool> {
+        Ok(self.connection.table_exists(None, name)?)
+    }
+
     /// Whether a transaction is open. SQLite ends one by itself after some failures.
     pub fn in_transaction(&self) -> bool {
         !self.connection.is_autocommit()
@@ -328,6 +335,19 @@ impl Database {
                 format!("the checkpoint stopped short: busy {busy}, {done} of {log} pages"),
             ))),
         }
+    }
+
+    /// Gives some free pages at the end of the file back to the disk; true while there are more. The next checkpoint cuts
+    /// the file. No transaction may be open.
+    pub fn give_back_pages(&self, pages: u32) -> Result<bool> {
+        let vacuum = format!("PRAGMA incremental_vacuum({pages})");
+        let mut statement = self.connection.prepare(&vacuum)?;
+        let mut rows = statement.query([])?;
+        while rows.next()?.is_some() {}
+        let left = self
+            .connection
+            .query_row("PRAGMA freelist_count", [], |row| row.get::<_, u32>(0))?;
+        Ok(left > 0)
     }
 
     /// Makes the database file as long as it is about to say it is. So a file that is shorter was cut off.

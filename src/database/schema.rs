@@ -74,6 +74,14 @@ pub const TABLES: &[TableSpec] = &[
         name: "user_setting",
         record: RecordKey::User,
     },
+    TableSpec {
+        name: "erasure",
+        record: RecordKey::None,
+    },
+    TableSpec {
+        name: "retention_policy",
+        record: RecordKey::None,
+    },
 ];
 
 /// The group of calls that a table's rows belong to; none for bookkeeping.
@@ -85,12 +93,14 @@ pub fn group(table: &str) -> Option<&'static str> {
         "message" | "part" | "chunk" => "messages",
         "context" => "contexts",
         "setting" | "user_setting" => "settings",
+        "erasure" | "retention_policy" => "retention",
         _ => return None,
     })
 }
 
-/// Tables whose rows are the store's own bookkeeping: counters never go back, and answers that were given stay given.
-pub const BOOKKEEPING: &[&str] = &["counter", "request"];
+/// Tables whose rows are never taken back: counters never go back, answers that were given stay given, and what was erased
+/// stays erased.
+pub const BOOKKEEPING: &[&str] = &["counter", "request", "erasure"];
 
 impl RecordKey {
     /// The readable id of the record whose key columns are read through `column`.
@@ -119,13 +129,8 @@ mod tests {
     #[test]
     fn every_table_of_records_belongs_to_a_group() {
         for table in TABLES {
-            let is_bookkeeping = BOOKKEEPING.contains(&table.name);
-            assert_eq!(
-                group(table.name).is_none(),
-                is_bookkeeping,
-                "{}",
-                table.name
-            );
+            let has_none = matches!(table.name, "counter" | "request");
+            assert_eq!(group(table.name).is_none(), has_none, "{}", table.name);
         }
     }
 }

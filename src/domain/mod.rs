@@ -5,10 +5,12 @@
 
 pub mod contexts;
 pub mod conversations;
+pub mod erasures;
 mod json;
 pub mod messages;
 pub mod page;
 pub mod parts;
+pub mod retention;
 pub mod settings;
 pub mod users;
 

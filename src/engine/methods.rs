@@ -9,12 +9,17 @@ use crate::domain::conversations::{
     self, AddParticipant, Conversation, ConversationList, ConversationRef, ConversationStatus,
     ConversationUpdate, NewConversation, Participant, ParticipantRef,
 };
+use crate::domain::erasures::{self, EraseRecord, Erasure, ErasureList};
 use crate::domain::messages::{
     self, Append, AppendAll, ChunkList, Message, MessageEdit, MessageList, MessageRef,
     MessageUpdate, Siblings, TextPage, TextRead,
 };
 use crate::domain::page::Page;
 use crate::domain::parts::Chunk;
+use crate::domain::retention::{
+    self, NewRetentionPolicy, RetentionPolicy, RetentionPolicyList, RetentionPolicyRef,
+    RetentionPolicyUpdate, RetentionReport, RetentionRun,
+};
 use crate::domain::settings::{self, Setting, SettingList, SettingRef, SettingSet};
 use crate::domain::users::{self, NewUser, User, UserList, UserRef, UserUpdate};
 use crate::error::Result;
@@ -37,7 +42,7 @@ macro_rules! methods {
         }
 
         /// The table, for the TypeScript that is generated from it.
-        #[cfg(test)]
+        #[cfg(all(test, not(target_arch = "wasm32")))]
         pub fn table(config: &ts_rs::Config) -> Vec<super::typescript::Method> {
             use ts_rs::TS;
             vec![$(super::typescript::Method {
@@ -46,7 +51,8 @@ macro_rules! methods {
                 writes: stringify!($kind) == "write",
                 args: <$args as TS>::name(config),
                 fields: <$args as TS>::inline(config),
-                answer: <$answer as TS>::name(config).replace("Nothing", "void"),
+                // What is null in Rust is undefined in the package.
+                answer: <$answer as TS>::name(config).replace("Nothing", "void").replace(" | null", " | undefined"),
             },)*]
         }
     };
@@ -72,12 +78,32 @@ methods! {
 
     /// Sets a setting.
     "settings.set": write(SettingSet) -> Setting = |tx, args| settings::set(tx, &args);
-    /// Reads a setting; null if it is not set.
+    /// Reads a setting; undefined if it is not set.
     "settings.get": read(SettingRef) -> Option<Setting> = |view, args| settings::get(view, &args);
     /// Lists all settings of a user, or of the app, by name.
     "settings.list": read(SettingList) -> Vec<Setting> = |view, args| settings::list(view, &args);
     /// Unsets a setting. Doing so twice is doing so once.
     "settings.remove": write(SettingRef) -> Nothing = |tx, args| settings::remove(tx, &args).map(|()| Nothing);
+
+    /// Creates a policy by which records are let go of.
+    "retention.create": write(NewRetentionPolicy) -> RetentionPolicy = |tx, args| retention::create(tx, &args);
+    /// Reads a policy. Rejects with `not_found`.
+    "retention.get": read(RetentionPolicyRef) -> RetentionPolicy = |view, args| retention::get(view, args.policy);
+    /// Lists policies in the order they were made.
+    "retention.list": read(RetentionPolicyList) -> Page<RetentionPolicy> = |view, args| retention::list(view, &args);
+    /// Changes a policy. Rejects with `conflict` when it has moved on from `version`.
+    "retention.update": write(RetentionPolicyUpdate) -> RetentionPolicy = |tx, args| retention::update(tx, &args);
+    /// Removes a policy; what it did stays done.
+    "retention.remove": write(RetentionPolicyRef) -> Nothing = |tx, args| retention::remove(tx, args.policy).map(|()| Nothing);
+    /// Says what a policy would do next, and changes nothing.
+    "retention.rehearse": write(RetentionRun) -> RetentionReport = |tx, args| retention::rehearse(tx, &args);
+    /// Lets go of some records that a policy is for; call it again while there are `more`.
+    "retention.run": write(RetentionRun) -> RetentionReport = |tx, args| retention::run(tx, &args);
+    /// Erases a user, a conversation or a construct for good: from the tables at once, and behind the answer from every file
+    /// of the store, the journal's older lines included. `retention.erasures` says when nothing of it is left.
+    "retention.erase": write(EraseRecord) -> Erasure = |tx, args| erasures::erase(tx, &args);
+    /// Lists erasures, newest first, and how far each has come.
+    "retention.erasures": read(ErasureList) -> Page<Erasure> = |view, args| erasures::list(view, &args);
 
     "conversations.create": write(NewConversation) -> Conversation = |tx, args| conversations::create(tx, &args);
     "conversations.get": read(ConversationRef) -> Conversation = |view, args| conversations::get(view, args.id);

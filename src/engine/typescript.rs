@@ -14,9 +14,11 @@ use crate::Code;
 use crate::database::migrate::MigrationStatus;
 use crate::domain::contexts as x;
 use crate::domain::conversations as c;
+use crate::domain::erasures as e;
 use crate::domain::messages as m;
 use crate::domain::page::{Order, Page};
 use crate::domain::parts::{Chunk, Part, TextKind};
+use crate::domain::retention as r;
 use crate::domain::settings as s;
 use crate::domain::{Json, Metadata, users as u};
 use crate::health as h;
@@ -42,16 +44,26 @@ const GROUPS: &[(&str, &str, &str)] = &[
         "Settings",
         "Settings: named JSON values of the app, or of one user.",
     ),
+    (
+        "retention",
+        "Retention",
+        "Retention: letting go of records, for good.",
+    ),
 ];
 
 /// A method of the table.
 pub struct Method {
+    /// Its name: `group.method`.
     pub name: &'static str,
+    /// What it does, a line each.
     pub docs: &'static str,
+    /// Whether it takes what writes take.
     pub writes: bool,
+    /// The type of its arguments.
     pub args: String,
     /// The arguments' fields.
     pub fields: String,
+    /// The type of its answer.
     pub answer: String,
 }
 
@@ -112,6 +124,7 @@ macro_rules! declare_all {
     ($config:expr, $out:expr, $($type:ty),* $(,)?) => { $(declare::<$type>($config, $out);)* };
 }
 
+#[allow(clippy::too_many_lines, reason = "a list of types")]
 fn generate() -> String {
     let config = &Config::new().with_large_int("number");
     let mut out =
@@ -138,6 +151,17 @@ fn generate() -> String {
         s::SettingRef,
         s::SettingSet,
         s::SettingList,
+        e::Erasure,
+        e::EraseRecord,
+        e::ErasureList,
+        r::RetentionAction,
+        r::RetentionPolicy,
+        r::NewRetentionPolicy,
+        r::RetentionPolicyUpdate,
+        r::RetentionPolicyRef,
+        r::RetentionPolicyList,
+        r::RetentionRun,
+        r::RetentionReport,
         c::ConversationStatus,
         c::Conversation,
         c::NewConversation,
@@ -227,15 +251,15 @@ fn generate() -> String {
         let Method {
             name, args, answer, ..
         } = method;
-        out.push_str(&format!(
+        out.extend([format!(
             "  '{name}': {{ args: {args}; result: {answer} }};\n"
-        ));
+        )]);
     }
     out.push_str("}\n");
     for (group, interface, docs) in GROUPS {
-        out.push_str(&format!(
+        out.extend([format!(
             "\n/** {docs} */\nexport interface {interface} {{\n"
-        ));
+        )]);
         for method in &table {
             if let Some(name) = method.in_group(group) {
                 let docs: Vec<_> = method.docs.lines().map(str::trim).collect();
@@ -245,12 +269,12 @@ fn generate() -> String {
                 } else {
                     "CallOptions"
                 };
-                out.push_str(&format!(
+                out.extend([format!(
                     "  /** {} */\n  {name}({}, options?: {options}): Promise<{}>;\n",
                     docs.join("\n   * "),
                     method.parameter(),
-                    method.answer,
-                ));
+                    method.answer
+                )]);
             }
         }
         out.push_str("}\n");
@@ -259,9 +283,9 @@ fn generate() -> String {
         "\n/** The groups that are made from the table of methods. */\nexport interface Groups {\n",
     );
     for (group, interface, docs) in GROUPS {
-        out.push_str(&format!(
+        out.extend([format!(
             "  /** {docs} */\n  readonly {group}: {interface};\n"
-        ));
+        )]);
     }
     out.push_str("}\n");
     out
@@ -278,7 +302,7 @@ fn generate_names() -> String {
             .iter()
             .filter_map(|method| method.in_group(group))
             .collect();
-        out.push_str(&format!("  {group}: '{}',\n", names.join(" ")));
+        out.extend([format!("  {group}: '{}',\n", names.join(" "))]);
     }
     out.push_str("} as const;\n");
     out

@@ -416,6 +416,10 @@ fn action<'a>(
             }
             Some(row)
         }
+        (Some(_), None, None) if is_erased(tx, &change.record)? => {
+            let reason = format!("{} was erased for good", change.record);
+            return Err(cannot_be_undone(seq, &reason));
+        }
         (Some(before), None, None) => Some(before.clone()),
         (_, Some(_), None) | (Some(_), None, Some(_)) => {
             return Err(changed_since(tx, seq, change, "the row"));
@@ -427,6 +431,14 @@ fn action<'a>(
         put: put.transpose()?,
         current,
     }))
+}
+
+/// Whether a record, or one that it lies in, was erased.
+fn is_erased(view: &View<'_>, record: &str) -> Result<bool> {
+    let mut erased = view.prepare(
+        "SELECT 1 FROM erasure WHERE record = ?1 OR substr(?1, 1, length(record) + 1) = record || '-'",
+    )?;
+    Ok(erased.exists([record])?)
 }
 
 /// A row that is put back is a change of its own, and no stream runs in it.

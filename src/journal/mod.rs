@@ -5,6 +5,7 @@
 
 mod record;
 mod replay;
+mod rewrite;
 mod seal;
 mod segment;
 
@@ -14,7 +15,8 @@ use uuid::Uuid;
 
 pub use record::{MAX_LINE_BYTES, MAX_SEQ, Record};
 pub use replay::{Item, Replay, Report, Verify};
-pub use segment::{Digest, Finding, Header, Reason};
+pub use rewrite::{Edit, Rewrite};
+pub use segment::{Digest, Finding, Header, Reason, Rewritten};
 
 use crate::disk::{Disk, File, OpenMode};
 use crate::error::{Code, Error, Result};
@@ -323,6 +325,46 @@ impl Journal {
         })
     }
 
+    /// Begins to rewrite the closed segment whose first record is `first`, taking out of its lines what `edit` takes out, on
+    /// behalf of the line `erasure`. None if nothing of it would change.
+    ///
+    /// What does not check in it is left out of the copy. Nobody may read the segment meanwhile.
+    ///
+    /// # Errors
+    /// `invalid_argument` when there is no such segment, or when it is the active one.
+    pub fn rewrite(&mut self, first: u64, erasure: u64) -> Result<Rewrite> {
+        // What is being compressed would bring the old lines back; it begins afresh.
+        self.sealing = None;
+        let closed = self.segments.split_last().map(|(_, closed)| closed);
+        let segment = closed
+            .unwrap_or_default()
+            .iter()
+            .find(|segment| segment.first == first)
+            .ok_or_else(|| Error::invalid("no closed segment begins there"))?;
+        Ok(Rewrite::new(
+            Rc::clone(&self.files),
+            segment.name(),
+            erasure,
+        ))
+    }
+
+    /// Takes note of a segment that was rewritten; false when it stayed as it was.
+    pub fn rewritten(&mut self, rewrite: &Rewrite) -> bool {
+        let first = rewrite.first();
+        let segment = self.segments.iter_mut().find(|it| it.first == first);
+        let (Some(segment), Some((header, bytes))) = (segment, rewrite.result()) else {
+            return false;
+        };
+        *segment = SegmentInfo {
+            first,
+            sealed: true,
+            bytes,
+            header: Some(header),
+            passed_over: false,
+        };
+        true
+    }
+
     /// Reads the lines after `after_seq`, up to what is the last one now.
     pub fn replay(&self, after_seq: u64) -> Replay {
         let parts = self
@@ -422,6 +464,7 @@ impl Journal {
                 (None, None) => None,
             },
             at_ms: now_ms,
+            rewritten: None,
         };
         let line = header.encode().inspect_err(|_| self.broken = false)?;
         if let Some(replaced) = &replaced {

@@ -56,6 +56,15 @@ struct Before {
     /// Its place in the journal, unless that is unknown.
     ordinal: Option<u64>,
     digest: Digest,
+    /// Its digest before it was rewritten.
+    was: Option<Digest>,
+}
+
+impl Before {
+    /// Whether a header's `prev` names it, as it is or as it was.
+    fn is_named_by(&self, prev: Option<Digest>) -> bool {
+        prev.is_some() && (prev == Some(self.digest) || prev == self.was)
+    }
 }
 
 /// The lines of a journal in order. It shows the journal as it was when the replay began, needs no hold on the
@@ -68,6 +77,8 @@ pub struct Replay {
     parts: VecDeque<Part>,
     current: Option<Scanner>,
     ordinal: Option<u64>,
+    /// What the current segment was before it was rewritten.
+    was: Option<Digest>,
     expected: u64,
     before: Option<Before>,
     waiting: VecDeque<Waiting>,
@@ -99,6 +110,7 @@ impl Replay {
             parts,
             current: None,
             ordinal: None,
+            was: None,
             expected: start.min(after + 1),
             before: None,
             waiting: VecDeque::new(),
@@ -171,6 +183,7 @@ impl Replay {
             self.before = Some(Before {
                 ordinal: self.ordinal,
                 digest: scanner.digest(),
+                was: self.was.take(),
             });
         }
     }
@@ -193,6 +206,7 @@ impl Replay {
             self.current = None;
             return;
         }
+        self.was = header.rewritten.map(|rewritten| rewritten.was);
         let ordinal = self.ordinal.replace(header.segment);
         if let Some(base) = header.base {
             scanner.expect(scanner.expected().max(base + 1));
@@ -205,7 +219,7 @@ impl Replay {
             Some(_) if ordinal.is_some_and(|expected| expected != header.segment) => {
                 tell(Reason::MissingSegment);
             }
-            Some(before) if header.prev != Some(before.digest) => tell(Reason::BrokenChain),
+            Some(before) if !before.is_named_by(header.prev) => tell(Reason::BrokenChain),
             // The first that is read must be the very first, or begin before what is asked for.
             None if header.segment > 1 && header.first > self.after + 1 => {
                 tell(Reason::MissingSegment);

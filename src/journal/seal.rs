@@ -33,13 +33,19 @@ enum Stage {
 
 struct Compress {
     source: Source,
+    copy: Copy,
+}
+
+/// A compressed copy that is being written.
+pub(super) struct Copy {
     hasher: blake3::Hasher,
     encoder: GzEncoder<Vec<u8>>,
-    copy: Rc<dyn File>,
+    file: Rc<dyn File>,
     written: u64,
 }
 
-struct Check {
+/// A compressed copy that is read back.
+pub(super) struct Check {
     copy: Source,
     hasher: blake3::Hasher,
     expected: Digest,
@@ -59,18 +65,10 @@ pub(super) enum Progress {
 impl Sealing {
     pub async fn begin(files: &Files, plain: Name) -> Result<Self> {
         let source = files.source(plain).await?;
-        let path = unfinished(plain);
-        files.disk.remove(&path).await?;
-        let copy = files.disk.open(&path, OpenMode::CreateNew).await?;
+        let copy = Copy::begin(files, plain).await?;
         Ok(Self {
             name: plain,
-            stage: Stage::Compress(Box::new(Compress {
-                source,
-                hasher: blake3::Hasher::new(),
-                encoder: GzEncoder::new(Vec::new(), Compression::default()),
-                copy,
-                written: 0,
-            })),
+            stage: Stage::Compress(Box::new(Compress { source, copy })),
         })
     }
 
@@ -79,7 +77,14 @@ impl Sealing {
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
         let (stage, progress) = match stage {
             Stage::Compress(compress) => (compress.step()?, Progress::More),
-            Stage::Verify(check) => (check.step()?, Progress::More),
+            Stage::Verify(mut check) => {
+                let stage = if check.step()? {
+                    Stage::Rename
+                } else {
+                    Stage::Verify(check)
+                };
+                (stage, Progress::More)
+            }
             Stage::Rename => {
                 let (from, to) = (unfinished(self.name), sealed(self.name).path());
                 files.disk.rename(&from, &to).await?;
@@ -113,30 +118,50 @@ impl Compress {
         let mut slice = vec![0; SLICE_BYTES];
         match self.source.read(&mut slice)? {
             Read::Bytes(count) => {
-                let bytes = slice.get(..count).unwrap_or_default();
-                self.hasher.update(bytes);
-                self.encoder.write_all(bytes).map_err(encoding)?;
-                let compressed = std::mem::take(self.encoder.get_mut());
-                self.write(&compressed)?;
+                self.copy.write(slice.get(..count).unwrap_or_default())?;
                 Ok(Stage::Compress(self))
             }
-            Read::End | Read::BadGzip => {
-                self.encoder.try_finish().map_err(encoding)?;
-                let compressed = std::mem::take(self.encoder.get_mut());
-                self.write(&compressed)?;
-                self.copy.flush()?;
-                Ok(Stage::Verify(Box::new(Check {
-                    expected: Digest::of(&self.hasher),
-                    copy: Source::new(self.copy, true),
-                    hasher: blake3::Hasher::new(),
-                })))
-            }
+            Read::End | Read::BadGzip => Ok(Stage::Verify(Box::new(self.copy.finish()?))),
         }
     }
+}
 
-    fn write(&mut self, compressed: &[u8]) -> Result<()> {
+impl Copy {
+    /// Begins a copy under a name that says it is unfinished.
+    pub async fn begin(files: &Files, name: Name) -> Result<Self> {
+        let path = unfinished(name);
+        files.disk.remove(&path).await?;
+        Ok(Self {
+            hasher: blake3::Hasher::new(),
+            encoder: GzEncoder::new(Vec::new(), Compression::default()),
+            file: files.disk.open(&path, OpenMode::CreateNew).await?,
+            written: 0,
+        })
+    }
+
+    /// Adds uncompressed bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.hasher.update(bytes);
+        self.encoder.write_all(bytes).map_err(encoding)?;
+        self.put()
+    }
+
+    /// Flushes the copy, to be read back.
+    pub fn finish(mut self) -> Result<Check> {
+        self.encoder.try_finish().map_err(encoding)?;
+        self.put()?;
+        self.file.flush()?;
+        Ok(Check {
+            expected: Digest::of(&self.hasher),
+            copy: Source::new(self.file, true),
+            hasher: blake3::Hasher::new(),
+        })
+    }
+
+    fn put(&mut self) -> Result<()> {
+        let compressed = std::mem::take(self.encoder.get_mut());
         if !compressed.is_empty() {
-            self.copy.write_at(compressed, self.written)?;
+            self.file.write_at(&compressed, self.written)?;
             self.written += compressed.len() as u64;
         }
         Ok(())
@@ -144,7 +169,8 @@ impl Compress {
 }
 
 impl Check {
-    fn step(mut self: Box<Self>) -> Result<Stage> {
+    /// Reads back the next slice; true once all of it is as it was written.
+    pub fn step(&mut self) -> Result<bool> {
         let mut slice = vec![0; SLICE_BYTES];
         let mut filled = 0;
         while let Some(room) = slice.get_mut(filled..).filter(|room| !room.is_empty()) {
@@ -154,7 +180,7 @@ impl Check {
                 Read::End => {
                     self.hasher.update(slice.get(..filled).unwrap_or_default());
                     return if Digest::of(&self.hasher) == self.expected {
-                        Ok(Stage::Rename)
+                        Ok(true)
                     } else {
                         Err(mismatch())
                     };
@@ -162,24 +188,24 @@ impl Check {
             }
         }
         self.hasher.update(&slice);
-        Ok(Stage::Verify(self))
+        Ok(false)
     }
 }
 
-fn sealed(plain: Name) -> Name {
+pub(super) fn sealed(plain: Name) -> Name {
     Name {
         sealed: true,
         ..plain
     }
 }
 
-fn unfinished(plain: Name) -> String {
+pub(super) fn unfinished(plain: Name) -> String {
     sealed(plain).path() + UNFINISHED
 }
 
 fn mismatch() -> Error {
     Error::corrupt(
-        "a compressed journal segment did not read back as it was written; the plain one is kept",
+        "a compressed journal segment did not read back as it was written; the one before is kept",
     )
 }
 

@@ -79,6 +79,17 @@ pub struct Header {
     pub base: Option<u64>,
     /// When it was begun, in milliseconds since 1970 (UTC).
     pub at_ms: i64,
+    /// What was taken out of it since; none if it is as it was written.
+    pub rewritten: Option<Rewritten>,
+}
+
+/// That a segment was rewritten to take something out of it for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rewritten {
+    /// Digest of the segment as it was first written: what the next segment's `prev` names.
+    pub was: Digest,
+    /// Sequence number of the line that asked for the erasure; the last one's, if there were several.
+    pub erasure: u64,
 }
 
 /// A header as JSON reads it; what it reads is trusted only once it is written back the same.
@@ -92,6 +103,7 @@ struct RawHeader<'a> {
     base: Option<u64>,
     #[serde(borrow)]
     at: &'a str,
+    rewritten: Option<Rewritten>,
 }
 
 impl Header {
@@ -109,6 +121,10 @@ impl Header {
         .into_bytes();
         record::write_time(self.at_ms, &mut line)?;
         line.push(b'"');
+        if let Some(Rewritten { was, erasure }) = self.rewritten {
+            let note = format!(",\"rewritten\":{{\"was\":\"{was}\",\"erasure\":{erasure}}}");
+            line.extend_from_slice(note.as_bytes());
+        }
         record::finish_line(&mut line, 0)?;
         Ok(line)
     }
@@ -129,6 +145,7 @@ impl Header {
             prev: raw.prev,
             base: raw.base,
             at_ms: i64::try_from(since.as_millis()).ok()?,
+            rewritten: raw.rewritten,
         };
         let sound = header.segment > 0
             && (1..=MAX_SEQ).contains(&header.first)

@@ -1,6 +1,7 @@
 //! What happens between turns: recoveries, commits, checkpoints, snapshots, new segments, compression, forgetting.
 
 use super::{Caller, Condition, Event, LogEvent, LogKind, Store, recover, snapshot};
+use crate::domain::retention::{self, RetentionRun};
 use crate::error::{Code, Result};
 
 /// How often remembered answers are looked through, in milliseconds.
@@ -8,6 +9,10 @@ const PRUNE_MS: i64 = 60 * 60 * 1000;
 
 /// Remembered answers forgotten in one step.
 const PRUNE_STEP: u32 = 500;
+
+/// How often policies are looked at, and how long after it ended a policy runs again, in milliseconds.
+const RETENTION_MS: i64 = 60 * 60 * 1000;
+const RETENTION_EVERY_MS: i64 = 24 * RETENTION_MS;
 
 /// Milliseconds before a step that failed for want of space is tried again.
 const RETRY_MS: u64 = 1000;
@@ -80,6 +85,13 @@ impl Store {
             self.interrupt_cut_off()?;
             return Ok(Some(0));
         }
+        if std::mem::take(&mut self.erasures_wanted) {
+            self.find_erasures()?;
+        }
+        if self.erasing.is_some() {
+            self.erase_slice().await?;
+            return Ok(Some(0));
+        }
         if self.snapshot.is_some() {
             self.snapshot_step().await?;
             return Ok(Some(0));
@@ -103,6 +115,12 @@ impl Store {
             return Ok(Some(0));
         }
         if quiet && now.saturating_sub(self.pruned_at) >= PRUNE_MS && self.forget_requests(now)? {
+            return Ok(Some(0));
+        }
+        if quiet
+            && now.saturating_sub(self.retained_at) >= RETENTION_MS
+            && self.run_retention(now)?
+        {
             return Ok(Some(0));
         }
         Ok(match quiet_in {
@@ -131,7 +149,7 @@ impl Store {
     }
 
     /// Does the next slice of the snapshot; true when it is finished. After an error it is given up.
-    async fn snapshot_step(&mut self) -> Result<bool> {
+    pub(super) async fn snapshot_step(&mut self) -> Result<bool> {
         let Some(mut job) = self.snapshot.take() else {
             return Ok(true);
         };
@@ -169,7 +187,7 @@ impl Store {
     }
 
     /// Begins a snapshot of the state as it is now.
-    async fn begin_snapshot(&mut self) -> Result<()> {
+    pub(super) async fn begin_snapshot(&mut self) -> Result<()> {
         self.commit();
         self.check_sound()?;
         self.checkpoint()?;
@@ -205,6 +223,26 @@ impl Store {
         Ok(more)
     }
 
+    /// Lets go of some records that a policy is for; true while there is more to do.
+    fn run_retention(&mut self, now: i64) -> Result<bool> {
+        if self.database()?.has_table("retention_policy")? {
+            let since = now.saturating_sub(RETENTION_EVERY_MS);
+            let due = self.read(Caller::default(), |view| retention::next_due(view, since))?;
+            if let Some(policy) = due {
+                let run = RetentionRun {
+                    policy,
+                    limit: None,
+                };
+                self.write("retention.run", Caller::default(), |tx| {
+                    retention::run(tx, &run)
+                })?;
+                return Ok(true);
+            }
+        }
+        self.retained_at = now;
+        Ok(false)
+    }
+
     /// Makes the state in memory trustworthy again: what was answered is there, what was not is not.
     pub(super) async fn recover(&mut self) -> Result<()> {
         let Condition::Damaged(cause) = &self.condition else {
@@ -212,6 +250,8 @@ impl Store {
         };
         let cause = cause.clone();
         self.snapshot = None;
+        self.erasing = None;
+        self.erasures_wanted = true;
         self.batch_since = None;
         self.batch_writes = 0;
         self.ahead.clear();

@@ -5,6 +5,7 @@
 
 mod ahead;
 mod audit;
+mod erase;
 mod event;
 mod files;
 mod job;
@@ -113,6 +114,10 @@ enum Condition {
 }
 
 /// An open store.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each says that one piece of upkeep is due"
+)]
 pub struct Store {
     disk: Rc<dyn Disk>,
     host: Rc<dyn Host>,
@@ -136,11 +141,17 @@ pub struct Store {
     /// Messages of an earlier session that still say they are streaming.
     cut_off: Vec<MessageId>,
     snapshot: Option<snapshot::Job>,
+    /// What is being erased from every file.
+    erasing: Option<erase::Erasing>,
+    /// An erasure was asked for, or has to begin again.
+    erasures_wanted: bool,
     /// The last line that a finished snapshot holds, and when it was made.
     snapshot_seq: u64,
     snapshot_at: i64,
     snapshot_wanted: bool,
     pruned_at: i64,
+    /// When retention was last found to have nothing to do.
+    retained_at: i64,
     line_buffer: Vec<u8>,
     events: Vec<Event>,
     listening: Listening,
@@ -202,9 +213,12 @@ impl Store {
             unsettled: false,
             cut_off: Vec::new(),
             snapshot: None,
+            erasing: None,
+            erasures_wanted: true,
             snapshot_at: now,
             snapshot_wanted: loaded.snapshot_wanted,
             pruned_at: now,
+            retained_at: now,
             line_buffer: Vec::new(),
             events: Vec::new(),
             listening: Listening {

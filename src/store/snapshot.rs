@@ -69,6 +69,16 @@ pub enum Progress {
     Finished(u64),
 }
 
+/// Removes every snapshot but the newest.
+pub async fn keep_newest(disk: &dyn Disk) -> Result<()> {
+    let mut all = list(disk).await?;
+    all.pop();
+    for seq in all {
+        disk.remove(&file_name(seq)).await?;
+    }
+    Ok(())
+}
+
 impl Job {
     /// Begins a snapshot of a database file that was fully checkpointed at journal line `seq`.
     pub async fn begin(disk: Rc<dyn Disk>, source: Rc<dyn File>, seq: u64) -> Result<Self> {

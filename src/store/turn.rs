@@ -12,6 +12,7 @@ use super::audit::Touch;
 use super::transaction::{Tx, View};
 use super::{Change, Condition, Durability, Event, LogKind, Store};
 use crate::database::capture::Capture;
+use crate::domain::erasures;
 use crate::error::{Code, Error, Result};
 use crate::id::UserId;
 use crate::journal::Record;
@@ -356,6 +357,7 @@ impl<'s> Turn<'s> {
                 let change = Change::of(&touch);
                 self.store.events.push(Event::Change(change));
             }
+            self.store.erasures_wanted |= touch.op == erasures::OP;
             self.store.audit.add(touch);
         }
         self.store.batch_writes += u32::try_from(writes).unwrap_or(u32::MAX);

@@ -626,6 +626,13 @@ impl Driver {
         for _ in 0..=self.random.below(4) {
             let more = ready(self.store().maintain(idle));
             self.take_events();
+            // Where opening had no room to interrupt streams, maintenance does.
+            let last = self.store().last_seq();
+            if !self.states.contains_key(&last) {
+                self.expect_interrupted();
+                self.settle_on(last);
+                self.answered = last;
+            }
             if more?.is_none() {
                 break;
             }

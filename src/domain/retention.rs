@@ -1,0 +1,479 @@
+//! Retention: policies that say which records are let go of when, rehearsed before they run, and run in slices.
+
+use rusqlite::types::Value;
+use serde::{Deserialize, Serialize};
+
+use super::conversations::{self, ConversationStatus};
+use super::page::{self, Cursor, Page};
+use super::{check_label, check_version};
+use crate::error::{Error, Result};
+use crate::id::{ConversationId, UserId};
+use crate::store::{Tx, View};
+
+/// What becomes of a record that has come of age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum RetentionAction {
+    /// It is put away: listed only when asked for.
+    Archive,
+    /// It is deleted so that it can be restored.
+    Remove,
+    /// It is deleted for good, with everything below it.
+    Delete,
+}
+
+impl RetentionAction {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Archive => "archive",
+            Self::Remove => "remove",
+            Self::Delete => "delete",
+        }
+    }
+
+    fn parse(name: &str) -> Result<Self> {
+        match name {
+            "archive" => Ok(Self::Archive),
+            "remove" => Ok(Self::Remove),
+            "delete" => Ok(Self::Delete),
+            _ => Err(Error::corrupt("a stored retention action is unknown")),
+        }
+    }
+}
+
+/// A policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub struct RetentionPolicy {
+    /// Its number, from 1.
+    pub policy: i64,
+    /// The user whose records it is for; absent on the app's own, which are for every user's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// Which records: `conversations`.
+    pub kind: String,
+    /// Only those in this context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// Only those with this status; soft-deleted ones have the status `removed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// How long ago a record must have changed last, in milliseconds.
+    pub age_ms: i64,
+    /// How many of each user's records that fit are kept however old they are, the newest ones.
+    pub keep: i64,
+    /// What becomes of the others.
+    pub action: RetentionAction,
+    /// Whether it runs by itself, once a day.
+    pub enabled: bool,
+    /// Grows by one with every update.
+    pub version: i64,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub created_at: i64,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub updated_at: i64,
+    /// When it last ran to its end, in milliseconds since 1970-01-01 UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_at: Option<i64>,
+    /// How many records it has let go of since it was made.
+    pub run_count: i64,
+}
+
+/// What a new policy is made of.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewRetentionPolicy {
+    /// The user whose records it is for; by default every user's, or in a view of one user that user's.
+    pub user_id: Option<UserId>,
+    /// Which records: `conversations`.
+    pub kind: String,
+    /// Only those in this context.
+    pub context: Option<String>,
+    /// Only those with this status.
+    pub status: Option<String>,
+    /// How long ago a record must have changed last, in milliseconds.
+    pub age_ms: i64,
+    /// How many of each user's records that fit are kept in any case; none by default.
+    pub keep: Option<i64>,
+    /// What becomes of the others.
+    pub action: RetentionAction,
+    /// Whether it runs by itself, once a day; it does by default.
+    pub enabled: Option<bool>,
+}
+
+/// Changes to a policy; what is absent stays.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RetentionPolicyUpdate {
+    /// The policy.
+    pub policy: i64,
+    /// The version the change was made from; `conflict` when it is no longer the current one.
+    pub version: i64,
+    /// A new age, in milliseconds.
+    pub age_ms: Option<i64>,
+    /// How many are kept in any case.
+    pub keep: Option<i64>,
+    /// What becomes of the others.
+    pub action: Option<RetentionAction>,
+    /// Whether it runs by itself.
+    pub enabled: Option<bool>,
+}
+
+/// Names a policy.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RetentionPolicyRef {
+    /// The policy.
+    pub policy: i64,
+}
+
+/// Which policies to list.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RetentionPolicyList {
+    /// Items per page: 1 to 1,000, 50 by default.
+    pub limit: Option<i64>,
+    /// The `nextCursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// Runs a slice of a policy, or rehearses it.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RetentionRun {
+    /// The policy.
+    pub policy: i64,
+    /// How many records at most: 1 to 1,000, 50 by default.
+    pub limit: Option<i64>,
+}
+
+/// What a policy does, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct RetentionReport {
+    /// The ids of the records.
+    pub ids: Vec<String>,
+    /// What becomes of them.
+    pub action: RetentionAction,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// The records that policies are for.
+struct Kind {
+    name: &'static str,
+    table: &'static str,
+    /// The column that, beside the user, names a record.
+    key: &'static str,
+    /// What the status of a record is.
+    status: &'static str,
+    actions: &'static [RetentionAction],
+}
+
+const KINDS: &[Kind] = &[Kind {
+    name: "conversations",
+    table: "conversation",
+    key: "conversation",
+    status: "CASE WHEN deleted_at IS NULL THEN status ELSE 'removed' END",
+    actions: &[
+        RetentionAction::Archive,
+        RetentionAction::Remove,
+        RetentionAction::Delete,
+    ],
+}];
+
+const COLUMNS: &str = "policy, user, kind, context, status, age_ms, keep, action, enabled, version,
+    created_at, updated_at, run_at, run_count";
+
+fn read(row: &rusqlite::Row<'_>) -> Result<RetentionPolicy> {
+    let user: Option<i64> = row.get(1)?;
+    let action = row.get_ref(7)?.as_str().map_err(rusqlite::Error::from)?;
+    Ok(RetentionPolicy {
+        policy: row.get(0)?,
+        user_id: user.map(|user| UserId { user }),
+        kind: row.get(2)?,
+        context: row.get(3)?,
+        status: row.get(4)?,
+        age_ms: row.get(5)?,
+        keep: row.get(6)?,
+        action: RetentionAction::parse(action)?,
+        enabled: row.get(8)?,
+        version: row.get(9)?,
+        created_at: row.get(10)?,
+        updated_at: row.get(11)?,
+        run_at: row.get(12)?,
+        run_count: row.get(13)?,
+    })
+}
+
+fn kind_of(name: &str) -> Result<&'static Kind> {
+    let known = KINDS.iter().find(|kind| kind.name == name);
+    known.ok_or_else(|| Error::invalid(format!("there is no retention of {name:?}")))
+}
+
+fn check(kind: &str, age_ms: i64, keep: i64, action: RetentionAction) -> Result<()> {
+    if !kind_of(kind)?.actions.contains(&action) {
+        return Err(Error::invalid(format!(
+            "{kind} cannot be let go of by {}",
+            action.as_str()
+        )));
+    }
+    if age_ms < 0 || keep < 0 {
+        return Err(Error::invalid("an age and a count are not negative"));
+    }
+    Ok(())
+}
+
+/// Creates a policy.
+pub fn create(tx: &Tx<'_>, new: &NewRetentionPolicy) -> Result<RetentionPolicy> {
+    let user = new.user_id.or(tx.scope());
+    user.map_or(Ok(()), |user| tx.admit(user))?;
+    let keep = new.keep.unwrap_or(0);
+    check(&new.kind, new.age_ms, keep, new.action)?;
+    for label in [&new.context, &new.status].into_iter().flatten() {
+        check_label("the filter", label)?;
+    }
+    let mut insert = tx.prepare(
+        "INSERT INTO retention_policy (user, kind, context, status, age_ms, keep, action, enabled, version,
+                                       created_at, updated_at, run_count)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9, ?9, 0)",
+    )?;
+    let policy = insert.insert((
+        user.map(|user| user.user),
+        &new.kind,
+        &new.context,
+        &new.status,
+        new.age_ms,
+        keep,
+        new.action.as_str(),
+        new.enabled.unwrap_or(true),
+        tx.now_ms(),
+    ))?;
+    get(tx, policy)
+}
+
+/// Reads a policy. A view of one user has that user's own.
+pub fn get(view: &View<'_>, policy: i64) -> Result<RetentionPolicy> {
+    let sql = format!("SELECT {COLUMNS} FROM retention_policy WHERE policy = ?1");
+    let mut statement = view.prepare(&sql)?;
+    let mut rows = statement.query([policy])?;
+    let found = rows.next()?.map(read).transpose()?;
+    let admitted = found.filter(|found| view.scope().is_none() || found.user_id == view.scope());
+    admitted.ok_or_else(|| Error::not_found("retention policy", policy))
+}
+
+/// Lists policies in the order they were made: all of them, or in a view of one user that user's own.
+pub fn list(view: &View<'_>, query: &RetentionPolicyList) -> Result<Page<RetentionPolicy>> {
+    let limit = page::limit(query.limit)?;
+    let [after] = Cursor::decode("policies", query.cursor.as_deref())?.unwrap_or([0]);
+    let mut statement = view.prepare(&format!(
+        "SELECT {COLUMNS} FROM retention_policy WHERE policy > ?1 AND (?2 IS NULL OR user = ?2) ORDER BY policy LIMIT ?3"
+    ))?;
+    let mut rows = statement.query((after, view.scope().map(|scope| scope.user), limit + 1))?;
+    let mut policies = Vec::new();
+    while let Some(row) = rows.next()? {
+        policies.push(read(row)?);
+    }
+    Ok(page::cut(policies, limit, |last| {
+        Cursor::encode("policies", &[last.policy])
+    }))
+}
+
+/// Changes a policy.
+pub fn update(tx: &Tx<'_>, change: &RetentionPolicyUpdate) -> Result<RetentionPolicy> {
+    let current = get(tx, change.policy)?;
+    check_version("retention policy", change.version, current.version)?;
+    let age_ms = change.age_ms.unwrap_or(current.age_ms);
+    let keep = change.keep.unwrap_or(current.keep);
+    let action = change.action.unwrap_or(current.action);
+    check(&current.kind, age_ms, keep, action)?;
+    tx.execute(
+        "UPDATE retention_policy SET age_ms = ?2, keep = ?3, action = ?4, enabled = ?5, version = version + 1, updated_at = ?6
+         WHERE policy = ?1",
+        (
+            change.policy,
+            age_ms,
+            keep,
+            action.as_str(),
+            change.enabled.unwrap_or(current.enabled),
+            tx.now_ms(),
+        ),
+    )?;
+    get(tx, change.policy)
+}
+
+/// Removes a policy; what it did stays done.
+pub fn remove(tx: &Tx<'_>, policy: i64) -> Result<()> {
+    get(tx, policy)?;
+    tx.execute("DELETE FROM retention_policy WHERE policy = ?1", [policy])?;
+    Ok(())
+}
+
+/// Says what a policy would do next, and changes nothing; a transaction only for its time.
+pub fn rehearse(tx: &Tx<'_>, run: &RetentionRun) -> Result<RetentionReport> {
+    let policy = get(tx, run.policy)?;
+    let due = due(tx, &policy, page::limit(run.limit)?, tx.now_ms())?;
+    Ok(report(&policy, &due))
+}
+
+/// Lets go of some records that a policy is for.
+pub fn run(tx: &Tx<'_>, run: &RetentionRun) -> Result<RetentionReport> {
+    let policy = get(tx, run.policy)?;
+    let due = due(tx, &policy, page::limit(run.limit)?, tx.now_ms())?;
+    for record in &due.records {
+        record.let_go(tx, policy.action)?;
+    }
+    let ended = if due.more {
+        policy.run_at
+    } else {
+        Some(tx.now_ms())
+    };
+    tx.execute(
+        "UPDATE retention_policy SET run_at = ?2, run_count = run_count + ?3 WHERE policy = ?1",
+        (policy.policy, ended, due.records.len()),
+    )?;
+    Ok(report(&policy, &due))
+}
+
+/// A policy that runs by itself and has not run to its end since `since_ms`, if there is one.
+pub fn next_due(view: &View<'_>, since_ms: i64) -> Result<Option<i64>> {
+    let mut statement = view.prepare(
+        "SELECT policy FROM retention_policy WHERE enabled = 1 AND (run_at IS NULL OR run_at < ?1) ORDER BY policy LIMIT 1",
+    )?;
+    let mut rows = statement.query([since_ms])?;
+    Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
+}
+
+/// Records that have come of age.
+struct Due {
+    records: Vec<Aged>,
+    more: bool,
+}
+
+/// A record that has come of age.
+enum Aged {
+    Conversation(ConversationId),
+}
+
+impl Aged {
+    fn id(&self) -> String {
+        match self {
+            Self::Conversation(id) => id.to_string(),
+        }
+    }
+
+    fn let_go(&self, tx: &Tx<'_>, action: RetentionAction) -> Result<()> {
+        match (self, action) {
+            (Self::Conversation(id), RetentionAction::Archive) => {
+                conversations::set_status(tx, *id, ConversationStatus::Archived).map(|_| ())
+            }
+            (Self::Conversation(id), RetentionAction::Remove) => {
+                conversations::soft_delete(tx, *id).map(|_| ())
+            }
+            (Self::Conversation(id), RetentionAction::Delete) => conversations::delete(tx, *id),
+        }
+    }
+}
+
+fn report(policy: &RetentionPolicy, due: &Due) -> RetentionReport {
+    RetentionReport {
+        ids: due.records.iter().map(Aged::id).collect(),
+        action: policy.action,
+        more: due.more,
+    }
+}
+
+/// Finds records that a policy is for, oldest first, user by user.
+fn due(view: &View<'_>, policy: &RetentionPolicy, limit: usize, now_ms: i64) -> Result<Due> {
+    let kind = kind_of(&policy.kind)?;
+    let users = match policy.user_id {
+        Some(user) => vec![user.user],
+        None => view
+            .prepare("SELECT user FROM user ORDER BY user")?
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?,
+    };
+    let before = now_ms.saturating_sub(policy.age_ms);
+    let mut records = Vec::new();
+    for user in users {
+        let wanted = limit + 1 - records.len();
+        records.extend(due_of(view, kind, policy, user, before, wanted)?);
+        if records.len() > limit {
+            records.truncate(limit);
+            return Ok(Due {
+                records,
+                more: true,
+            });
+        }
+    }
+    Ok(Due {
+        records,
+        more: false,
+    })
+}
+
+fn due_of(
+    view: &View<'_>,
+    kind: &Kind,
+    policy: &RetentionPolicy,
+    user: i64,
+    before: i64,
+    limit: usize,
+) -> Result<Vec<Aged>> {
+    let Kind {
+        table, key, status, ..
+    } = kind;
+    let fits = format!(
+        "user = ?1 AND (?2 IS NULL OR context = ?2) AND ({status}) IS coalesce(?3, ({status})) AND instr(?4, ({status})) = 0"
+    );
+    // What it has been done to already is left alone.
+    let done = match policy.action {
+        RetentionAction::Archive => "archived removed",
+        RetentionAction::Remove => "removed",
+        RetentionAction::Delete => "",
+    };
+    let mut newest_kept = (i64::MAX, Value::Null);
+    if policy.keep > 0 {
+        let mut statement = view.prepare(&format!(
+            "SELECT updated_at, {key} FROM {table} WHERE {fits}
+             ORDER BY updated_at DESC, {key} DESC LIMIT 1 OFFSET ?5"
+        ))?;
+        let mut rows =
+            statement.query((user, &policy.context, &policy.status, done, policy.keep - 1))?;
+        let Some(row) = rows.next()? else {
+            return Ok(Vec::new());
+        };
+        newest_kept = (row.get(0)?, row.get(1)?);
+    }
+    let mut statement = view.prepare(&format!(
+        "SELECT {key} FROM {table} WHERE {fits} AND updated_at < ?5
+           AND (?7 IS NULL OR (updated_at, {key}) < (?6, ?7))
+         ORDER BY updated_at, {key} LIMIT ?8"
+    ))?;
+    let mut rows = statement.query((
+        user,
+        &policy.context,
+        &policy.status,
+        done,
+        before,
+        newest_kept.0,
+        newest_kept.1,
+        limit,
+    ))?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        records.push(Aged::Conversation(ConversationId {
+            user,
+            conversation: row.get(0)?,
+        }));
+    }
+    Ok(records)
+}

@@ -1,0 +1,385 @@
+//! Erasing for good: markers planted in every field, and every file of the store searched for them.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+use std::io::Read as _;
+use std::rc::Rc;
+
+use flate2::read::GzDecoder;
+use serde_json::json;
+use strongroom::Code;
+use strongroom::disk::ready;
+use strongroom::disk::sim::SimDisk;
+use strongroom::domain::erasures::{self, Erasure};
+use strongroom::domain::{conversations, messages, settings, users};
+use strongroom::host::ManualHost;
+use strongroom::store::{Caller, Options, Store};
+
+struct Fixture {
+    disk: SimDisk,
+    host: Rc<ManualHost>,
+    store: Store,
+    /// A mark for the names of requests.
+    subject: String,
+}
+
+fn options() -> Options {
+    Options {
+        // Several segments.
+        segment_bytes: 4096,
+        ..Options::default()
+    }
+}
+
+fn args<T: serde::de::DeserializeOwned>(json: serde_json::Value) -> T {
+    serde_json::from_value(json).unwrap()
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let disk = SimDisk::new(3);
+        let host = Rc::new(ManualHost::new(3));
+        let store = ready(Store::open(Rc::new(disk.clone()), host.clone(), options())).unwrap();
+        Self {
+            disk,
+            host,
+            store,
+            subject: String::new(),
+        }
+    }
+
+    fn reopen(self) -> Self {
+        let Self {
+            disk,
+            host,
+            store,
+            subject,
+        } = self;
+        drop(store);
+        let store = ready(Store::open(Rc::new(disk.clone()), host.clone(), options())).unwrap();
+        Self {
+            disk,
+            host,
+            store,
+            subject,
+        }
+    }
+
+    /// Two users with two conversations each; every text of theirs holds `marker` and who it belongs to.
+    fn plant(&mut self, marker: &str) {
+        for (user, name) in [("us01", "first"), ("us02", "second")] {
+            self.subject = format!("{marker}{name}");
+            self.call("users.create", |tx| {
+                let new = json!({ "name": format!("{marker}{name}name"), "metadata": { "k": format!("{marker}{name}meta") } });
+                users::create(tx, &args(new))
+            });
+            for number in 1..=2 {
+                let mark = |field: &str| format!("{marker}{name}{number}{field}");
+                self.conversation(user, number, &format!("{marker}{name}context"), &mark);
+            }
+            self.subject = format!("{marker}{name}");
+            self.call("settings.set", |tx| {
+                let set = json!({ "userId": user, "name": format!("{marker}{name}setting"), "value": format!("{marker}{name}value") });
+                settings::set(tx, &args(set))
+            });
+        }
+    }
+
+    fn conversation(
+        &mut self,
+        user: &str,
+        number: i64,
+        context: &str,
+        mark: &dyn Fn(&str) -> String,
+    ) {
+        self.subject = mark("request");
+        self.call("conversations.create", |tx| {
+            let new = json!({
+                "userId": user, "title": mark("title"), "context": context, "metadata": { "k": mark("meta") },
+                "participants": [{ "id": mark("agent"), "kind": "agent", "name": mark("agentname") }],
+            });
+            conversations::create(tx, &args(new))
+        });
+        let id = format!("{user}-co{number:02}");
+        for turn in 0..6 {
+            self.call("messages.append", |tx| {
+                let new = json!({
+                    "role": "assistant", "author": mark("author"), "model": mark("model"), "usage": { "k": mark("usage") },
+                    "metadata": { "k": mark("messagemeta") },
+                    "parts": [
+                        { "type": "text", "text": mark("text").repeat(20) },
+                        { "type": "reasoning", "text": mark("reasoning") },
+                        { "type": "tool_call", "callId": mark("call"), "name": mark("tool"), "input": { "k": mark("input") } },
+                        { "type": "file", "reference": mark("file"), "name": mark("filename") },
+                    ],
+                });
+                messages::append(tx, id.parse()?, &args(new))
+            });
+            if turn == 3 {
+                self.call("messages.delete", |tx| {
+                    messages::delete(tx, format!("{id}-ms04").parse()?)
+                });
+                self.call("conversations.update", |tx| {
+                    let version = conversations::get(tx, id.parse()?)?.version;
+                    let change = json!({ "id": id, "version": version, "title": mark("newtitle") });
+                    conversations::update(tx, &args(change))
+                });
+                self.call("conversations.removeParticipant", |tx| {
+                    conversations::remove_participant(tx, id.parse()?, &mark("agent"))
+                });
+            }
+        }
+    }
+
+    /// One write, with a name that tells too, and upkeep after it.
+    fn call<T: serde::Serialize>(
+        &mut self,
+        op: &str,
+        work: impl FnOnce(&strongroom::store::Tx<'_>) -> strongroom::Result<T>,
+    ) {
+        let request = format!("{op}-{}{}", self.subject, self.store.last_seq());
+        let caller = Caller {
+            user: None,
+            request_id: Some(&request),
+        };
+        self.store.write(op, caller, work).unwrap();
+        self.host.advance(1);
+        ready(self.store.maintain(true)).unwrap();
+    }
+
+    fn erase(&mut self, id: &str) {
+        let erased = self.store.write(erasures::OP, Caller::default(), |tx| {
+            erasures::erase(tx, &args(json!({ "id": id })))
+        });
+        erased.unwrap();
+    }
+
+    /// Lets upkeep run until nothing is due.
+    fn rest(&mut self) {
+        for _ in 0..100_000 {
+            self.host.advance(50);
+            if ready(self.store.maintain(true)).unwrap() != Some(0) {
+                return;
+            }
+        }
+        panic!("upkeep never ends");
+    }
+
+    fn erasures(&mut self) -> Vec<Erasure> {
+        let list = self.store.read(Caller::default(), |view| {
+            erasures::list(view, &args(json!({})))
+        });
+        list.unwrap().items
+    }
+
+    /// Every file's bytes, those of compressed ones as they were before.
+    fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let read = |(path, _): (String, u64)| {
+            let mut bytes = self.disk.read(&path).unwrap();
+            if path.strip_suffix(".gz").is_some() {
+                let mut plain = Vec::new();
+                GzDecoder::new(&bytes[..]).read_to_end(&mut plain).unwrap();
+                bytes = plain;
+            }
+            (path, bytes)
+        };
+        self.disk.files().into_iter().map(read).collect()
+    }
+
+    /// Where a text, or any piece of it, is found.
+    fn traces(&self, text: &str) -> Vec<String> {
+        let is_there = |bytes: &[u8]| {
+            bytes
+                .windows(text.len())
+                .any(|window| window == text.as_bytes())
+        };
+        let files = self.files().into_iter();
+        files
+            .filter(|(_, bytes)| is_there(bytes))
+            .map(|(path, _)| path)
+            .collect()
+    }
+
+    fn texts(&mut self, id: &str) -> Vec<String> {
+        let query = args(json!({ "conversationId": id, "limit": 1000 }));
+        let page = self
+            .store
+            .read(Caller::default(), |view| messages::list(view, &query));
+        page.unwrap().items.into_iter().map(|m| m.text).collect()
+    }
+}
+
+/// What only the erased conversation's fields hold: `first1…`, and what may be left of one without its beginning.
+const ERASED: [&str; 3] = ["zqxfirst1", "first1text", "irst1"];
+
+#[test]
+fn of_an_erased_conversation_no_file_holds_a_byte_of_text() {
+    let mut fixture = Fixture::new();
+    fixture.plant("zqx");
+    fixture.rest();
+    for text in ERASED {
+        assert!(fixture.traces(text).len() > 3, "{text} was planted");
+    }
+    let (others, last) = (fixture.texts("us01-co02"), fixture.store.last_seq());
+    fixture.erase("us01-co01");
+    fixture.rest();
+    for text in ERASED {
+        assert_eq!(fixture.traces(text), Vec::<String>::new(), "{text}");
+    }
+    let [erasure] = &fixture.erasures()[..] else {
+        panic!("one erasure")
+    };
+    assert_eq!(erasure.record, "us01-co01");
+    assert!(erasure.done_at.is_some() && erasure.segments > 1);
+    assert_eq!(fixture.texts("us01-co02"), others);
+    assert!(fixture.traces("zqxfirst2text").len() > 1, "others stay");
+    assert!(fixture.store.last_seq() > last);
+}
+
+#[test]
+fn of_an_erased_user_no_file_holds_a_byte_of_text() {
+    let mut fixture = Fixture::new();
+    fixture.plant("zqx");
+    fixture.rest();
+    let others = fixture.texts("us02-co01");
+    fixture.erase("us01");
+    fixture.rest();
+    assert_eq!(fixture.traces("zqxfirst"), Vec::<String>::new());
+    assert_eq!(fixture.texts("us02-co01"), others);
+    let gone = fixture
+        .store
+        .read(Caller::default(), |view| users::get(view, "us01".parse()?));
+    assert_eq!(gone.unwrap_err().code(), Code::NotFound);
+}
+
+#[test]
+fn the_chain_of_a_rewritten_journal_checks_from_end_to_end() {
+    let mut fixture = Fixture::new();
+    fixture.plant("zqx");
+    fixture.rest();
+    fixture.erase("us01-co01");
+    fixture.rest();
+    fixture.erase("us02-co02");
+    fixture.rest();
+    let mut verify = fixture.store.journal().verify();
+    while ready(verify.step()).unwrap() {}
+    assert_eq!(verify.report().findings, []);
+    assert_eq!(verify.report().last_seq, fixture.store.last_seq());
+    let rewritten = fixture.store.journal().segments().iter();
+    let rewritten =
+        rewritten.filter(|it| it.header.is_some_and(|header| header.rewritten.is_some()));
+    assert!(rewritten.count() > 2);
+}
+
+#[test]
+fn a_database_lost_after_an_erasure_is_rebuilt_without_what_was_erased() {
+    for keep_snapshots in [true, false] {
+        let mut fixture = Fixture::new();
+        fixture.plant("zqx");
+        fixture.erase("us01-co01");
+        fixture.rest();
+        let others = fixture.texts("us02-co01");
+        for (path, _) in fixture.disk.files() {
+            let is_lost = path.starts_with("store.sqlite3")
+                || (!keep_snapshots && path.starts_with("snapshots/"));
+            if is_lost {
+                fixture.disk.write(&path, b"").unwrap();
+            }
+        }
+        fixture = fixture.reopen();
+        assert_eq!(
+            fixture.texts("us02-co01"),
+            others,
+            "with snapshots: {keep_snapshots}"
+        );
+        let gone = fixture.store.read(Caller::default(), |view| {
+            conversations::get(view, "us01-co01".parse()?)
+        });
+        assert_eq!(gone.unwrap_err().code(), Code::NotFound);
+    }
+}
+
+#[test]
+fn an_erasure_cut_off_anywhere_is_finished_after_opening() {
+    let mut base = Fixture::new();
+    base.plant("zqx");
+    base.rest();
+    let others = base.texts("us02-co01");
+    base.erase("us01-co01");
+    let Fixture {
+        disk, host, store, ..
+    } = base;
+    drop(store);
+    disk.crash();
+    disk.heal();
+    let mut at = 1;
+    loop {
+        let fork = disk.fork(at);
+        let mut fixture = Fixture {
+            store: ready(Store::open(Rc::new(fork.clone()), host.clone(), options())).unwrap(),
+            disk: fork,
+            host: host.clone(),
+            subject: String::new(),
+        };
+        fixture
+            .disk
+            .crash_at(fixture.disk.operations().changes + at);
+        for _ in 0..2000 {
+            fixture.host.advance(50);
+            if fixture.disk.is_down()
+                || ready(fixture.store.maintain(true)).is_ok_and(|next| next != Some(0))
+            {
+                break;
+            }
+        }
+        let finished = !fixture.disk.is_down();
+        fixture.disk.crash();
+        fixture.disk.heal();
+        fixture = fixture.reopen();
+        fixture.rest();
+        for text in ERASED {
+            assert_eq!(
+                fixture.traces(text),
+                Vec::<String>::new(),
+                "{text} after a crash at {at}"
+            );
+        }
+        assert_eq!(fixture.texts("us02-co01"), others, "after a crash at {at}");
+        assert!(fixture.erasures()[0].done_at.is_some());
+        if finished {
+            assert!(at > 20, "only {at} operations");
+            return;
+        }
+        at += 3;
+    }
+}
+
+#[test]
+fn what_cannot_be_erased_is_refused_and_nothing_changes() {
+    let mut fixture = Fixture::new();
+    fixture.plant("zqx");
+    for (id, code) in [
+        ("us09", Code::NotFound),
+        ("us01-co09", Code::NotFound),
+        ("nobody", Code::InvalidArgument),
+    ] {
+        let erased = fixture.store.write(erasures::OP, Caller::default(), |tx| {
+            erasures::erase(tx, &args(json!({ "id": id })))
+        });
+        assert_eq!(erased.unwrap_err().code(), code, "{id}");
+    }
+    let caller = Caller {
+        user: Some("us02".parse().unwrap()),
+        request_id: None,
+    };
+    let foreign = fixture.store.write(erasures::OP, caller, |tx| {
+        erasures::erase(tx, &args(json!({ "id": "us01-co01" })))
+    });
+    assert_eq!(foreign.unwrap_err().code(), Code::NotFound);
+    assert_eq!(fixture.erasures(), []);
+    assert_eq!(fixture.texts("us01-co01").len(), 5);
+}
