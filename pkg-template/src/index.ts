@@ -1,6 +1,15 @@
 export { StrongroomError } from './errors.js';
 export type { FollowUpdate } from './follow.js';
-export type { ContinueOptions, Conversations, History, Messages, Migrations, NewStream, Streams, Users } from './groups.js';
+export type {
+  ContinueOptions,
+  Conversations,
+  History,
+  Messages,
+  Migrations,
+  NewStream,
+  Streams,
+  Users,
+} from './groups.js';
 export type { Health, StorageReport } from './health.js';
 export type { WatchOptions } from './live.js';
 export type { CallOptions, WriteOptions } from './options.js';
