@@ -1,4 +1,5 @@
 export { StrongroomError } from './errors.js';
+export type { Eviction } from './eviction.js';
 export type { FollowUpdate } from './follow.js';
 export type {
   ContinueOptions,

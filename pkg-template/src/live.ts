@@ -151,6 +151,7 @@ function noting<V extends object>(view: V, called: Set<string>): V {
 }
 
 function dependencies(called: Set<string>): ReadonlySet<string> | undefined {
+  if (called.size === 0) return undefined;
   const groups = new Set<string>();
   for (const name of called) {
     const kinds = Object.hasOwn(DEPENDS_ON, name) ? DEPENDS_ON[name] : undefined;

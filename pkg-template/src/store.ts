@@ -3,6 +3,8 @@
 import { encode } from './arguments.js';
 import { Connection, abortedBy, cancellable } from './connection.js';
 import { StrongroomError } from './errors.js';
+import { findEviction, mark, surroundings } from './eviction.js';
+import type { Eviction } from './eviction.js';
 import { Caller, Conversations, History, Messages, Migrations, Streams, Users, groups } from './groups.js';
 import { Health } from './health.js';
 import type { CallOptions } from './options.js';
@@ -50,6 +52,12 @@ export interface StoreOptions extends CallOptions {
   /** When the bundles and chunks of streams close: 20 tokens, 500 milliseconds, 60 tokens by default. */
   stream?: StreamSettings;
   /**
+   * What happens when the browser threw the store's files away since it was last open. `tell`, the default: an empty store
+   * is made, and the event `evicted` says so. `refuse`: opening rejects with `storage_evicted`, and nothing is made, so
+   * that the app can bring its data back from elsewhere first.
+   */
+  onEviction?: 'tell' | 'refuse';
+  /**
    * Milliseconds from one check of everything to the next, which begins when nothing else is to be done: a week by
    * default; 0 for no checks. What it finds is the event `health`.
    */
@@ -77,6 +85,8 @@ export interface StoreEvents {
   change: Change;
   /** A check found something wrong. */
   health: HealthReport;
+  /** The browser had thrown the files of this store away; it is a new one. */
+  evicted: Eviction;
   /** Something was repaired, at opening or while running: what, why, and what could not be saved. */
   recovery: Recovery;
   /** Upkeep behind the scenes failed; what was acknowledged is kept, and it is tried again. */
@@ -104,7 +114,7 @@ export interface UserView extends Groups {
  * What was cut off by a crash is recovered first; listen to `recovery` to learn of it.
  *
  * Rejects with `locked` while another tab has it open, `unsupported` where the browser, the mode or the page cannot keep
- * files (the message says why), `schema_too_new` when a newer version of this package wrote it, `quota_exceeded`, `io`,
+ * files (the message says why), `storage_evicted` where that is asked for, `schema_too_new` when a newer version of this package wrote it, `quota_exceeded`, `io`,
  * and `aborted` or `timeout`, after which nothing is open.
  *
  * @example
@@ -115,7 +125,12 @@ export async function openStore(name: string, options: StoreOptions = {}): Promi
   if (signal?.aborted) throw abortedBy(signal);
   // As they are now, whatever the app does with its objects later.
   const open = JSON.parse(encode({ name, storage, engine: { durability, stream, checkEveryMs } })) as EngineOpenOptions;
-  const store = new Store(open, options);
+  const isKept = storage === 'opfs' && typeof navigator !== 'undefined';
+  const eviction = isKept ? await findEviction(name, surroundings()) : undefined;
+  if (eviction && options.onEviction === 'refuse') {
+    throw new StrongroomError('storage_evicted', 'the browser has thrown the files of the store away');
+  }
+  const store = new Store(open, options, eviction);
   try {
     await cancellable<void>({ signal, timeout }, (opened, refused) => {
       store.start(opened, refused);
@@ -125,6 +140,7 @@ export async function openStore(name: string, options: StoreOptions = {}): Promi
     store.discard();
     throw error;
   }
+  if (isKept) mark(name, surroundings());
   return store;
 }
 
@@ -153,6 +169,7 @@ export class Store {
   readonly #caller: Caller;
   readonly #listeners = new Map<keyof StoreEvents, Set<(event: never) => void>>();
   readonly #unheard: Event[] = [];
+  #eviction: Eviction | undefined;
   readonly #watchers = new Watchers(() => this.#listen());
   #running: { host: Host; connection: Connection } | undefined;
   #wasOpen = false;
@@ -164,7 +181,8 @@ export class Store {
   #closing: { closed: Promise<void>; settle(error?: StrongroomError): void } | undefined;
 
   /** @internal */
-  constructor(open: EngineOpenOptions, options: StoreOptions) {
+  constructor(open: EngineOpenOptions, options: StoreOptions, eviction?: Eviction) {
+    this.#eviction = eviction;
     this.#open = open;
     this.#options = options;
     this.#caller = new Caller(() => this.#connection(), undefined);
@@ -199,8 +217,8 @@ export class Store {
    * one before. Changes that come while it runs or while a result is being used lead to one run more, not to many.
    *
    * Which changes those are is read off the calls that the query makes: of the groups it calls, `users`,
-   * `conversations`, `messages`, `contexts` and `settings` depend on records of their own kind, `messages` also on
-   * conversations, and `contexts` on all; for any other group every change counts. `groups` names the kinds instead.
+   * `conversations` and `settings` depend on records of their own kind, and `messages` on conversations too; for any other
+   * group, and for a query that calls none, every change counts. `groups` names the kinds instead.
    *
    * Ends when the loop is left, and when the store is closed; throws what the query rejects with, `aborted` when `signal`
    * is aborted, and the store's error when it was given up. A worker that died and came back leads to another run.
@@ -377,6 +395,9 @@ export class Store {
 
   #tellUnheard(): void {
     for (const event of this.#unheard.splice(0)) this.#hear(event);
+    if (!this.#eviction || this.#listenersTo('evicted').size === 0) return;
+    this.#tell('evicted', this.#eviction);
+    this.#eviction = undefined;
   }
 
   #tell<E extends keyof StoreEvents>(event: E, told: StoreEvents[E]): void {

@@ -1,4 +1,5 @@
 import { expect, test } from '@playwright/test';
+import { findEviction, mark } from '../../pkg/eviction.js';
 import { forecast } from '../../pkg/health.js';
 import { memoryStore } from '../../pkg/testing.js';
 import { FakeEngine, connect, until } from './fake-engine.js';
@@ -254,4 +255,30 @@ test('long work goes on although calls never cease', async () => {
   await Promise.all([long, caller(), caller(), caller()]);
   expect(engine.turns.length).toBeLessThan(100);
   page.end();
+});
+
+test('a store that was there and has no files any more was evicted', async () => {
+  const held = new Map<string, string>();
+  const marks = {
+    getItem: (key: string) => held.get(key) ?? null,
+    setItem: (key: string, to: string) => held.set(key, to),
+  };
+  let missing: string | undefined = 'NotFoundError';
+  const handle = {
+    getDirectoryHandle: async () => handle,
+    getFileHandle: async () => {
+      if (missing) throw new DOMException('no', missing);
+    },
+  };
+  const around = { marks, files: async () => handle } as never;
+  expect(await findEviction('app', around)).toBeUndefined();
+  mark('app', around);
+  expect((await findEviction('app', around))?.lastOpenedAt).toBeGreaterThan(Date.now() - 60_000);
+  expect(await findEviction('other', around)).toBeUndefined();
+  missing = undefined;
+  expect(await findEviction('app', around)).toBeUndefined();
+  // What cannot be looked at is not known to be gone.
+  missing = 'SecurityError';
+  expect(await findEviction('app', around)).toBeUndefined();
+  expect(await findEviction('app', { marks: undefined, files: async () => handle } as never)).toBeUndefined();
 });
