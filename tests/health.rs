@@ -396,3 +396,44 @@ fn a_check_runs_by_itself_once_a_week_when_nothing_else_is_to_be_done() {
     idle(&mut engine, true);
     assert_eq!(engine.store().last_seq(), seq, "not again before its time");
 }
+
+#[test]
+fn a_slice_of_a_table_is_found_by_its_key() {
+    let mut fixture = Fixture::new();
+    let plan = fixture.engine.store().read(Caller::default(), |view| {
+        let mut statement = view.prepare(
+            "EXPLAIN QUERY PLAN SELECT count(*) FROM chunk AS child
+             WHERE (child.user, child.conversation, child.message, child.seq) > (1, 1, 5, 1)
+               AND (child.user, child.conversation, child.message, child.seq) <= (2, 1, 5, 1)",
+        )?;
+        Ok(statement.query_row([], |row| row.get::<_, String>(3))?)
+    });
+    let plan = plan.unwrap();
+    assert!(plan.contains("SEARCH child USING PRIMARY KEY"), "{plan}");
+}
+
+#[test]
+fn a_users_own_view_has_no_health_of_the_whole_store() {
+    let mut fixture = Fixture::new();
+    for method in [
+        "health.check",
+        "health.usage",
+        "health.operations",
+        "health.reclaimable",
+    ] {
+        let request = Request {
+            method,
+            args: "{}",
+            user: Some("us01"),
+            request_id: None,
+        };
+        let mut progress = |_: &str| {};
+        let step = fixture.engine.task(1000, request, &mut progress);
+        let refused = ready(async { step.await.expect("there is such a method") });
+        assert_eq!(
+            refused.unwrap_err().code(),
+            strongroom::Code::InvalidArgument,
+            "{method}"
+        );
+    }
+}

@@ -652,6 +652,43 @@ fn what_was_erased_for_good_is_not_brought_back() {
 }
 
 #[test]
+fn a_record_named_by_a_uuid_has_a_history_that_is_its_owners_even_when_it_is_gone() {
+    let mut fixture = Fixture::new();
+    let new = json!({ "text": "Small steps", "tags": ["a", "b"], "confidence": 0.5 });
+    let made = fixture.call(Some("us01"), "learnings.create", new);
+    let id = made["id"].as_str().unwrap().to_owned();
+    fixture.call(Some("us01"), "learnings.delete", json!({ "id": id }));
+    let deleted = fixture.last_seq();
+    let asked = json!({ "record": id });
+    for limit in [1, 50] {
+        let own = json!({ "record": id, "limit": limit });
+        let listed = fixture.try_task(Some("us01"), "history.list", own).unwrap();
+        assert_eq!(listed["items"][0]["seq"], deleted);
+    }
+    for (method, args) in [
+        ("history.list", asked.clone()),
+        ("history.at", json!({ "record": id, "seq": deleted - 1 })),
+        ("history.undo", json!({ "seq": deleted })),
+    ] {
+        let refused = fixture.try_task(Some("us02"), method, args).unwrap_err();
+        assert_eq!(refused.code(), Code::NotFound, "{method}");
+    }
+    let undo = json!({ "seq": deleted });
+    fixture
+        .try_task(Some("us01"), "history.undo", undo)
+        .unwrap();
+    let back = fixture.call(Some("us01"), "learnings.get", json!({ "id": id }));
+    for field in ["text", "tags", "confidence", "createdAt"] {
+        assert_eq!(back[field], made[field], "{field}");
+    }
+    // And while it is there.
+    let refused = fixture
+        .try_task(Some("us02"), "history.list", asked)
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::NotFound);
+}
+
+#[test]
 fn an_undo_is_rebuilt_from_the_journal() {
     let mut fixture = Fixture::new();
     let id = fixture.conversation("us01");

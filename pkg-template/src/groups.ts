@@ -7,6 +7,7 @@ import { follow } from './follow.js';
 import type { FollowUpdate } from './follow.js';
 import { METHODS } from './methods.js';
 import type { CallOptions, WriteOptions } from './options.js';
+import type { Sanitiser } from './sanitise.js';
 import { readText } from './text.js';
 import type { TextStream } from './text.js';
 import type {
@@ -42,16 +43,20 @@ import type {
   UserList,
   UserUpdate,
 } from './types.js';
+import { withWork } from './work.js';
+import type { JobGroup } from './work.js';
 import { MessageWriter } from './writer.js';
 
 /** @internal Where calls go, and on whose behalf. */
 export class Caller {
   readonly #connection: () => Connection;
   readonly user: string | undefined;
+  readonly sanitiser: Sanitiser | undefined;
 
-  constructor(connection: () => Connection, user: string | undefined) {
+  constructor(connection: () => Connection, user: string | undefined, sanitiser?: Sanitiser) {
     this.#connection = connection;
     this.user = user;
+    this.sanitiser = sanitiser;
   }
 
   /** The connection to the worker as it is now; throws when the store is closed. */
@@ -59,13 +64,14 @@ export class Caller {
     return this.#connection();
   }
 
-  /** Calls a method of the table. */
-  method<M extends keyof Methods>(
+  /** Calls a method of the table, with the texts that the app's hook lets through. */
+  async method<M extends keyof Methods>(
     method: M,
     args: Methods[M]['args'],
     options: WriteOptions | undefined,
   ): Promise<Methods[M]['result']> {
-    return this.call(method, args, options, { requestId: options?.requestId });
+    const kept = this.sanitiser?.args(method, args, this.user) ?? args;
+    return this.call(method, kept, options, { requestId: options?.requestId });
   }
 
   /** Calls any method. */
@@ -74,8 +80,14 @@ export class Caller {
   }
 }
 
+/** The groups that are made from the table of methods, with what is built on them. */
+export interface TableGroups extends Groups {
+  /** Jobs: work that waits in queues, is leased to one holder at a time, and is tried again when it fails. */
+  readonly jobs: JobGroup;
+}
+
 /** @internal Makes the groups of the table: a call takes its arguments as an object, or the id alone where that is all. */
-export function groups(caller: Caller): Groups {
+export function groups(caller: Caller): TableGroups {
   const group = ([name, methods]: [string, string]): [string, unknown] => {
     const calls = methods
       .split(' ')
@@ -90,7 +102,8 @@ export function groups(caller: Caller): Groups {
       ]);
     return [name, Object.freeze(Object.fromEntries(calls))];
   };
-  return Object.fromEntries(Object.entries(METHODS).map(group)) as unknown as Groups;
+  const made = Object.fromEntries(Object.entries(METHODS).map(group)) as unknown as Groups;
+  return { ...made, jobs: withWork(made.jobs) };
 }
 
 /** People. */
@@ -348,12 +361,12 @@ export class Messages {
   }
 
   async #begin(method: string, args: object, options?: CallOptions): Promise<MessageWriter> {
-    const { connection, user } = this.#caller;
+    const { connection, user, sanitiser } = this.#caller;
     const unwanted = (opened: StreamOpened): void => {
       new MessageWriter(connection, user, opened).abort().catch(() => {});
     };
     const opened = await call<StreamOpened>(connection, user, method, args, options, { unwanted });
-    return new MessageWriter(connection, user, opened);
+    return new MessageWriter(connection, user, opened, sanitiser);
   }
 }
 

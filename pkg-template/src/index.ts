@@ -9,13 +9,16 @@ export type {
   Migrations,
   NewStream,
   Streams,
+  TableGroups,
   Users,
 } from './groups.js';
 export type { Health, StorageReport } from './health.js';
 export type { WatchOptions } from './live.js';
 export type { CallOptions, WriteOptions } from './options.js';
+export type { SeenText, TextHook } from './sanitise.js';
 export { openStore } from './store.js';
 export type { Store, StoreEvents, StoreOptions, StoreState, UserView } from './store.js';
 export type { TextStream } from './text.js';
 export type * from './types.js';
+export type { JobContext, JobGroup, JobHandler, WorkOptions } from './work.js';
 export type { AbortOptions, CloseOptions, Delta, MessageWriter } from './writer.js';

@@ -18,6 +18,8 @@ const DEPENDS_ON: Record<string, readonly string[] | undefined> = {
   conversations: ['conversations'],
   messages: ['messages', 'conversations'],
   settings: ['settings'],
+  learnings: ['learnings'],
+  jobs: ['jobs'],
 };
 
 interface Watcher {

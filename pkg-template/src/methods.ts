@@ -5,4 +5,6 @@ export const METHODS = {
   contexts: 'create get list rename delete',
   settings: 'set get list remove',
   retention: 'create get list update remove rehearse run erase erasures',
+  learnings: 'create get list update delete',
+  jobs: 'enqueue dequeue renew complete fail release cancel revive get list counts removeEnded',
 } as const;

@@ -6,6 +6,7 @@ import { StrongroomError } from './errors.js';
 import { findEviction, mark, surroundings } from './eviction.js';
 import type { Eviction } from './eviction.js';
 import { Caller, Conversations, History, Messages, Migrations, Streams, Users, groups } from './groups.js';
+import type { TableGroups } from './groups.js';
 import { Health } from './health.js';
 import type { CallOptions } from './options.js';
 import { startHere, startWorker } from './host.js';
@@ -13,12 +14,13 @@ import type { Host } from './host.js';
 import { Watchers } from './live.js';
 import type { WatchOptions } from './live.js';
 import type { OpenOptions as EngineOpenOptions, WasmSource } from './protocol.js';
+import { Sanitiser } from './sanitise.js';
+import type { TextHook } from './sanitise.js';
 import type {
   Change,
   Code,
   Durability,
   Event,
-  Groups,
   HealthReport,
   LogEvent,
   Recovery,
@@ -62,6 +64,18 @@ export interface StoreOptions extends CallOptions {
    * default; 0 for no checks. What it finds is the event `health`.
    */
   checkEveryMs?: number;
+  /**
+   * Sees the text of every message, stream and learning in the page before any of it is kept, and may change it; what it
+   * throws refuses the text with `invalid_argument`, and nothing is kept of it. Streams are seen with their last `holdBack`
+   * characters held back, so that a match across two deltas is found; those are kept, and reach followers, once as many
+   * have followed, or when the stream is flushed, gets a part or another kind of text, or ends.
+   *
+   * @example
+   * const onText = ({ text }) => text.replace(/sk-[A-Za-z0-9]{20,}/g, '[key]');
+   */
+  onText?: TextHook;
+  /** How many characters of a stream are held back for `onText`: at least as many as a match can have. 256 by default. */
+  holdBack?: number;
   /** The worker, where the one beside this package cannot be used: its URL, or a function that makes a new one. */
   worker?: URL | string | (() => Worker);
   /** The wasm, where the file beside this package cannot be used: its URL, its bytes or the compiled module. */
@@ -96,7 +110,7 @@ export interface StoreEvents {
 }
 
 /** The records of one user, as that user may see them. Others are `not_found`. */
-export interface UserView extends Groups {
+export interface UserView extends TableGroups {
   /** The user. */
   readonly userId: string;
   readonly users: Users;
@@ -145,7 +159,7 @@ export async function openStore(name: string, options: StoreOptions = {}): Promi
 }
 
 /** An open store. Made by `openStore`. */
-export interface Store extends Groups {}
+export interface Store extends TableGroups {}
 
 /** An open store. Made by `openStore`. */
 export class Store {
@@ -166,6 +180,7 @@ export class Store {
 
   readonly #open: EngineOpenOptions;
   readonly #options: StoreOptions;
+  readonly #sanitiser: Sanitiser | undefined;
   readonly #caller: Caller;
   readonly #listeners = new Map<keyof StoreEvents, Set<(event: never) => void>>();
   readonly #unheard: Event[] = [];
@@ -185,7 +200,8 @@ export class Store {
     this.#eviction = eviction;
     this.#open = open;
     this.#options = options;
-    this.#caller = new Caller(() => this.#connection(), undefined);
+    this.#sanitiser = options.onText && new Sanitiser(options.onText, options.holdBack);
+    this.#caller = new Caller(() => this.#connection(), undefined, this.#sanitiser);
     this.users = new Users(this.#caller);
     Object.assign(this, groups(this.#caller));
     this.conversations = new Conversations(this.#caller);
@@ -199,7 +215,7 @@ export class Store {
 
   /** The same calls, seeing and touching only this user's records. */
   as(userId: string): UserView {
-    const caller = new Caller(() => this.#connection(), userId);
+    const caller = new Caller(() => this.#connection(), userId, this.#sanitiser);
     const view: UserView = {
       userId,
       users: new Users(caller),
@@ -217,7 +233,7 @@ export class Store {
    * one before. Changes that come while it runs or while a result is being used lead to one run more, not to many.
    *
    * Which changes those are is read off the calls that the query makes: of the groups it calls, `users`,
-   * `conversations` and `settings` depend on records of their own kind, and `messages` on conversations too; for any other
+   * `conversations`, `settings`, `learnings` and `jobs` depend on records of their own kind, and `messages` on conversations too; for any other
    * group, and for a query that calls none, every change counts. `groups` names the kinds instead.
    *
    * Ends when the loop is left, and when the store is closed; throws what the query rejects with, `aborted` when `signal`
@@ -357,8 +373,12 @@ export class Store {
     const closed = new Promise<void>((resolve, reject) => {
       settle = (error) => (error ? reject(error) : resolve());
     });
-    if (this.#ended) settle();
-    else this.#running?.connection.close();
+    if (this.#ended) {
+      settle();
+    } else {
+      for (const release of this.#sanitiser?.streams.values() ?? []) release();
+      this.#running?.connection.close();
+    }
     this.#ended ??= closedError();
     return { closed, settle };
   }

@@ -1028,6 +1028,561 @@ ids: Array<string>,
 activeId?: string, };
 
 /**
+ * What a learning comes from.
+ */
+export type SourceKind = "message" | "construct" | "session" | "other";
+
+/**
+ * Where a learning comes from: a name, kept when what it names is gone.
+ */
+export type LearningSource = { 
+/**
+ * What it is.
+ */
+kind: SourceKind, 
+/**
+ * Its id.
+ */
+id: string, };
+
+/**
+ * A learning.
+ */
+export type Learning = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The context it is in.
+ */
+context: string, 
+/**
+ * What was learned.
+ */
+text: string, 
+/**
+ * Its category.
+ */
+category?: string, 
+/**
+ * Its tags, sorted.
+ */
+tags: Array<string>, 
+/**
+ * How sure it is, from 0 to 1.
+ */
+confidence: number, 
+/**
+ * Where it comes from, sorted.
+ */
+sources: Array<LearningSource>, 
+/**
+ * The app's own fields.
+ */
+metadata: Metadata, 
+/**
+ * Grows by one with every update.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, };
+
+/**
+ * What is done when the same is learned again: in the same context, and alike but for case, white space and the
+ * punctuation around it.
+ */
+export type OnDuplicate = "refuse" | "merge" | "keep";
+
+/**
+ * What a new learning is made of.
+ */
+export type NewLearning = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * What was learned; at most 64 KiB.
+ */
+text: string, 
+/**
+ * Its category; none by default.
+ */
+category?: string, 
+/**
+ * Its tags, at most 100; white space around them is taken off.
+ */
+tags?: Array<string>, 
+/**
+ * How sure it is, from 0 to 1; 1 by default.
+ */
+confidence?: number, 
+/**
+ * Where it comes from, at most 100. A message is one of the same user's.
+ */
+sources?: Array<LearningSource>, 
+/**
+ * The context it goes to; by default that of the first message it comes from, else what is configured for the user or
+ * the app, else `default`.
+ */
+context?: string, 
+/**
+ * The app's own fields; none by default.
+ */
+metadata?: Metadata, 
+/**
+ * What is done when it is known already; it is refused by default.
+ */
+onDuplicate?: OnDuplicate, };
+
+/**
+ * Names one learning.
+ */
+export type LearningRef = { 
+/**
+ * The learning.
+ */
+id: string, };
+
+/**
+ * Changes to a learning; what is absent stays. A changed text is not compared with others.
+ */
+export type LearningUpdate = { 
+/**
+ * The learning.
+ */
+id: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * A new text.
+ */
+text?: string, 
+/**
+ * A new category; an empty one takes it away.
+ */
+category?: string, 
+/**
+ * New tags, replacing all of the old.
+ */
+tags?: Array<string>, 
+/**
+ * How sure it is now.
+ */
+confidence?: number, 
+/**
+ * New sources, replacing all of the old.
+ */
+sources?: Array<LearningSource>, 
+/**
+ * Another context to move it to.
+ */
+context?: string, 
+/**
+ * New fields, replacing all of the old.
+ */
+metadata?: Metadata, };
+
+/**
+ * Whether one tag is enough.
+ */
+export type TagMatch = "any" | "all";
+
+/**
+ * What learnings are ordered by.
+ */
+export type LearningOrder = "updated" | "created" | "confidence";
+
+/**
+ * Which learnings to list. Filters add up.
+ */
+export type LearningList = { 
+/**
+ * The user whose learnings to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those in one of these contexts.
+ */
+contexts?: Array<string>, 
+/**
+ * Only those of this category.
+ */
+category?: string, 
+/**
+ * Only those with these tags, at most 100.
+ */
+tags?: Array<string>, 
+/**
+ * Whether one of the tags is enough, which it is by default.
+ */
+tagMatch?: TagMatch, 
+/**
+ * Only those at least as sure as this.
+ */
+minConfidence?: number, 
+/**
+ * Only those that come from this.
+ */
+source?: LearningSource, 
+/**
+ * Only those whose text holds this, whatever its case. A page looks at 10,000 learnings at most: it may hold fewer
+ * than its limit, or none, and still name a next one.
+ */
+text?: string, 
+/**
+ * Only those created at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+createdSince?: number, 
+/**
+ * Only those created before this, in milliseconds since 1970-01-01 UTC.
+ */
+createdUntil?: number, 
+/**
+ * Only those last changed at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+updatedSince?: number, 
+/**
+ * Only those last changed before this, in milliseconds since 1970-01-01 UTC.
+ */
+updatedUntil?: number, 
+/**
+ * What to order by: the last change by default.
+ */
+by?: LearningOrder, 
+/**
+ * Newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * How far a job has come.
+ */
+export type JobState = "queued" | "running" | "done" | "dead" | "cancelled";
+
+/**
+ * A job.
+ */
+export type Job = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * Its place among all jobs of the store, by when they were enqueued.
+ */
+number: number, 
+/**
+ * The queue it is in.
+ */
+queue: string, 
+/**
+ * How far it has come.
+ */
+state: JobState, 
+/**
+ * The greater, the sooner.
+ */
+priority: number, 
+/**
+ * When it may run, in milliseconds since 1970-01-01 UTC.
+ */
+runAt: number, 
+/**
+ * What keeps it from being there twice.
+ */
+key?: string, 
+/**
+ * What is to be done.
+ */
+payload: Json, 
+/**
+ * How often it is tried.
+ */
+maxAttempts: number, 
+/**
+ * The wait after the first failure, in milliseconds; it doubles with every further one.
+ */
+backoffMs: number, 
+/**
+ * The longest wait, in milliseconds.
+ */
+maxBackoffMs: number, 
+/**
+ * How often it was begun; attempts that were given back do not count.
+ */
+attempts: number, 
+/**
+ * The lease's token. Only who takes the job is told.
+ */
+lease?: string, 
+/**
+ * When the lease runs out, in milliseconds since 1970-01-01 UTC.
+ */
+leaseUntil?: number, 
+/**
+ * What it was completed with.
+ */
+result?: Json, 
+/**
+ * Why it failed the last time it did.
+ */
+error?: string, 
+/**
+ * When it was enqueued, in milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, 
+/**
+ * When it was done, dead or cancelled, in milliseconds since 1970-01-01 UTC.
+ */
+endedAt?: number, };
+
+/**
+ * What a new job is made of.
+ */
+export type NewJob = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The queue it goes to.
+ */
+queue: string, 
+/**
+ * What is to be done, at most 64 KiB of JSON; null by default.
+ */
+payload?: Json, 
+/**
+ * From -100 to 100, the greater the sooner; 0 by default.
+ */
+priority?: number, 
+/**
+ * When it may run, in milliseconds since 1970-01-01 UTC; at once by default.
+ */
+runAt?: number, 
+/**
+ * While a job of the same user and queue with this key is queued or running, that job is given back and no other is
+ * made.
+ */
+key?: string, 
+/**
+ * How often it is tried: 1 to 1,000, 5 by default.
+ */
+maxAttempts?: number, 
+/**
+ * The wait after the first failure, in milliseconds, which doubles with every further one; 1 second by default.
+ */
+backoffMs?: number, 
+/**
+ * The longest wait, in milliseconds; 1 hour by default.
+ */
+maxBackoffMs?: number, };
+
+/**
+ * Takes jobs from a queue.
+ */
+export type Dequeue = { 
+/**
+ * Only jobs of this user. Without one, a view of one user takes that user's, and the app takes everyone's.
+ */
+userId?: string, 
+/**
+ * The queue.
+ */
+queue: string, 
+/**
+ * How many at most: 1 to 100, 1 by default.
+ */
+limit?: number, 
+/**
+ * How long the lease is, in milliseconds: 3 minutes by default, 30 days at most.
+ */
+leaseMs?: number, };
+
+/**
+ * The lease that `dequeue` gave.
+ */
+export type JobLease = { 
+/**
+ * The job.
+ */
+id: string, 
+/**
+ * The lease's token.
+ */
+lease: string, };
+
+/**
+ * Makes a lease last from now.
+ */
+export type JobRenewal = { 
+/**
+ * The job.
+ */
+id: string, 
+/**
+ * The lease's token.
+ */
+lease: string, 
+/**
+ * How long the lease is from now on, in milliseconds: 3 minutes by default, 30 days at most.
+ */
+leaseMs?: number, };
+
+/**
+ * Ends a job.
+ */
+export type JobCompletion = { 
+/**
+ * The job.
+ */
+id: string, 
+/**
+ * The lease's token.
+ */
+lease: string, 
+/**
+ * What came of it; nothing by default.
+ */
+result?: Json, };
+
+/**
+ * Ends an attempt that failed.
+ */
+export type JobFailure = { 
+/**
+ * The job.
+ */
+id: string, 
+/**
+ * The lease's token.
+ */
+lease: string, 
+/**
+ * Why, in at most 4,096 bytes.
+ */
+error: string, };
+
+/**
+ * Names one job.
+ */
+export type JobRef = { 
+/**
+ * The job.
+ */
+id: string, };
+
+/**
+ * Which jobs to list. Filters add up.
+ */
+export type JobList = { 
+/**
+ * The user whose jobs to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those in this queue.
+ */
+queue?: string, 
+/**
+ * Only those in this state.
+ */
+state?: JobState, 
+/**
+ * Only those enqueued at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only those enqueued before this, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * By when they were enqueued; newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Which jobs to count.
+ */
+export type JobCounting = { 
+/**
+ * The user whose jobs to count. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those in this queue.
+ */
+queue?: string, };
+
+/**
+ * How many jobs of a queue are in a state.
+ */
+export type JobCount = { 
+/**
+ * The queue.
+ */
+queue: string, 
+/**
+ * The state.
+ */
+state: JobState, 
+/**
+ * How many.
+ */
+count: number, };
+
+/**
+ * Removes jobs that ended.
+ */
+export type JobRemoval = { 
+/**
+ * The user whose jobs to remove. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Those that ended before this, in milliseconds since 1970-01-01 UTC.
+ */
+endedBefore: number, };
+
+/**
  * A piece of a message.
  */
 export type Part = { "type": "text", 
@@ -2032,6 +2587,23 @@ export interface Methods {
   'messages.siblings': { args: MessageRef; result: Siblings };
   'messages.text': { args: TextRead; result: TextPage };
   'messages.chunks': { args: ChunkList; result: Page<Chunk> };
+  'learnings.create': { args: NewLearning; result: Learning };
+  'learnings.get': { args: LearningRef; result: Learning };
+  'learnings.list': { args: LearningList; result: Page<Learning> };
+  'learnings.update': { args: LearningUpdate; result: Learning };
+  'learnings.delete': { args: LearningRef; result: void };
+  'jobs.enqueue': { args: NewJob; result: Job };
+  'jobs.dequeue': { args: Dequeue; result: Array<Job> };
+  'jobs.renew': { args: JobRenewal; result: Job };
+  'jobs.complete': { args: JobCompletion; result: Job };
+  'jobs.fail': { args: JobFailure; result: Job };
+  'jobs.release': { args: JobLease; result: Job };
+  'jobs.cancel': { args: JobRef; result: Job };
+  'jobs.revive': { args: JobRef; result: Job };
+  'jobs.get': { args: JobRef; result: Job };
+  'jobs.list': { args: JobList; result: Page<Job> };
+  'jobs.counts': { args: JobCounting; result: Array<JobCount> };
+  'jobs.removeEnded': { args: JobRemoval; result: number };
 }
 
 /** Contexts: work, personal, learning, …: a user's domains of life, kept apart. A context is there once a record goes to it. */
@@ -2067,7 +2639,7 @@ export interface Retention {
   /** Reads a policy. Rejects with `not_found`. */
   get(args: RetentionPolicyRef, options?: CallOptions): Promise<RetentionPolicy>;
   /** Lists policies in the order they were made. */
-  list(args: RetentionPolicyList, options?: CallOptions): Promise<Page<RetentionPolicy>>;
+  list(args?: RetentionPolicyList, options?: CallOptions): Promise<Page<RetentionPolicy>>;
   /** Changes a policy. Rejects with `conflict` when it has moved on from `version`. */
   update(args: RetentionPolicyUpdate, options?: WriteOptions): Promise<RetentionPolicy>;
   /** Removes a policy; what it did stays done. */
@@ -2078,9 +2650,55 @@ export interface Retention {
   run(args: RetentionRun, options?: WriteOptions): Promise<RetentionReport>;
   /** Erases a user, a conversation or a construct for good: from the tables at once, and behind the answer from every file
    * of the store, the journal's older lines included. `retention.erasures` says when nothing of it is left. */
-  erase(args: EraseRecord, options?: WriteOptions): Promise<Erasure>;
+  erase(id: string, options?: WriteOptions): Promise<Erasure>;
   /** Lists erasures, newest first, and how far each has come. */
-  erasures(args: ErasureList, options?: CallOptions): Promise<Page<Erasure>>;
+  erasures(args?: ErasureList, options?: CallOptions): Promise<Page<Erasure>>;
+}
+
+/** Learnings: what was understood from conversations and work, how sure it is, and where it comes from. */
+export interface Learnings {
+  /** Keeps a learning. One that is known already in the same context is refused with `conflict`, merged or kept too, as
+   * `onDuplicate` says. */
+  create(args: NewLearning, options?: WriteOptions): Promise<Learning>;
+  /** Reads a learning. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<Learning>;
+  /** Lists a user's learnings, last changed first unless asked otherwise. */
+  list(args?: LearningList, options?: CallOptions): Promise<Page<Learning>>;
+  /** Changes a learning. Rejects with `conflict` when it has moved on from `version`. */
+  update(args: LearningUpdate, options?: WriteOptions): Promise<Learning>;
+  /** Deletes a learning, for good. */
+  delete(id: string, options?: WriteOptions): Promise<void>;
+}
+
+/** Jobs: work that waits in queues, is leased to one holder at a time, and is tried again when it fails. */
+export interface Jobs {
+  /** Puts a job into a queue; or, while one with the same key is queued or running, gives that one. */
+  enqueue(args: NewJob, options?: WriteOptions): Promise<Job>;
+  /** Takes the jobs to run next, those of the highest priority first, and leases them: until a lease runs out or is used,
+   * no one else gets the job. `work` does this and what follows by itself. */
+  dequeue(args: Dequeue, options?: WriteOptions): Promise<Array<Job>>;
+  /** Makes a lease last from now. Rejects with `conflict` when it is not held any more. */
+  renew(args: JobRenewal, options?: WriteOptions): Promise<Job>;
+  /** Ends a job as done. Rejects with `conflict` when the lease is not held any more. */
+  complete(args: JobCompletion, options?: WriteOptions): Promise<Job>;
+  /** Ends an attempt that failed: the job waits for the next, longer each time, or is dead when it was the last. Rejects
+   * with `conflict` when the lease is not held any more. */
+  fail(args: JobFailure, options?: WriteOptions): Promise<Job>;
+  /** Gives a job back as it was before it was taken. Rejects with `conflict` when the lease is not held any more. */
+  release(args: JobLease, options?: WriteOptions): Promise<Job>;
+  /** Calls a job off, also while it runs. Rejects with `conflict` when it is done or dead. */
+  cancel(id: string, options?: WriteOptions): Promise<Job>;
+  /** Queues a dead or cancelled job again, to run at once with all of its attempts. Rejects with `conflict` when it is
+   * neither, or when another with its key is queued or running. */
+  revive(id: string, options?: WriteOptions): Promise<Job>;
+  /** Reads a job. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<Job>;
+  /** Lists a user's jobs in the order they were enqueued, newest first unless asked otherwise. */
+  list(args?: JobList, options?: CallOptions): Promise<Page<Job>>;
+  /** Counts a user's jobs by queue and state; what there is none of is left out. */
+  counts(args?: JobCounting, options?: CallOptions): Promise<Array<JobCount>>;
+  /** Removes a user's jobs that were done, dead or cancelled before a time, the oldest 1,000 at most; resolves to how many. */
+  removeEnded(args: JobRemoval, options?: WriteOptions): Promise<number>;
 }
 
 /** The groups that are made from the table of methods. */
@@ -2091,4 +2709,8 @@ export interface Groups {
   readonly settings: Settings;
   /** Retention: letting go of records, for good. */
   readonly retention: Retention;
+  /** Learnings: what was understood from conversations and work, how sure it is, and where it comes from. */
+  readonly learnings: Learnings;
+  /** Jobs: work that waits in queues, is leased to one holder at a time, and is tried again when it fails. */
+  readonly jobs: Jobs;
 }

@@ -2,6 +2,7 @@ import { checkText, encode } from './arguments.js';
 import { cancellable } from './connection.js';
 import type { Connection, Withdraw } from './connection.js';
 import { StrongroomError } from './errors.js';
+import type { HeldText, Piece, Sanitiser } from './sanitise.js';
 import type { CallOptions } from './options.js';
 import type {
   Json,
@@ -87,6 +88,8 @@ export class MessageWriter {
   #waitingForRoom: { resolve(): void; reject(error: StrongroomError): void }[] = [];
   /** The first half of a surrogate pair whose second half has not come. */
   #held: { half: string; kind: TextKind; tokens: number | undefined } | undefined;
+  /** The end of the text, which the app's hook has not let go of. */
+  readonly #heldBack: HeldText | undefined;
   #acknowledged: number;
   /** Characters that were taken: all are kept once the message has ended. */
   #taken: number;
@@ -96,7 +99,7 @@ export class MessageWriter {
   #writable: WritableStream<string> | undefined;
 
   /** @internal */
-  constructor(connection: Connection, user: string | undefined, opened: StreamOpened) {
+  constructor(connection: Connection, user: string | undefined, opened: StreamOpened, sanitiser?: Sanitiser) {
     this.#connection = connection;
     this.#user = user;
     this.#stream = opened.stream;
@@ -107,6 +110,9 @@ export class MessageWriter {
       0,
     );
     this.#taken = this.#acknowledged;
+    const { id, conversationId } = opened.message;
+    const about = { kind: 'stream', id, conversationId, userId: user } as const;
+    this.#heldBack = sanitiser?.stream(about, () => this.#releaseLast());
   }
 
   /** Characters of text and reasoning that are kept, as of the last answer. As `String.length` counts them. */
@@ -143,6 +149,7 @@ export class MessageWriter {
     return attempt(() => {
       this.#checkOpen();
       this.#checkNothingHeld();
+      this.#release();
       return this.#call('streams.part', { part }, options, () => {});
     });
   }
@@ -151,6 +158,7 @@ export class MessageWriter {
   flush(options?: CallOptions): Promise<number> {
     return attempt(() => {
       this.#checkOpen();
+      this.#release();
       const write = this.#growing();
       if (!write) return this.#call('streams.flush', {}, options, () => this.#acknowledged);
       write.args.flush = true;
@@ -178,6 +186,7 @@ export class MessageWriter {
       if (this.#end) return this.#end;
       this.#checkOpen();
       this.#checkNothingHeld();
+      this.#release();
       return this.#finish('complete', options);
     });
   }
@@ -191,6 +200,7 @@ export class MessageWriter {
       if (this.#end) return this.#end;
       this.#abortReason = reason;
       this.#held = undefined;
+      this.#releaseLast();
       return this.#finish(options.status ?? 'interrupted', options);
     });
   }
@@ -254,7 +264,31 @@ export class MessageWriter {
     const whole = checkText(text.slice(0, end));
     const count = this.#held?.tokens === undefined ? tokens : this.#held.tokens + (tokens ?? 0);
     this.#held = end < text.length ? { half: text.slice(end), kind, tokens: whole ? undefined : count } : undefined;
-    if (whole) this.#push(whole, count, kind);
+    if (!whole) return;
+    if (!this.#heldBack) return this.#push(whole, count, kind);
+    if (this.#heldBack.kind !== kind) this.#release();
+    this.#release((heldBack) => heldBack.add(whole, count, kind));
+  }
+
+  /** Sends on what the app's hook lets go of: all of it by default. After a refusal no more text is taken. */
+  #release(give: (heldBack: HeldText) => Piece[] = (heldBack) => heldBack.rest()): void {
+    if (!this.#heldBack) return;
+    try {
+      for (const { text, tokens, kind } of give(this.#heldBack)) this.#push(text, tokens, kind);
+    } catch (error) {
+      if (error instanceof StrongroomError) this.#failure ??= error;
+      throw error;
+    }
+  }
+
+  /** Sends on what is held back when no more will come. What is refused is left out: the message ends all the same. */
+  #releaseLast(): void {
+    if (this.#failure) return;
+    try {
+      this.#release();
+    } catch {
+      // It is the failure of this writer now.
+    }
   }
 
   /** Adds text to the write that has not been sent yet, or begins another. */
@@ -299,6 +333,7 @@ export class MessageWriter {
 
   /** No text may follow what was not taken. */
   #break(error: StrongroomError): void {
+    this.#heldBack?.end();
     this.#failure ??=
       error.code === 'indeterminate'
         ? new StrongroomError(
@@ -318,9 +353,12 @@ export class MessageWriter {
   async #finish(status: 'complete' | 'interrupted' | 'error', { usage, ...options }: CloseOptions): Promise<Message> {
     const end = this.#call('streams.end', { status, usage }, options, (message) => message as Message);
     this.#end = end;
-    end.catch(() => {
-      if (this.#end === end) this.#end = undefined;
-    });
+    end.then(
+      () => this.#heldBack?.end(),
+      () => {
+        if (this.#end === end) this.#end = undefined;
+      },
+    );
     return end;
   }
 

@@ -38,6 +38,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(4, "contexts", "0004_contexts"),
     migration!(5, "erasures", "0005_erasures"),
     migration!(6, "retention", "0006_retention"),
+    migration!(7, "learnings_and_jobs", "0007_learnings_and_jobs"),
 ];
 
 /// The schema version this build works with.

@@ -82,6 +82,22 @@ pub const TABLES: &[TableSpec] = &[
         name: "retention_policy",
         record: RecordKey::None,
     },
+    TableSpec {
+        name: "learning",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "learning_tag",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "learning_source",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "job",
+        record: RecordKey::Text,
+    },
 ];
 
 /// The group of calls that a table's rows belong to; none for bookkeeping.
@@ -94,6 +110,8 @@ pub fn group(table: &str) -> Option<&'static str> {
         "context" => "contexts",
         "setting" | "user_setting" => "settings",
         "erasure" | "retention_policy" => "retention",
+        "learning" | "learning_tag" | "learning_source" => "learnings",
+        "job" => "jobs",
         _ => return None,
     })
 }

@@ -16,7 +16,7 @@ pub const DEFAULT: &str = "default";
 pub const SETTING: &str = "context";
 
 /// The tables whose records are in a context, by the name that counts them.
-const KINDS: &[(&str, &str)] = &[("conversations", "conversation")];
+const KINDS: &[(&str, &str)] = &[("conversations", "conversation"), ("learnings", "learning")];
 
 /// A context and what is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

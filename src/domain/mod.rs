@@ -6,7 +6,9 @@
 pub mod contexts;
 pub mod conversations;
 pub mod erasures;
+pub mod jobs;
 mod json;
+pub mod learnings;
 pub mod messages;
 pub mod page;
 pub mod parts;

@@ -1,7 +1,9 @@
 //! The one table of methods: a name, what it takes, what it gives, and the operation that does it.
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use super::json;
 use crate::domain::contexts::{self, Context, ContextList, ContextRef, ContextRename};
@@ -10,6 +12,13 @@ use crate::domain::conversations::{
     ConversationUpdate, NewConversation, Participant, ParticipantRef,
 };
 use crate::domain::erasures::{self, EraseRecord, Erasure, ErasureList};
+use crate::domain::jobs::{
+    self, Dequeue, Job, JobCompletion, JobCount, JobCounting, JobFailure, JobLease, JobList,
+    JobRef, JobRemoval, JobRenewal, NewJob,
+};
+use crate::domain::learnings::{
+    self, Learning, LearningList, LearningRef, LearningUpdate, NewLearning,
+};
 use crate::domain::messages::{
     self, Append, AppendAll, ChunkList, Message, MessageEdit, MessageList, MessageRef,
     MessageUpdate, Siblings, TextPage, TextRead,
@@ -133,29 +142,102 @@ methods! {
     "messages.siblings": read(MessageRef) -> Siblings = |view, args| messages::siblings(view, args.id);
     "messages.text": read(TextRead) -> TextPage = |view, args| messages::text(view, &args);
     "messages.chunks": read(ChunkList) -> Page<Chunk> = |view, args| messages::chunks(view, &args);
+
+    /// Keeps a learning. One that is known already in the same context is refused with `conflict`, merged or kept too, as
+    /// `onDuplicate` says.
+    "learnings.create": write(NewLearning) -> Learning = |tx, args| learnings::create(tx, &args);
+    /// Reads a learning. Rejects with `not_found`.
+    "learnings.get": read(LearningRef) -> Learning = |view, args| learnings::get(view, &args.id);
+    /// Lists a user's learnings, last changed first unless asked otherwise.
+    "learnings.list": read(LearningList) -> Page<Learning> = |view, args| learnings::list(view, &args);
+    /// Changes a learning. Rejects with `conflict` when it has moved on from `version`.
+    "learnings.update": write(LearningUpdate) -> Learning = |tx, args| learnings::update(tx, &args);
+    /// Deletes a learning, for good.
+    "learnings.delete": write(LearningRef) -> Nothing = |tx, args| learnings::delete(tx, &args.id).map(|()| Nothing);
+
+    /// Puts a job into a queue; or, while one with the same key is queued or running, gives that one.
+    "jobs.enqueue": write(NewJob) -> Job = |tx, args| jobs::enqueue(tx, &args);
+    /// Takes the jobs to run next, those of the highest priority first, and leases them: until a lease runs out or is used,
+    /// no one else gets the job. `work` does this and what follows by itself.
+    "jobs.dequeue": write(Dequeue) -> Vec<Job> = |tx, args| jobs::dequeue(tx, &args);
+    /// Makes a lease last from now. Rejects with `conflict` when it is not held any more.
+    "jobs.renew": write(JobRenewal) -> Job = |tx, args| jobs::renew(tx, &args);
+    /// Ends a job as done. Rejects with `conflict` when the lease is not held any more.
+    "jobs.complete": write(JobCompletion) -> Job = |tx, args| jobs::complete(tx, &args);
+    /// Ends an attempt that failed: the job waits for the next, longer each time, or is dead when it was the last. Rejects
+    /// with `conflict` when the lease is not held any more.
+    "jobs.fail": write(JobFailure) -> Job = |tx, args| jobs::fail(tx, &args);
+    /// Gives a job back as it was before it was taken. Rejects with `conflict` when the lease is not held any more.
+    "jobs.release": write(JobLease) -> Job = |tx, args| jobs::release(tx, &args);
+    /// Calls a job off, also while it runs. Rejects with `conflict` when it is done or dead.
+    "jobs.cancel": write(JobRef) -> Job = |tx, args| jobs::cancel(tx, &args.id);
+    /// Queues a dead or cancelled job again, to run at once with all of its attempts. Rejects with `conflict` when it is
+    /// neither, or when another with its key is queued or running.
+    "jobs.revive": write(JobRef) -> Job = |tx, args| jobs::revive(tx, &args.id);
+    /// Reads a job. Rejects with `not_found`.
+    "jobs.get": read(JobRef) -> Job = |view, args| jobs::get(view, &args.id);
+    /// Lists a user's jobs in the order they were enqueued, newest first unless asked otherwise.
+    "jobs.list": read(JobList) -> Page<Job> = |view, args| jobs::list(view, &args);
+    /// Counts a user's jobs by queue and state; what there is none of is left out.
+    "jobs.counts": read(JobCounting) -> Vec<JobCount> = |view, args| jobs::counts(view, &args);
+    /// Removes a user's jobs that were done, dead or cancelled before a time, the oldest 1,000 at most; resolves to how many.
+    "jobs.removeEnded": write(JobRemoval) -> i64 = |tx, args| jobs::remove_ended(tx, &args);
 }
 
-fn read<A: DeserializeOwned, T: Serialize>(
+fn read<A: DeserializeOwned + 'static, T: Serialize + 'static>(
     turn: &mut Turn<'_>,
     _name: &str,
     caller: Caller<'_>,
     args: &str,
-    operation: impl FnOnce(&View<'_>, A) -> Result<T>,
+    operation: fn(&View<'_>, A) -> Result<T>,
 ) -> Result<String> {
     let args = json::read(args)?;
-    json::write(&turn.read(caller, |view| operation(view, args))?)
+    run_read(
+        turn,
+        caller,
+        Box::new(move |view| json::write(&operation(view, args)?)),
+    )
 }
 
-fn write<A: DeserializeOwned, T: Serialize>(
+fn write<A: DeserializeOwned + 'static, T: Serialize + 'static>(
     turn: &mut Turn<'_>,
     name: &str,
     caller: Caller<'_>,
     args: &str,
-    operation: impl FnOnce(&Tx<'_>, A) -> Result<T>,
+    operation: fn(&Tx<'_>, A) -> Result<T>,
 ) -> Result<String> {
     let args = json::read(args)?;
-    match turn.write(name, caller, |tx| operation(tx, args))? {
-        Outcome::Done(value) => json::write(&value),
+    run_write(
+        turn,
+        name,
+        caller,
+        Box::new(move |tx| json::write(&operation(tx, args)?)),
+    )
+}
+
+/// An operation with its arguments, which gives its answer as JSON: one type for all of them keeps the package small.
+type Reading = Box<dyn FnOnce(&View<'_>) -> Result<String>>;
+
+/// Like [`Reading`], for an operation that writes.
+type Writing = Box<dyn FnOnce(&Tx<'_>) -> Result<String>>;
+
+fn run_read(turn: &mut Turn<'_>, caller: Caller<'_>, work: Reading) -> Result<String> {
+    turn.read(caller, work)
+}
+
+fn run_write(turn: &mut Turn<'_>, name: &str, caller: Caller<'_>, work: Writing) -> Result<String> {
+    match turn.write(name, caller, |tx| work(tx).map(Written))? {
+        Outcome::Done(Written(json)) => Ok(json),
         Outcome::Repeated(json) => Ok(Box::<str>::from(json).into_string()),
+    }
+}
+
+/// An answer that is JSON already.
+struct Written(String);
+
+impl Serialize for Written {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let json: &RawValue = serde_json::from_str(&self.0).map_err(S::Error::custom)?;
+        json.serialize(serializer)
     }
 }

@@ -1,4 +1,9 @@
 //! The TypeScript types of the package, generated from the Rust types so that the two cannot drift apart.
+#![allow(
+    clippy::format_push_string,
+    clippy::too_many_lines,
+    reason = "this runs in a test alone"
+)]
 
 use ts_rs::{Config, TS};
 
@@ -15,6 +20,8 @@ use crate::database::migrate::MigrationStatus;
 use crate::domain::contexts as x;
 use crate::domain::conversations as c;
 use crate::domain::erasures as e;
+use crate::domain::jobs as j;
+use crate::domain::learnings as l;
 use crate::domain::messages as m;
 use crate::domain::page::{Order, Page};
 use crate::domain::parts::{Chunk, Part, TextKind};
@@ -49,6 +56,16 @@ const GROUPS: &[(&str, &str, &str)] = &[
         "Retention",
         "Retention: letting go of records, for good.",
     ),
+    (
+        "learnings",
+        "Learnings",
+        "Learnings: what was understood from conversations and work, how sure it is, and where it comes from.",
+    ),
+    (
+        "jobs",
+        "Jobs",
+        "Jobs: work that waits in queues, is leased to one holder at a time, and is tried again when it fails.",
+    ),
 ];
 
 /// A method of the table.
@@ -74,9 +91,10 @@ impl Method {
 
     /// What a call takes before its options: an object, the id itself where that is all, nothing where nothing is needed.
     fn parameter(&self) -> String {
-        let required = required_fields(&self.fields);
+        let fields = without_comments(&self.fields);
+        let required = required_fields(&fields);
         let args = &self.args;
-        if self.fields.matches(':').count() == 1 && required == ["id"] {
+        if fields.matches(':').count() == 1 && required == ["id"] {
             "id: string".to_owned()
         } else if required.is_empty() {
             format!("args?: {args}")
@@ -84,6 +102,17 @@ impl Method {
             format!("args: {args}")
         }
     }
+}
+
+/// An inline type without what is said about its fields.
+fn without_comments(inline: &str) -> String {
+    let mut bare = String::new();
+    let mut rest = inline;
+    while let Some((before, comment)) = rest.split_once("/**") {
+        bare.push_str(before);
+        rest = comment.split_once("*/").map_or("", |(_, behind)| behind);
+    }
+    bare + rest
 }
 
 /// The fields of an inline type, without those that may be left out.
@@ -189,6 +218,29 @@ fn generate() -> String {
         m::TextRead,
         m::TextPage,
         m::Siblings,
+        l::SourceKind,
+        l::LearningSource,
+        l::Learning,
+        l::OnDuplicate,
+        l::NewLearning,
+        l::LearningRef,
+        l::LearningUpdate,
+        l::TagMatch,
+        l::LearningOrder,
+        l::LearningList,
+        j::JobState,
+        j::Job,
+        j::NewJob,
+        j::Dequeue,
+        j::JobLease,
+        j::JobRenewal,
+        j::JobCompletion,
+        j::JobFailure,
+        j::JobRef,
+        j::JobList,
+        j::JobCounting,
+        j::JobCount,
+        j::JobRemoval,
         Part,
         TextKind,
         Chunk,
@@ -329,4 +381,6 @@ fn fields_that_may_be_left_out_are_told_apart() {
         "{ id: string, cursor?: string, by: { at: number, of?: string }, all: Array<{ x: 1 }>, }";
     assert_eq!(required_fields(fields), ["id", "by", "all"]);
     assert!(required_fields("{ limit?: number, }").is_empty());
+    let commented = without_comments("{ /**\n * Its name: short.\n */\nid: string, }");
+    assert_eq!(required_fields(&commented), ["id"]);
 }

@@ -1,0 +1,4 @@
+DROP TABLE job;
+DROP TABLE learning_source;
+DROP TABLE learning_tag;
+DROP TABLE learning;
