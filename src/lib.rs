@@ -10,6 +10,7 @@ pub mod history;
 pub mod host;
 pub mod id;
 pub mod journal;
+pub mod search;
 pub mod store;
 pub mod stream;
 #[cfg(target_arch = "wasm32")]

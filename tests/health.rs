@@ -364,7 +364,10 @@ fn a_check_runs_by_itself_once_a_week_when_nothing_else_is_to_be_done() {
     const DAY_MS: i64 = 24 * 60 * 60 * 1000;
     let disk = SimDisk::new(1);
     let host = Rc::new(ManualHost::new(5));
-    let options = EngineOptions::default();
+    let options = EngineOptions {
+        check_every_ms: Some(7 * DAY_MS),
+        ..EngineOptions::default()
+    };
     let opened = Engine::open(Rc::new(disk.clone()), host.clone(), &options);
     let mut engine = ready(opened).unwrap();
     let idle = |engine: &mut Engine, idle: bool| {

@@ -35,6 +35,12 @@ import type {
   Page,
   Participant,
   RecordState,
+  SearchChecked,
+  SearchFinding,
+  SearchHit,
+  SearchPage,
+  SearchQuery,
+  SearchStatus,
   Siblings,
   StreamOpened,
   StreamSettings,
@@ -104,6 +110,89 @@ export function groups(caller: Caller): TableGroups {
   };
   const made = Object.fromEntries(Object.entries(METHODS).map(group)) as unknown as Groups;
   return { ...made, jobs: withWork(made.jobs) };
+}
+
+/** Full-text search over everything that people and agents wrote. */
+export class Search {
+  readonly #caller: Caller;
+
+  /** @internal */
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  /**
+   * Finds texts by what a person types: words that must all be there, `"phrases"`, beginnings `word*`, and `-` before what
+   * must not be there; everything else is text. Best first. It sees every write made before it.
+   *
+   * @example
+   * const { items } = await store.search.query({ userId: user.id, text: 'oauth -refresh', in: ['messages'] });
+   */
+  query(query: SearchQuery, options?: CallOptions): Promise<SearchPage> {
+    return this.#caller.method('search.query', query, options);
+  }
+
+  /**
+   * Every hit of a query, read page by page as it is consumed. Leaving the loop ends it.
+   *
+   * @example
+   * for await (const hit of store.search.each({ userId: user.id, text: '全文検索' })) if (show(hit)) break;
+   */
+  async *each(query: SearchQuery, options?: CallOptions): AsyncGenerator<SearchHit, void, undefined> {
+    let cursor = query.cursor;
+    do {
+      const page: SearchPage = await this.query(cursor === undefined ? query : { ...query, cursor }, options);
+      yield* page.items;
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+  }
+}
+
+/** The search, with what concerns the index as a whole. */
+export class StoreSearch extends Search {
+  readonly #caller: Caller;
+
+  /** @internal */
+  constructor(caller: Caller) {
+    super(caller);
+    this.#caller = caller;
+  }
+
+  /** What is known of the index. */
+  status(options?: CallOptions): Promise<SearchStatus> {
+    return this.#caller.call('search.status', {}, options);
+  }
+
+  /**
+   * Empties the index and builds it again, in slices between other calls. What is not in it yet is not found meanwhile:
+   * `complete` says so. When `signal` aborts it, or the page ends, it is finished behind the scenes.
+   */
+  async rebuild(
+    { onProgress }: { onProgress?: (status: SearchStatus) => void } = {},
+    options?: CallOptions,
+  ): Promise<SearchStatus> {
+    let status = await this.#caller.call<SearchStatus>('search.rebuild', {}, options);
+    while (!status.complete) {
+      onProgress?.(status);
+      status = await this.#caller.call<SearchStatus>('search.build', {}, options);
+    }
+    return status;
+  }
+
+  /**
+   * Compares the index with the records, in slices between other calls. Resolves to what is wrong with it, which building
+   * it again mends; to nothing when all is well. Rejects with `conflict` while it is being built.
+   */
+  async check(options?: CallOptions): Promise<SearchFinding[]> {
+    const findings: SearchFinding[] = [];
+    let cursor: string | undefined;
+    do {
+      const part: SearchChecked = await this.#caller.call('search.check', { cursor }, options);
+      findings.push(...part.findings);
+      cursor = part.nextCursor;
+    } while (cursor !== undefined);
+    return findings;
+  }
 }
 
 /** People. */

@@ -8,6 +8,8 @@ export type {
   Messages,
   Migrations,
   NewStream,
+  Search,
+  StoreSearch,
   Streams,
   TableGroups,
   Users,

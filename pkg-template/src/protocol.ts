@@ -83,7 +83,9 @@ export type Priority = 'stream' | 'call' | 'long';
 /** The priority of a method. */
 export function priorityOf(method: string): Priority {
   if (method.startsWith('streams.')) return 'stream';
-  return /^(migrations|store|history|health)\./.test(method) ? 'long' : 'call';
+  // Of the search index, all but the search itself.
+  if (method === 'search.query') return 'call';
+  return /^(migrations|store|history|health|search)\./.test(method) ? 'long' : 'call';
 }
 
 /** An error made on this side of the engine. */

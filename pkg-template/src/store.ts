@@ -5,7 +5,18 @@ import { Connection, abortedBy, cancellable } from './connection.js';
 import { StrongroomError } from './errors.js';
 import { findEviction, mark, surroundings } from './eviction.js';
 import type { Eviction } from './eviction.js';
-import { Caller, Conversations, History, Messages, Migrations, Streams, Users, groups } from './groups.js';
+import {
+  Caller,
+  Conversations,
+  History,
+  Messages,
+  Migrations,
+  Search,
+  StoreSearch,
+  Streams,
+  Users,
+  groups,
+} from './groups.js';
 import type { TableGroups } from './groups.js';
 import { Health } from './health.js';
 import type { CallOptions } from './options.js';
@@ -35,6 +46,9 @@ const RESTARTS_WITHIN_MS = 10_000;
 
 /** How long a new worker waits for the files of the one that died. */
 const LOCK_PATIENCE_MS = 10_000;
+
+/** Milliseconds between checks when the app names none: a week. */
+const CHECK_EVERY_MS = 7 * 24 * 60 * 60 * 1000;
 
 /** Events of opening that are kept for a listener that has yet to come. */
 const MAX_UNHEARD = 100;
@@ -116,6 +130,7 @@ export interface UserView extends TableGroups {
   readonly users: Users;
   readonly conversations: Conversations;
   readonly messages: Messages;
+  readonly search: Search;
   /** What changed this user's records. */
   readonly history: History;
   /** Runs a query again whenever a change of this user's records may give it another result; as `Store.watch`. */
@@ -135,7 +150,7 @@ export interface UserView extends TableGroups {
  * const store = await openStore('my-app', { durability: 'strict' });
  */
 export async function openStore(name: string, options: StoreOptions = {}): Promise<Store> {
-  const { signal, timeout, durability, stream, checkEveryMs, storage = 'opfs' } = options;
+  const { signal, timeout, durability, stream, checkEveryMs = CHECK_EVERY_MS, storage = 'opfs' } = options;
   if (signal?.aborted) throw abortedBy(signal);
   // As they are now, whatever the app does with its objects later.
   const open = JSON.parse(encode({ name, storage, engine: { durability, stream, checkEveryMs } })) as EngineOpenOptions;
@@ -169,6 +184,8 @@ export class Store {
   readonly conversations: Conversations;
   /** Messages: whole ones, and ones whose text is arriving. */
   readonly messages: Messages;
+  /** Full-text search over everything that people and agents wrote. */
+  readonly search: StoreSearch;
   /** What concerns all streams. */
   readonly streams: Streams;
   /** The schema's versions. */
@@ -206,6 +223,7 @@ export class Store {
     Object.assign(this, groups(this.#caller));
     this.conversations = new Conversations(this.#caller);
     this.messages = new Messages(this.#caller);
+    this.search = new StoreSearch(this.#caller);
     // A worker that has to be started again begins with what was set last.
     this.streams = new Streams(this.#caller, (settings) => void (this.#open.engine.stream = settings));
     this.migrations = new Migrations(this.#caller);
@@ -222,6 +240,7 @@ export class Store {
       ...groups(caller),
       conversations: new Conversations(caller),
       messages: new Messages(caller),
+      search: new Search(caller),
       history: new History(caller),
       watch: (query, options) => this.#watch(view, userId, query, options),
     };

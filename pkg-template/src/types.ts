@@ -1674,6 +1674,189 @@ tokens: number,
 at: number, };
 
 /**
+ * What a text is.
+ */
+export type SearchKind = "messages" | "reasoning" | "conversations" | "learnings";
+
+/**
+ * What to search for, and where. Filters add up.
+ */
+export type SearchQuery = { 
+/**
+ * What a person typed: words that must all be there, `"phrases"`, beginnings `word*`, and `-` before what must not be
+ * there. Everything else is text. Without anything that must be there, nothing is found.
+ */
+text: string, 
+/**
+ * The user whose records to search. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those in one of these contexts.
+ */
+contexts?: Array<string>, 
+/**
+ * Only texts of these kinds.
+ */
+in?: Array<SearchKind>, 
+/**
+ * Only messages in one of these voices.
+ */
+roles?: Array<Role>, 
+/**
+ * Only what is in this conversation.
+ */
+conversationId?: string, 
+/**
+ * Only what belongs to this construct.
+ */
+constructId?: string, 
+/**
+ * Only what was created at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only what was created before this, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * Hits per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * A text that was found.
+ */
+export type SearchHit = { 
+/**
+ * What kind of text it is.
+ */
+kind: SearchKind, 
+/**
+ * The record it belongs to.
+ */
+id: string, 
+/**
+ * The conversation it is in.
+ */
+conversationId?: string, 
+/**
+ * The title of the conversation it is in, or its own name.
+ */
+title?: string, 
+/**
+ * The context it is in.
+ */
+context: string, 
+/**
+ * The voice of a message.
+ */
+role?: Role, 
+/**
+ * When it was created, in milliseconds since 1970-01-01 UTC.
+ */
+at: number, 
+/**
+ * How well it matches: more is better. It depends on the text and the query alone.
+ */
+score: number, 
+/**
+ * The text around what was found.
+ */
+snippet: Snippet, };
+
+/**
+ * A piece of a text with what was found in it.
+ */
+export type Snippet = { 
+/**
+ * The text, each white space as one space; `…` stands where it goes on.
+ */
+text: string, 
+/**
+ * Where the matches are: from and to, counted as JavaScript counts.
+ */
+marks: Array<[number, number]>, };
+
+/**
+ * A page of hits.
+ */
+export type SearchPage = { 
+/**
+ * The hits, best first: of very common words the newest 2,000 are ranked, then the 2,000 before them, and so on.
+ */
+items: Array<SearchHit>, 
+/**
+ * Where the next page begins; absent on the last.
+ */
+nextCursor?: string, 
+/**
+ * Whether everything was searched. False while the index is being built.
+ */
+complete: boolean, };
+
+/**
+ * What is known of the search index.
+ */
+export type SearchStatus = { 
+/**
+ * Whether every record can be found.
+ */
+complete: boolean, 
+/**
+ * Texts in it; a very long one counts several times.
+ */
+documents: number, 
+/**
+ * Records that are still to be read; 0 when it is complete.
+ */
+waiting: number, 
+/**
+ * Bytes of its words and places, as of the last commit.
+ */
+bytes: number, };
+
+/**
+ * Checks a part of the index.
+ */
+export type SearchCheck = { 
+/**
+ * The `nextCursor` of the part before; the first part without.
+ */
+cursor?: string, };
+
+/**
+ * What a part of a check found.
+ */
+export type SearchChecked = { 
+/**
+ * What is wrong; nothing if all is well.
+ */
+findings: Array<SearchFinding>, 
+/**
+ * Where the next part begins; absent after the last.
+ */
+nextCursor?: string, };
+
+/**
+ * Something that is wrong with the index. Building it again mends it.
+ */
+export type SearchFinding = { 
+/**
+ * `damaged`: SQLite finds its structure broken. `missing`: a text cannot be found. `stale`: a text is found by what it
+ * was. `extra`: something is found that is not there.
+ */
+code: 'damaged' | 'missing' | 'stale' | 'extra', 
+/**
+ * The record, if it is about one.
+ */
+id?: string, };
+
+/**
  * When bundles and chunks close.
  */
 export type StreamSettings = { 
@@ -1947,8 +2130,8 @@ durability?: Durability,
  */
 stream?: StreamSettings, 
 /**
- * Milliseconds from one check of everything to the next, which begins when nothing else is to be done: a week by
- * default; 0 for no checks.
+ * Milliseconds from one check of everything to the next, which begins when nothing else is to be done; none by
+ * default, and for 0.
  */
 checkEveryMs?: number, };
 
@@ -2448,7 +2631,7 @@ users: Array<UserUsage>, };
  */
 export type KindUsage = { 
 /**
- * A table with its rows, such as `chunk`; or `indexes`, `bookkeeping`, `free_pages`, `overhead` (pages that hold only
+ * A table with its rows, such as `chunk`; or `indexes`, `search` (its index), `bookkeeping`, `free_pages`, `overhead` (pages that hold only
  * where others are), `log` (of the database), `journal`, `snapshots`, `quarantine` or `other` files.
  */
 kind: string, 
@@ -2604,6 +2787,7 @@ export interface Methods {
   'jobs.list': { args: JobList; result: Page<Job> };
   'jobs.counts': { args: JobCounting; result: Array<JobCount> };
   'jobs.removeEnded': { args: JobRemoval; result: number };
+  'search.query': { args: SearchQuery; result: SearchPage };
 }
 
 /** Contexts: work, personal, learning, …: a user's domains of life, kept apart. A context is there once a record goes to it. */

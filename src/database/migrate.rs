@@ -39,6 +39,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(5, "erasures", "0005_erasures"),
     migration!(6, "retention", "0006_retention"),
     migration!(7, "learnings_and_jobs", "0007_learnings_and_jobs"),
+    migration!(8, "search", "0008_search"),
 ];
 
 /// The schema version this build works with.

@@ -7,6 +7,7 @@ pub mod apply;
 pub mod capture;
 pub mod migrate;
 pub mod orphans;
+mod rank;
 pub mod rows;
 pub mod schema;
 pub mod vfs;
@@ -191,6 +192,7 @@ impl Database {
             db.execute_batch(&format!("BEGIN; {BOOKKEEPING} COMMIT;"))?;
         }
         self.vfs.settle()?;
+        rank::install(&self.connection)?;
         self.capture.install(&mut self.connection)?;
         self.learn_schema()
     }

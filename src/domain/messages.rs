@@ -42,11 +42,11 @@ pub enum MessageStatus {
 macro_rules! names {
     ($type:ty { $($variant:ident = $name:literal),* }) => {
         impl $type {
-            const fn as_str(self) -> &'static str {
+            pub(crate) const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name),* }
             }
 
-            fn parse(name: &str) -> Result<Self> {
+            pub(crate) fn parse(name: &str) -> Result<Self> {
                 match name {
                     $($name => Ok(Self::$variant),)*
                     _ => Err(Error::corrupt(concat!("a stored ", stringify!($type), " is unknown"))),

@@ -65,7 +65,7 @@ fn check_version(what: &str, seen: i64, current: i64) -> Result<()> {
 }
 
 /// Whose records are meant: the user who is named, else the one that the view is limited to.
-fn owner(view: &View<'_>, named: Option<UserId>) -> Result<UserId> {
+pub(crate) fn owner(view: &View<'_>, named: Option<UserId>) -> Result<UserId> {
     let owner = named
         .or(view.scope())
         .ok_or_else(|| Error::invalid("no user is named"))?;

@@ -33,6 +33,7 @@ use crate::domain::settings::{self, Setting, SettingList, SettingRef, SettingSet
 use crate::domain::users::{self, NewUser, User, UserList, UserRef, UserUpdate};
 use crate::error::Result;
 use crate::id::MessageId;
+use crate::search::{self, SearchPage, SearchQuery};
 use crate::store::{Caller, Outcome, Turn, Tx, View};
 
 /// A method that gives nothing.
@@ -182,6 +183,9 @@ methods! {
     "jobs.counts": read(JobCounting) -> Vec<JobCount> = |view, args| jobs::counts(view, &args);
     /// Removes a user's jobs that were done, dead or cancelled before a time, the oldest 1,000 at most; resolves to how many.
     "jobs.removeEnded": write(JobRemoval) -> i64 = |tx, args| jobs::remove_ended(tx, &args);
+
+    /// Finds texts by what a person types, best first.
+    "search.query": find(SearchQuery) -> SearchPage = |view, args| search::query(view, &args);
 }
 
 fn read<A: DeserializeOwned + 'static, T: Serialize + 'static>(
@@ -197,6 +201,18 @@ fn read<A: DeserializeOwned + 'static, T: Serialize + 'static>(
         caller,
         Box::new(move |view| json::write(&operation(view, args)?)),
     )
+}
+
+/// Like [`read`], with a search index that holds everything written before.
+fn find<A: DeserializeOwned + 'static, T: Serialize + 'static>(
+    turn: &mut Turn<'_>,
+    name: &str,
+    caller: Caller<'_>,
+    args: &str,
+    operation: fn(&View<'_>, A) -> Result<T>,
+) -> Result<String> {
+    turn.index()?;
+    read(turn, name, caller, args, operation)
 }
 
 fn write<A: DeserializeOwned + 'static, T: Serialize + 'static>(

@@ -22,6 +22,7 @@ use crate::error::{Code, Error, Result};
 use crate::health::{self, Check, Usage};
 use crate::history::{self, Asker};
 use crate::host::Host;
+use crate::search::SearchCheck;
 use crate::store::{Caller, Durability, Event, Job, Listening, Options, Store, Turn};
 use crate::stream::StreamSettings;
 use methods::Nothing;
@@ -38,16 +39,13 @@ pub struct EngineOptions {
     pub durability: Option<Durability>,
     /// When bundles and chunks close.
     pub stream: Option<StreamSettings>,
-    /// Milliseconds from one check of everything to the next, which begins when nothing else is to be done: a week by
-    /// default; 0 for no checks.
+    /// Milliseconds from one check of everything to the next, which begins when nothing else is to be done; none by
+    /// default, and for 0.
     pub check_every_ms: Option<i64>,
 }
 
 /// Milliseconds before a check that failed is begun again.
 const CHECK_AGAIN_MS: i64 = 60 * 60 * 1000;
-
-/// Milliseconds between checks when the app names none.
-const CHECK_EVERY_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// A request: a method's name, its arguments, and on whose behalf.
 #[derive(Debug, Clone, Copy)]
@@ -169,7 +167,7 @@ impl Engine {
             durability: options.durability.unwrap_or_default(),
             ..Options::default()
         };
-        let check_every_ms = options.check_every_ms.unwrap_or(CHECK_EVERY_MS);
+        let check_every_ms = options.check_every_ms.unwrap_or(0);
         if check_every_ms < 0 {
             return Err(Error::invalid("checkEveryMs is not negative"));
         }
@@ -180,7 +178,7 @@ impl Engine {
         Ok(engine)
     }
 
-    /// An engine over a store that is open already.
+    /// An engine over a store that is open already. It makes no checks by itself.
     #[must_use]
     pub fn over(store: Store, settings: StreamSettings) -> Self {
         let now = store.host().now_ms();
@@ -190,7 +188,7 @@ impl Engine {
             news: Vec::new(),
             maintenance_at: Some(now),
             work: None,
-            check_every_ms: CHECK_EVERY_MS,
+            check_every_ms: 0,
             check_at: None,
             check: None,
             operations: Operations::default(),
@@ -463,6 +461,18 @@ impl Engine {
                     engine.store.migration_status()
                 }))
             }
+            "search.status" => Some(
+                self.app_only::<NoArguments, _>(request, |engine, _| engine.store.search_status()),
+            ),
+            "search.rebuild" => Some(
+                self.app_only::<NoArguments, _>(request, |engine, _| engine.store.rebuild_search()),
+            ),
+            "search.build" => Some(
+                self.app_only::<NoArguments, _>(request, |engine, _| engine.store.build_search()),
+            ),
+            "search.check" => Some(self.app_only::<SearchCheck, _>(request, |engine, args| {
+                engine.store.check_search(args.cursor.as_deref())
+            })),
             "store.stats" => {
                 Some(self.app_only::<NoArguments, _>(request, |engine, _| Ok(engine.stats())))
             }
@@ -483,7 +493,10 @@ impl Engine {
         work: impl FnOnce(&mut Self, A) -> Result<T>,
     ) -> Result<String> {
         let args = request.for_the_app()?;
-        json::write(&work(self, args)?)
+        let done = work(self, args);
+        // It may have begun a batch, which must end.
+        self.maintenance_at = Some(self.store.host().now_ms());
+        json::write(&done?)
     }
 
     async fn reclaimable(&mut self, request: Request<'_>) -> Result<String> {

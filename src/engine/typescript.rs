@@ -30,6 +30,10 @@ use crate::domain::settings as s;
 use crate::domain::{Json, Metadata, users as u};
 use crate::health as h;
 use crate::history as y;
+use crate::search::{
+    SearchCheck, SearchChecked, SearchFinding, SearchHit, SearchKind, SearchPage, SearchQuery,
+    SearchStatus, Snippet,
+};
 use crate::store::{
     Change, Durability, Event, LogEvent, LogKind, MigrationProgress, Recovery, RecoveryCause,
     Trouble,
@@ -244,6 +248,15 @@ fn generate() -> String {
         Part,
         TextKind,
         Chunk,
+        SearchKind,
+        SearchQuery,
+        SearchHit,
+        Snippet,
+        SearchPage,
+        SearchStatus,
+        SearchCheck,
+        SearchChecked,
+        SearchFinding,
         StreamSettings,
         StreamBegin,
         StreamContinue,

@@ -37,7 +37,7 @@ pub struct HealthUsage {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct KindUsage {
-    /// A table with its rows, such as `chunk`; or `indexes`, `bookkeeping`, `free_pages`, `overhead` (pages that hold only
+    /// A table with its rows, such as `chunk`; or `indexes`, `search` (its index), `bookkeeping`, `free_pages`, `overhead` (pages that hold only
     /// where others are), `log` (of the database), `journal`, `snapshots`, `quarantine` or `other` files.
     pub kind: String,
     /// Bytes.
@@ -259,6 +259,7 @@ fn trees(view: &View<'_>) -> Result<Vec<(String, String)>> {
                 || matches!(name, "sqlite_schema" | "schema_migration" | "journal_state")
         };
         let kind = match kind.as_str() {
+            _ if name.starts_with("search_") => "search".to_owned(),
             "index" => "indexes".to_owned(),
             _ if is_own(&name) => "bookkeeping".to_owned(),
             _ => name.clone(),

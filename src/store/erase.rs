@@ -2,7 +2,7 @@
 //!
 //! The rows are gone when this begins. What is left of them lies in the audit index, in pages that are free, in older
 //! snapshots, in older lines of the journal, and in what was set aside. So: the journal says which records are meant; the
-//! audit index forgets them and the database gives its free pages back; a new snapshot, which needs no older line, replaces
+//! audit index forgets them, the search index writes anew what held them, and the database gives its free pages back; a new snapshot, which needs no older line, replaces
 //! the older ones; every closed segment is rewritten without those rows; what was set aside goes, because it cannot be
 //! searched. A crash anywhere begins it again. It runs in slices, between turns.
 
@@ -19,6 +19,7 @@ use crate::domain::erasures::{self, Erasure};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, UserId};
 use crate::journal::{Edit, Item, Record, Replay, Rewrite};
+use crate::search;
 
 /// Lines looked at in one slice.
 const SLICE_LINES: usize = 200;
@@ -40,6 +41,8 @@ pub(super) struct Erasing {
 enum Stage {
     Close,
     Gather(Box<Replay>),
+    /// Whether the search index has begun to be written anew.
+    Index(bool),
     Pages,
     Snapshot,
     /// First records of the segments that are still to be rewritten.
@@ -103,6 +106,15 @@ impl Store {
             Stage::Gather(mut replay) => {
                 if self.gather(erasing, &mut replay).await? {
                     Stage::Gather(replay)
+                } else {
+                    Stage::Index(false)
+                }
+            }
+            Stage::Index(has_begun) => {
+                self.begin_batch()?;
+                let more = search::erase(self.database()?, !has_begun)?;
+                if more {
+                    Stage::Index(true)
                 } else {
                     Stage::Pages
                 }

@@ -3,6 +3,7 @@
 use super::{Caller, Condition, Event, LogEvent, LogKind, Store, recover, snapshot};
 use crate::domain::retention::{self, RetentionRun};
 use crate::error::{Code, Result};
+use crate::search::Index;
 
 /// How often remembered answers are looked through, in milliseconds.
 const PRUNE_MS: i64 = 60 * 60 * 1000;
@@ -112,6 +113,10 @@ impl Store {
             return Ok(Some(0));
         }
         if quiet && self.journal.seal_step().await? {
+            return Ok(Some(0));
+        }
+        if quiet && self.search.is_building() {
+            self.build_index_step()?;
             return Ok(Some(0));
         }
         if quiet && now.saturating_sub(self.pruned_at) >= PRUNE_MS && self.forget_requests(now)? {
@@ -256,6 +261,7 @@ impl Store {
         self.batch_writes = 0;
         self.ahead.clear();
         self.audit = super::Audit::default();
+        self.search.clear();
         let distrust = cause.code() == Code::Corrupt
             && self.database.as_ref().is_none_or(|database| {
                 database.verify_pages().is_err()
@@ -272,6 +278,7 @@ impl Store {
         );
         let loaded = recovery.load(distrust.then_some(&cause)).await?;
         let report = recovery.report();
+        self.search = Index::load(&loaded.database, loaded.schema)?;
         self.journal = loaded.journal;
         self.database = Some(loaded.database);
         self.schema = loaded.schema;

@@ -6,6 +6,7 @@ use super::{Store, recover};
 use crate::database::migrate::{self, MigrationStatus, Step};
 use crate::error::{Code, Error, Result};
 use crate::journal::Record;
+use crate::search::Index;
 
 /// How far a migration has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -114,6 +115,7 @@ impl Store {
         }
         kept?;
         self.schema = step.result();
+        self.search = Index::load(self.database()?, self.schema)?;
         self.unsettled = true;
         self.settle();
         Ok(())

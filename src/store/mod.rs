@@ -13,6 +13,7 @@ mod lease;
 mod maintain;
 mod migration;
 mod recover;
+mod search;
 mod snapshot;
 mod transaction;
 mod turn;
@@ -28,6 +29,7 @@ use crate::error::{Code, Error, Result};
 use crate::host::Host;
 use crate::id::MessageId;
 use crate::journal::{self, Journal};
+use crate::search::Index;
 use ahead::Ahead;
 use audit::Audit;
 use lease::Lease;
@@ -136,6 +138,7 @@ pub struct Store {
     /// Kept rows that the database has yet to get.
     ahead: Ahead,
     audit: Audit,
+    search: Index,
     /// The last commit has not reached the disk, which was full.
     unsettled: bool,
     /// Messages of an earlier session that still say they are streaming.
@@ -197,6 +200,7 @@ impl Store {
         let now = host.now_ms();
         let mut store = Self {
             snapshot_seq: loaded.snapshot_seq,
+            search: Index::load(&loaded.database, loaded.schema)?,
             disk,
             host,
             options,
@@ -417,11 +421,13 @@ impl Store {
             return;
         }
         let mut audit = std::mem::take(&mut self.audit);
+        let mut search = self.search.take();
         let committed = self.database().and_then(|database| {
             if !database.in_transaction() {
                 return Err(Error::new(Code::Io, "SQLite gave up the transaction"));
             }
             audit.write(database, schema)?;
+            search.write(database, schema)?;
             database
                 .commit(&position)
                 .map_err(|error| database.explain(error))

@@ -13,6 +13,7 @@ use crate::disk::{Disk, OpenMode};
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
 use crate::journal::{Identity, Item, Journal, Limits, Record};
+use crate::search::Index;
 
 /// Lines applied per commit while replaying: so few that the pages they change stay in SQLite's cache.
 const REPLAY_BATCH: u64 = 1024;
@@ -41,6 +42,8 @@ pub struct Recoverer<'a> {
     limits: Limits,
     report: Recovery,
     snapshot_wanted: bool,
+    /// Rows changed without saying of which records, so the search index must be made anew.
+    index_distrusted: bool,
 }
 
 /// A report with nothing in it yet.
@@ -81,6 +84,7 @@ impl<'a> Recoverer<'a> {
             limits: Limits { segment_bytes },
             report: nothing(host.now_ms()),
             snapshot_wanted: false,
+            index_distrusted: false,
         }
     }
 
@@ -273,9 +277,12 @@ impl<'a> Recoverer<'a> {
     ) -> Result<()> {
         database.set_capturing(false)?;
         database.run("PRAGMA foreign_keys = 0")?;
-        let mut audit = Audit::default();
         let mut reached = position;
         let mut schema = migrate::verified_version(database.connection())?;
+        let mut derived = Derived {
+            audit: Audit::default(),
+            search: Index::load(database, schema)?,
+        };
         database.begin()?;
         {
             let mut replay = journal.replay(position);
@@ -308,19 +315,21 @@ impl<'a> Recoverer<'a> {
                         *last = recorded;
                     }
                     for step in steps {
-                        audit.write(database, schema)?;
+                        derived.write(database, schema)?;
                         self.step(database, reached, &step, record.at_ms).await?;
                         schema = step.result();
+                        derived.search = Index::load(database, schema)?;
                     }
                     database.learn_schema()?;
                 }
                 if record.op != MIGRATE_OP {
                     match database.apply(record.rows) {
-                        Ok(records) => audit.add(touch(&record, records)),
+                        Ok(records) => derived.add(touch(&record, records)),
                         Err(error)
                             if matches!(error.code(), Code::InvalidArgument | Code::Conflict) =>
                         {
                             self.damage(format!("line {} cannot be applied: {error}", record.seq));
+                            self.index_distrusted = true;
                         }
                         Err(error) => return Err(error),
                     }
@@ -328,7 +337,7 @@ impl<'a> Recoverer<'a> {
                 reached = record.seq;
                 self.report.replayed += 1;
                 if self.report.replayed.is_multiple_of(REPLAY_BATCH) {
-                    audit.write(database, schema)?;
+                    derived.write(database, schema)?;
                     self.commit(database, reached)?;
                     database.begin()?;
                 }
@@ -337,7 +346,10 @@ impl<'a> Recoverer<'a> {
         if !self.report.damage.is_empty() {
             self.set_orphans_aside(database).await?;
         }
-        audit.write(database, schema)?;
+        if std::mem::take(&mut self.index_distrusted) {
+            derived.search.restart(database, schema)?;
+        }
+        derived.write(database, schema)?;
         self.commit(database, reached.max(journal.last_seq()))?;
         database.run("PRAGMA foreign_keys = 1")?;
         database.set_capturing(true)?;
@@ -421,6 +433,7 @@ impl<'a> Recoverer<'a> {
         if rows.is_empty() {
             return Ok(());
         }
+        self.index_distrusted = true;
         let path = format!("quarantine/{}-orphans.jsonl", self.report.at);
         let file = self.disk.open(&path, OpenMode::Create).await?;
         let end = file.size()?;
@@ -432,6 +445,25 @@ impl<'a> Recoverer<'a> {
         ));
         self.report.quarantined.push(path);
         Ok(())
+    }
+}
+
+/// What is made of the lines beside the rows they hold.
+struct Derived {
+    audit: Audit,
+    search: Index,
+}
+
+impl Derived {
+    fn add(&mut self, touch: Touch) {
+        self.search.add(&touch.touched.records);
+        self.audit.add(touch);
+    }
+
+    /// Writes what waits, within the transaction that is about to be committed.
+    fn write(&mut self, database: &Database, schema: u32) -> Result<()> {
+        self.audit.write(database, schema)?;
+        self.search.write(database, schema)
     }
 }
 

@@ -16,6 +16,7 @@ use crate::domain::erasures;
 use crate::error::{Code, Error, Result};
 use crate::id::UserId;
 use crate::journal::Record;
+use crate::search::Index;
 
 /// Who asks, and under which name.
 #[derive(Debug, Clone, Copy, Default)]
@@ -86,6 +87,9 @@ pub struct Turn<'s> {
     ahead: Ahead,
     /// Whether its savepoint is open in the database.
     open: bool,
+    /// How many of its touches the search index holds already, and what else it took in beside them.
+    indexed: usize,
+    indexed_before: Index,
 }
 
 impl<'s> Turn<'s> {
@@ -100,6 +104,8 @@ impl<'s> Turn<'s> {
             touches: Vec::new(),
             ahead: Ahead::default(),
             open: false,
+            indexed: 0,
+            indexed_before: Index::default(),
         })
     }
 
@@ -120,6 +126,29 @@ impl<'s> Turn<'s> {
             self.open()?;
         }
         self.store.apply_ahead()
+    }
+
+    /// Brings the search index up to date with everything that was written so far, this turn's own writes included.
+    pub fn index(&mut self) -> Result<()> {
+        self.bring_in_all()?;
+        if self.lines.is_empty() {
+            // What is kept already is taken in where nothing undoes it: a savepoint without a write of its own can go.
+            if std::mem::take(&mut self.open) {
+                let released = self.store.database()?.run("RELEASE turn");
+                released.inspect_err(|error| {
+                    self.store.condition = Condition::Damaged(error.clone());
+                })?;
+            }
+            return self.store.index_waiting();
+        }
+        self.open()?;
+        // What is taken in within the turn's savepoint goes with it, and waits again then.
+        self.indexed_before.add(self.store.search.waiting());
+        for touch in self.touches.get(self.indexed..).unwrap_or_default() {
+            self.store.search.add(&touch.touched.records);
+        }
+        self.indexed = self.touches.len();
+        self.store.index_waiting()
     }
 
     /// Like [`read`](Self::read), but does not see what was [written ahead](Self::write_ahead).
@@ -352,12 +381,15 @@ impl<'s> Turn<'s> {
         if writes > 0 {
             self.store.written_at = self.store.host.now_ms();
         }
-        for touch in self.touches.drain(..) {
+        for (touch, place) in self.touches.drain(..).zip(0..) {
             if self.store.listening.changes {
                 let change = Change::of(&touch);
                 self.store.events.push(Event::Change(change));
             }
             self.store.erasures_wanted |= touch.op == erasures::OP;
+            if place >= self.indexed {
+                self.store.search.add(&touch.touched.records);
+            }
             self.store.audit.add(touch);
         }
         self.store.batch_writes += u32::try_from(writes).unwrap_or(u32::MAX);
@@ -425,6 +457,8 @@ impl<'s> Turn<'s> {
         if !std::mem::take(&mut self.open) {
             return;
         }
+        self.indexed = 0;
+        self.store.search.add(self.indexed_before.waiting());
         let Ok(database) = self.store.database() else {
             return;
         };

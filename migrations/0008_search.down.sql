@@ -1,0 +1,3 @@
+DROP TABLE search_state;
+DROP TABLE search_doc;
+DROP TABLE search_text;
