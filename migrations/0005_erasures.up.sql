@@ -2,7 +2,7 @@
 
 CREATE TABLE erasure (
   erasure      INTEGER PRIMARY KEY,
-  record       TEXT NOT NULL,      -- the id of the user, conversation or construct that is gone
+  record       TEXT NOT NULL,      -- the id of the user or conversation that is gone
   requested_at INTEGER NOT NULL,
   done_at      INTEGER,
   segments     INTEGER NOT NULL DEFAULT 0,   -- journal segments that were rewritten

@@ -15,7 +15,10 @@ use strongroom::Code;
 use strongroom::disk::ready;
 use strongroom::disk::sim::SimDisk;
 use strongroom::domain::erasures::{self, Erasure};
-use strongroom::domain::{conversations, messages, settings, users};
+use strongroom::domain::{
+    artifacts, constructs, conversations, links, messages, metrics, sessions, settings, timeline,
+    users,
+};
 use strongroom::host::ManualHost;
 use strongroom::store::{Caller, Options, Store};
 
@@ -204,6 +207,32 @@ impl Fixture {
             .collect()
     }
 
+    /// The tables that hold a text, once for each of their rows that does.
+    fn rows_with(&mut self, text: &str) -> Vec<String> {
+        let found = self.store.read(Caller::default(), |view| {
+            let mut found = Vec::new();
+            let mut tables = view.prepare(
+                "SELECT name FROM pragma_table_list WHERE type = 'table' AND schema = 'main'",
+            )?;
+            let tables = tables.query_map([], |row| row.get::<_, String>(0))?;
+            for table in tables.collect::<rusqlite::Result<Vec<_>>>()? {
+                let mut statement = view.prepare(&format!("SELECT * FROM {table}"))?;
+                let columns = statement.column_count();
+                let mut rows = statement.query([])?;
+                while let Some(row) = rows.next()? {
+                    let holds = |column| {
+                        format!("{:?}", row.get::<_, rusqlite::types::Value>(column)).contains(text)
+                    };
+                    if (0..columns).any(holds) {
+                        found.push(table.clone());
+                    }
+                }
+            }
+            Ok(found)
+        });
+        found.unwrap()
+    }
+
     fn texts(&mut self, id: &str) -> Vec<String> {
         let query = args(json!({ "conversationId": id, "limit": 1000 }));
         let page = self
@@ -254,6 +283,104 @@ fn of_an_erased_user_no_file_holds_a_byte_of_text() {
         .store
         .read(Caller::default(), |view| users::get(view, "us01".parse()?));
     assert_eq!(gone.unwrap_err().code(), Code::NotFound);
+}
+
+/// Gives Ada a construct with a marker in every field of everything below it, and its id.
+fn plant_construct(fixture: &mut Fixture, marker: &str, linked: Option<&str>) -> String {
+    let mark = |field: &str| format!("{marker}{field}");
+    fixture.subject = mark("request");
+    let mut id = String::new();
+    let mut session = None;
+    fixture.call("constructs.create", |tx| {
+        let new = json!({ "userId": "us01", "type": mark("type"), "name": mark("name"), "metadata": { "k": mark("meta") } });
+        id = constructs::create(tx, &args(new))?.id;
+        Ok(())
+    });
+    fixture.call("sessions.create", |tx| {
+        let new = json!({ "constructId": id, "name": mark("session"), "state": mark("state"), "metadata": { "k": mark("meta") } });
+        session = Some(sessions::create(tx, &args(new))?);
+        Ok(())
+    });
+    let session = session.unwrap();
+    for _ in 0..6 {
+        fixture.call("messages.append", |tx| {
+            let new = json!({ "role": "user", "text": mark("text").repeat(20) });
+            messages::append(tx, session.transcript_id.unwrap(), &args(new))
+        });
+    }
+    fixture.call("artifacts.create", |tx| {
+        let new = json!({ "sessionId": session.id, "kind": mark("kind"), "name": mark("artifact"), "mediaType": mark("media"),
+            "hash": mark("hash"), "metadata": { "k": mark("meta") } });
+        artifacts::create(tx, &args(new))
+    });
+    fixture.call("timeline.append", |tx| {
+        let new = json!({ "constructId": id, "kind": mark("event"), "data": mark("data") });
+        timeline::append(tx, &args(new))
+    });
+    fixture.call("metrics.record", |tx| {
+        let new = json!({ "sessionId": session.id, "name": mark("metric"), "value": 1, "unit": mark("unit"),
+            "labels": { (mark("label")): mark("labelled") } });
+        metrics::record(tx, &args(new))
+    });
+    fixture.call("constructs.setStatus", |tx| {
+        let change = json!({ "id": id, "status": "provisioning", "reason": mark("reason") });
+        constructs::set_status(tx, &args(change))
+    });
+    if let Some(linked) = linked {
+        fixture.call("links.create", |tx| {
+            let new = json!({ "from": linked, "to": id, "kind": mark("link"), "metadata": { "k": mark("meta") } });
+            links::create(tx, &args(new))
+        });
+    }
+    id
+}
+
+#[test]
+fn of_an_erased_construct_no_file_holds_a_byte_of_text() {
+    let mut fixture = Fixture::new();
+    fixture.plant("zqx");
+    let other = plant_construct(&mut fixture, "zqykept", None);
+    let id = plant_construct(&mut fixture, "zqygone", Some(&other));
+    let transcripts = |fixture: &mut Fixture| {
+        let list = json!({ "userId": "us01", "limit": 1000 });
+        let read = fixture.store.read(Caller::default(), |view| {
+            conversations::list(view, &args(list))
+        });
+        let is_transcript = |it: &conversations::Conversation| it.session_id.is_some();
+        read.unwrap()
+            .items
+            .into_iter()
+            .filter(is_transcript)
+            .count()
+    };
+    // The lines of a session that was deleted before are still in the journal.
+    let mut before = String::new();
+    fixture.call("sessions.create", |tx| {
+        let new = json!({ "constructId": id, "name": "zqygonebefore" });
+        before = sessions::create(tx, &args(new))?.id;
+        Ok(())
+    });
+    fixture.call("sessions.delete", |tx| sessions::delete(tx, &before));
+    fixture.rest();
+    assert!(fixture.traces("zqygone").len() > 3);
+    assert!(fixture.rows_with("zqygone").len() > 10);
+    assert_eq!(transcripts(&mut fixture), 2);
+    fixture.erase(&id);
+    fixture.rest();
+    assert_eq!(fixture.traces("zqygone"), Vec::<String>::new());
+    assert_eq!(fixture.rows_with("zqygone"), Vec::<String>::new());
+    assert_eq!(transcripts(&mut fixture), 1);
+    assert!(fixture.traces("zqykepttext").len() > 1, "others stay");
+    assert!(fixture.traces("zqxfirst1text").len() > 1, "others stay");
+    let found = fixture.store.read(Caller::default(), |view| {
+        constructs::get(view, &other)?;
+        Ok(constructs::get(view, &id).unwrap_err().code())
+    });
+    assert_eq!(found.unwrap(), Code::NotFound);
+    let unknown = fixture.store.write(erasures::OP, Caller::default(), |tx| {
+        erasures::erase(tx, &args(json!({ "id": id })))
+    });
+    assert_eq!(unknown.unwrap_err().code(), Code::NotFound);
 }
 
 #[test]

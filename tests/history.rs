@@ -784,7 +784,7 @@ fn a_change_is_told_once_it_is_kept_with_whom_and_what_it_is_about() {
         [json!({
             "type": "change", "seq": fixture.last_seq(), "at": fixture.host.now_ms(),
             "op": "conversations.create", "by": "us02",
-            "records": ["us02", id], "groups": ["contexts", "users", "conversations"], "users": ["us02"],
+            "records": ["us02", id], "groups": ["users", "contexts", "conversations"], "users": ["us02"],
         })]
     );
     // A write that fails, and a read, change nothing.

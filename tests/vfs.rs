@@ -268,3 +268,54 @@ fn a_file_shorter_than_it_says_is_corrupt() {
     let error = ready(Database::find(&disk, host())).err().unwrap();
     assert_eq!(error.code(), Code::Corrupt);
 }
+
+#[test]
+fn no_page_keeps_a_copy_of_a_row_that_was_moved_and_then_deleted() {
+    let disk = SimDisk::new(1);
+    let database = create(&disk);
+    let connection = database.connection();
+    let random = |seed: &mut u64| {
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        *seed >> 40
+    };
+    let mut seed = 7;
+    let mut last = 0;
+    let mut write = |sql: &str, count: u64, seed: &mut u64| {
+        database.begin().unwrap();
+        for _ in 0..count {
+            let (id, length) = (random(seed) % 4000, 1 + random(seed) % 90);
+            connection
+                .execute(sql, rusqlite::params![id, length])
+                .unwrap();
+        }
+        last += 1;
+        database.commit(&position(last)).unwrap();
+    };
+    database.begin().unwrap();
+    connection
+        .execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, kind INTEGER, text TEXT); CREATE INDEX text ON t (text)")
+        .unwrap();
+    database.commit(&position(1)).unwrap();
+    let keep = "INSERT OR REPLACE INTO t SELECT ?1, 0, printf('kept%.*c', ?2, 'k')";
+    let go = "INSERT OR REPLACE INTO t SELECT ?1, 1, printf('gone%.*c', ?2, 'g')";
+    for _ in 0..8 {
+        write(keep, 500, &mut seed);
+        write(go, 500, &mut seed);
+    }
+    write("DELETE FROM t WHERE kind = 1 AND ?1 + ?2", 1, &mut seed);
+    let kept: i64 = connection
+        .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
+        .unwrap();
+    assert!(kept > 500, "{kept}");
+    database.checkpoint().unwrap();
+    let file = disk.read(database::FILE).unwrap();
+    let holds = |needle: &[u8]| {
+        file.windows(needle.len())
+            .filter(|it| *it == needle)
+            .count()
+    };
+    assert!(holds(b"kept") > 500);
+    assert_eq!(holds(b"gone"), 0);
+    assert_eq!(holds(b"gg"), 0);
+    assert_eq!(pragma(&database, "integrity_check"), "ok");
+}

@@ -20,6 +20,12 @@ const DEPENDS_ON: Record<string, readonly string[] | undefined> = {
   settings: ['settings'],
   learnings: ['learnings'],
   jobs: ['jobs'],
+  constructs: ['constructs'],
+  sessions: ['sessions', 'constructs', 'conversations'],
+  links: ['links', 'constructs'],
+  artifacts: ['artifacts'],
+  timeline: ['timeline'],
+  metrics: ['metrics'],
 };
 
 interface Watcher {

@@ -5,6 +5,12 @@ export const METHODS = {
   contexts: 'create get list rename delete',
   settings: 'set get list remove',
   retention: 'create get list update remove rehearse run erase erasures',
+  constructs: 'create get list update setStatus remove restore delete',
+  sessions: 'create get list update suspend resume end fail delete',
+  links: 'create get list update delete walk',
+  artifacts: 'create get list update delete',
+  timeline: 'append get list',
+  metrics: 'record recordAll list summary',
   learnings: 'create get list update delete',
   jobs: 'enqueue dequeue renew complete fail release cancel revive get list counts removeEnded',
 } as const;

@@ -262,7 +262,7 @@ export type Erasure = {
  */
 number: number, 
 /**
- * The id of the user, conversation or construct that is gone.
+ * The id of the user or conversation that is gone.
  */
 record: string, 
 /**
@@ -287,7 +287,7 @@ setAside: number, };
  */
 export type EraseRecord = { 
 /**
- * The id of a user, a conversation or a construct.
+ * The id of a user or a conversation.
  */
 id: string, };
 
@@ -322,7 +322,7 @@ policy: number,
  */
 userId?: string, 
 /**
- * Which records: `conversations`.
+ * Which records: `conversations` or `constructs`.
  */
 kind: string, 
 /**
@@ -379,7 +379,7 @@ export type NewRetentionPolicy = {
  */
 userId?: string, 
 /**
- * Which records: `conversations`.
+ * Which records: `conversations` or `constructs`.
  */
 kind: string, 
 /**
@@ -526,6 +526,10 @@ context: string,
  */
 metadata: Metadata, 
 /**
+ * The session that it is the transcript of, and dies with.
+ */
+sessionId?: string, 
+/**
  * The last message of the active path; absent while there are no messages.
  */
 leafId?: string, 
@@ -634,6 +638,10 @@ contexts?: Array<string>,
  * Instead of those in use, only those that are deleted and can be restored.
  */
 deleted?: boolean, 
+/**
+ * Only transcripts of sessions, or only those that are none; either by default.
+ */
+transcripts?: boolean, 
 /**
  * Only those in which this participant takes part: a user's id or an agent's name.
  */
@@ -1026,6 +1034,1080 @@ ids: Array<string>,
  * The one on the active path, if any is.
  */
 activeId?: string, };
+
+/**
+ * How far a construct is provisioned.
+ *
+ * | from | to |
+ * |---|---|
+ * | `pending` | `provisioning`, `retired` |
+ * | `provisioning` | `ready`, `failed`, `retired` |
+ * | `ready` | `suspended`, `retired` |
+ * | `failed` | `provisioning`, `retired` |
+ * | `suspended` | `ready`, `retired` |
+ * | `retired` | – |
+ *
+ * Every other change is a `conflict`; a change to the status it has already changes nothing.
+ */
+export type ConstructStatus = "pending" | "provisioning" | "ready" | "failed" | "suspended" | "retired";
+
+/**
+ * A construct.
+ */
+export type Construct = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The context it is in.
+ */
+context: string, 
+/**
+ * What sort of construct it is, as the app calls it.
+ */
+type: string, 
+/**
+ * The name shown to people; may be empty.
+ */
+name: string, 
+/**
+ * How far it is provisioned.
+ */
+status: ConstructStatus, 
+/**
+ * The app's own fields.
+ */
+metadata: Metadata, 
+/**
+ * Grows by one with every change of the construct itself.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, 
+/**
+ * When it was removed, if it was and can still be restored.
+ */
+deletedAt?: number, };
+
+/**
+ * What a new construct is made of. It begins as `pending`.
+ */
+export type NewConstruct = { 
+/**
+ * The user it belongs to. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * What sort of construct it is, as the app calls it.
+ */
+type: string, 
+/**
+ * The name shown to people; empty by default.
+ */
+name?: string, 
+/**
+ * The context it goes to; by default what is configured for the user or the app, else `default`.
+ */
+context?: string, 
+/**
+ * The app's own fields; none by default.
+ */
+metadata?: Metadata, };
+
+/**
+ * Names one construct.
+ */
+export type ConstructRef = { 
+/**
+ * The construct.
+ */
+id: string, };
+
+/**
+ * Changes to a construct; what is absent stays.
+ */
+export type ConstructUpdate = { 
+/**
+ * The construct.
+ */
+id: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * Another sort.
+ */
+type?: string, 
+/**
+ * A new name.
+ */
+name?: string, 
+/**
+ * The context to move it to; the transcripts of its sessions go with it.
+ */
+context?: string, 
+/**
+ * New fields, replacing all of the old.
+ */
+metadata?: Metadata, };
+
+/**
+ * Changes a construct's status.
+ */
+export type ConstructSetStatus = { 
+/**
+ * The construct.
+ */
+id: string, 
+/**
+ * The new status.
+ */
+status: ConstructStatus, 
+/**
+ * The version the change was made from, where only one of several may make it; `conflict` when it is no longer the
+ * current one.
+ */
+version?: number, 
+/**
+ * Why, for the timeline.
+ */
+reason?: string, };
+
+/**
+ * Which of its times a construct is ordered by.
+ */
+export type ConstructTime = "updated" | "created";
+
+/**
+ * Which constructs to list. Filters add up. With `name`, `namePrefix` or `metadata` a page looks at 10,000 constructs at
+ * most: it may hold fewer than its limit, or none, and still name a next one.
+ */
+export type ConstructList = { 
+/**
+ * The user whose constructs to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those in one of these contexts.
+ */
+contexts?: Array<string>, 
+/**
+ * Only those with this status.
+ */
+status?: ConstructStatus, 
+/**
+ * Only those of this sort.
+ */
+type?: string, 
+/**
+ * Only those whose name holds this, whatever its case.
+ */
+name?: string, 
+/**
+ * Only those whose name begins with this, whatever its case.
+ */
+namePrefix?: string, 
+/**
+ * Only those that have all of these fields with these values. Numbers are equal when they are spelled alike.
+ */
+metadata?: Metadata, 
+/**
+ * Instead of those in use, only those that are removed and can be restored.
+ */
+deleted?: boolean, 
+/**
+ * Only those created at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+createdSince?: number, 
+/**
+ * Only those created before this, in milliseconds since 1970-01-01 UTC.
+ */
+createdUntil?: number, 
+/**
+ * Only those last changed at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+updatedSince?: number, 
+/**
+ * Only those last changed before this, in milliseconds since 1970-01-01 UTC.
+ */
+updatedUntil?: number, 
+/**
+ * The time to order by: of the last change by default.
+ */
+by?: ConstructTime, 
+/**
+ * Newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Whether a session goes on.
+ *
+ * | from | to |
+ * |---|---|
+ * | `active` | `suspended`, `ended`, `failed` |
+ * | `suspended` | `active`, `ended`, `failed` |
+ * | `failed` | `active`, `ended` |
+ * | `ended` | – |
+ *
+ * Every other change is a `conflict`; a change to the status it has already changes nothing.
+ */
+export type SessionStatus = "active" | "suspended" | "ended" | "failed";
+
+/**
+ * A session.
+ */
+export type Session = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The construct it works on.
+ */
+constructId: string, 
+/**
+ * The conversation that is its transcript; absent once that was deleted.
+ */
+transcriptId?: string, 
+/**
+ * The name shown to people; may be empty.
+ */
+name: string, 
+/**
+ * Whether it goes on.
+ */
+status: SessionStatus, 
+/**
+ * Where it stands, as the app or its agent keeps it.
+ */
+state: Json, 
+/**
+ * The app's own fields.
+ */
+metadata: Metadata, 
+/**
+ * Grows by one with every change of the session itself; its transcript does not count.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, 
+/**
+ * When it ended or failed, in milliseconds since 1970-01-01 UTC.
+ */
+endedAt?: number, };
+
+/**
+ * What a new session is made of. It begins as `active`, with an empty transcript in its construct's context.
+ */
+export type NewSession = { 
+/**
+ * The construct it works on.
+ */
+constructId: string, 
+/**
+ * The name shown to people, and the transcript's title; empty by default.
+ */
+name?: string, 
+/**
+ * Where it stands; null by default.
+ */
+state?: Json, 
+/**
+ * The app's own fields; none by default.
+ */
+metadata?: Metadata, };
+
+/**
+ * Names one session.
+ */
+export type SessionRef = { 
+/**
+ * The session.
+ */
+id: string, };
+
+/**
+ * Changes to a session; what is absent stays.
+ */
+export type SessionUpdate = { 
+/**
+ * The session.
+ */
+id: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * A new name.
+ */
+name?: string, 
+/**
+ * Where it stands now, replacing the old state.
+ */
+state?: Json, 
+/**
+ * New fields, replacing all of the old.
+ */
+metadata?: Metadata, };
+
+/**
+ * Which sessions to list. Filters add up.
+ */
+export type SessionList = { 
+/**
+ * The user whose sessions to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those of this construct.
+ */
+constructId?: string, 
+/**
+ * Only those with this status.
+ */
+status?: SessionStatus, 
+/**
+ * Only those last changed at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only those last changed before this, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * By when they last changed; newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * A link from one construct to another of the same user. Each pair is linked once in a direction and kind.
+ */
+export type ConstructLink = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The construct it leads from.
+ */
+from: string, 
+/**
+ * The construct it leads to.
+ */
+to: string, 
+/**
+ * What it says: `implements`, `follows`, `duplicates`, `relates`, or a name of the app's own.
+ */
+kind: string, 
+/**
+ * The app's own fields.
+ */
+metadata: Metadata, 
+/**
+ * Grows by one with every update.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, };
+
+/**
+ * What a new link is made of.
+ */
+export type NewConstructLink = { 
+/**
+ * The construct it leads from.
+ */
+from: string, 
+/**
+ * The construct it leads to: another one, of the same user.
+ */
+to: string, 
+/**
+ * What it says: `implements`, `follows`, `duplicates`, `relates`, or a name of the app's own.
+ */
+kind: string, 
+/**
+ * The app's own fields; none by default.
+ */
+metadata?: Metadata, };
+
+/**
+ * Names one link.
+ */
+export type ConstructLinkRef = { 
+/**
+ * The link.
+ */
+id: string, };
+
+/**
+ * Changes to a link.
+ */
+export type ConstructLinkUpdate = { 
+/**
+ * The link.
+ */
+id: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * New fields, replacing all of the old.
+ */
+metadata: Metadata, };
+
+/**
+ * Which way links are looked at from a construct.
+ */
+export type LinkDirection = "out" | "in" | "both";
+
+/**
+ * Which links to list. Filters add up.
+ */
+export type ConstructLinkList = { 
+/**
+ * The user whose links to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those that lead from this construct.
+ */
+from?: string, 
+/**
+ * Only those that lead to this construct.
+ */
+to?: string, 
+/**
+ * Only those of one of these kinds.
+ */
+kinds?: Array<string>, 
+/**
+ * By when they were created; newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Walks from a construct along its links.
+ */
+export type LinkWalk = { 
+/**
+ * The construct to begin at.
+ */
+id: string, 
+/**
+ * Which way to go at each construct; `out` by default.
+ */
+direction?: LinkDirection, 
+/**
+ * Only along links of these kinds.
+ */
+kinds?: Array<string>, 
+/**
+ * How many links away at most, from 1; as far as they lead by default.
+ */
+depth?: number, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * A construct that a walk came to.
+ */
+export type Reached = { 
+/**
+ * The construct.
+ */
+construct: Construct, 
+/**
+ * How many links it is away, by the shortest way.
+ */
+distance: number, 
+/**
+ * The last link of that way; the oldest where there are several.
+ */
+link: ConstructLink, };
+
+/**
+ * What is known of an artifact.
+ */
+export type Artifact = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The construct it comes from.
+ */
+constructId?: string, 
+/**
+ * The session it comes from.
+ */
+sessionId?: string, 
+/**
+ * The message it comes from, which may be gone.
+ */
+messageId?: string, 
+/**
+ * What it is: `plan`, `diff`, `log`, `file`, or a name of the app's own.
+ */
+kind: string, 
+/**
+ * The name shown to people.
+ */
+name: string, 
+/**
+ * The media type of its bytes, such as `text/markdown`.
+ */
+mediaType: string, 
+/**
+ * How many bytes it has, if that is known.
+ */
+size?: number, 
+/**
+ * The hash of its bytes, if that is known.
+ */
+hash?: string, 
+/**
+ * The app's own fields.
+ */
+metadata: Metadata, 
+/**
+ * Grows by one with every update.
+ */
+version: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, };
+
+/**
+ * What a new artifact is made of.
+ */
+export type NewArtifact = { 
+/**
+ * The user it belongs to; by default the construct's. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The construct it comes from; the session's by default. It dies with it.
+ */
+constructId?: string, 
+/**
+ * The session it comes from. It dies with it.
+ */
+sessionId?: string, 
+/**
+ * The message it comes from, one of the same user's.
+ */
+messageId?: string, 
+/**
+ * What it is: `plan`, `diff`, `log`, `file`, or a name of the app's own.
+ */
+kind: string, 
+/**
+ * The name shown to people.
+ */
+name: string, 
+/**
+ * The media type of its bytes; `application/octet-stream` by default.
+ */
+mediaType?: string, 
+/**
+ * How many bytes it has, if that is known.
+ */
+size?: number, 
+/**
+ * The hash of its bytes, if that is known.
+ */
+hash?: string, 
+/**
+ * The app's own fields; none by default.
+ */
+metadata?: Metadata, };
+
+/**
+ * Names one artifact.
+ */
+export type ArtifactRef = { 
+/**
+ * The artifact.
+ */
+id: string, };
+
+/**
+ * Changes to what is known of an artifact; what is absent stays.
+ */
+export type ArtifactUpdate = { 
+/**
+ * The artifact.
+ */
+id: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * Another kind.
+ */
+kind?: string, 
+/**
+ * A new name.
+ */
+name?: string, 
+/**
+ * Another media type.
+ */
+mediaType?: string, 
+/**
+ * How many bytes it has now.
+ */
+size?: number, 
+/**
+ * The hash of its bytes now.
+ */
+hash?: string, 
+/**
+ * New fields, replacing all of the old.
+ */
+metadata?: Metadata, };
+
+/**
+ * Which artifacts to list. Filters add up. With `namePrefix` a page looks at 10,000 artifacts at most: it may hold fewer than
+ * its limit, or none, and still name a next one.
+ */
+export type ArtifactList = { 
+/**
+ * The user whose artifacts to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those of this construct.
+ */
+constructId?: string, 
+/**
+ * Only those of this session.
+ */
+sessionId?: string, 
+/**
+ * Only those of this kind.
+ */
+kind?: string, 
+/**
+ * Only those whose name begins with this, whatever its case.
+ */
+namePrefix?: string, 
+/**
+ * By when they were created; newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Something that happened. It is never changed, and goes with what it hangs on.
+ */
+export type TimelineEvent = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * Its place among all events of the store, by when they were appended.
+ */
+number: number, 
+/**
+ * The construct it happened in.
+ */
+constructId?: string, 
+/**
+ * The session it happened in.
+ */
+sessionId?: string, 
+/**
+ * What happened, as the app calls it. The store itself writes `construct.status` and `session.status`.
+ */
+kind: string, 
+/**
+ * When it happened, in milliseconds since 1970-01-01 UTC.
+ */
+at: number, 
+/**
+ * What more there is to say.
+ */
+data: Json, };
+
+/**
+ * What a new event is made of.
+ */
+export type NewTimelineEvent = { 
+/**
+ * The user it belongs to; by default the construct's. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The construct it happened in; the session's by default.
+ */
+constructId?: string, 
+/**
+ * The session it happened in.
+ */
+sessionId?: string, 
+/**
+ * What happened, as the app calls it.
+ */
+kind: string, 
+/**
+ * When it happened, in milliseconds since 1970-01-01 UTC; now by default.
+ */
+at?: number, 
+/**
+ * What more there is to say; null by default.
+ */
+data?: Json, };
+
+/**
+ * Names one event.
+ */
+export type TimelineEventRef = { 
+/**
+ * The event.
+ */
+id: string, };
+
+/**
+ * Which events to list. Filters add up.
+ */
+export type TimelineList = { 
+/**
+ * The user whose events to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those of this construct, those of its sessions included.
+ */
+constructId?: string, 
+/**
+ * Only those of this session.
+ */
+sessionId?: string, 
+/**
+ * Only those of one of these kinds.
+ */
+kinds?: Array<string>, 
+/**
+ * Only those at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only those before this, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * By when they happened, and of the same time by when they were appended; newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * A measured value.
+ */
+export type Metric = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The construct it was measured in.
+ */
+constructId?: string, 
+/**
+ * The session it was measured in.
+ */
+sessionId?: string, 
+/**
+ * What was measured.
+ */
+name: string, 
+/**
+ * How much it was.
+ */
+value: number, 
+/**
+ * Of what, such as `ms`; may be empty.
+ */
+unit: string, 
+/**
+ * What tells it apart from others of its name.
+ */
+labels: Record<string, string>, 
+/**
+ * When it was measured, in milliseconds since 1970-01-01 UTC.
+ */
+at: number, };
+
+/**
+ * What a new metric is made of.
+ */
+export type NewMetric = { 
+/**
+ * The user it belongs to; by default the construct's. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The construct it was measured in; the session's by default. It dies with it.
+ */
+constructId?: string, 
+/**
+ * The session it was measured in. It dies with it.
+ */
+sessionId?: string, 
+/**
+ * What was measured.
+ */
+name: string, 
+/**
+ * How much it was: a finite number.
+ */
+value: number, 
+/**
+ * Of what, such as `ms`; nothing by default.
+ */
+unit?: string, 
+/**
+ * What tells it apart from others of its name, at most 4,096 bytes of JSON; nothing by default.
+ */
+labels?: Record<string, string>, 
+/**
+ * When it was measured, in milliseconds since 1970-01-01 UTC; now by default.
+ */
+at?: number, };
+
+/**
+ * Records metrics together, all or none.
+ */
+export type RecordAll = { 
+/**
+ * The metrics, at most 10,000.
+ */
+metrics: Array<NewMetric>, };
+
+/**
+ * Which metrics to list. Filters add up. With `labels` a page looks at 10,000 metrics at most: it may hold fewer than its limit,
+ * or none, and still name a next one.
+ */
+export type MetricList = { 
+/**
+ * The user whose metrics to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those of this name.
+ */
+name?: string, 
+/**
+ * Only those with all of these labels.
+ */
+labels?: Record<string, string>, 
+/**
+ * Only those of this construct, those of its sessions included.
+ */
+constructId?: string, 
+/**
+ * Only those of this session.
+ */
+sessionId?: string, 
+/**
+ * Only those measured at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only those measured before this, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * By when they were measured; newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Which metrics to sum up, and over which times. Filters add up.
+ */
+export type MetricSummary = { 
+/**
+ * The user whose metrics they are. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The metrics' name.
+ */
+name: string, 
+/**
+ * Only those with all of these labels.
+ */
+labels?: Record<string, string>, 
+/**
+ * Only those of this construct, those of its sessions included.
+ */
+constructId?: string, 
+/**
+ * Only those of this session.
+ */
+sessionId?: string, 
+/**
+ * Only those measured at or after this, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only those measured before this, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * The length of a bucket, in milliseconds. Buckets are counted from `since`, else from 1970-01-01 UTC. Everything is one
+ * bucket by default.
+ */
+bucketMs?: number, };
+
+/**
+ * What the metrics of a time come to. A percentile is the least value that so many percent of the values do not exceed.
+ */
+export type MetricBucket = { 
+/**
+ * When the bucket begins, in milliseconds since 1970-01-01 UTC; of the only bucket, when its first metric was measured.
+ */
+at: number, 
+/**
+ * How many values there are, at least 1: a time without any has no bucket.
+ */
+count: number, 
+/**
+ * Their sum.
+ */
+sum: number, 
+/**
+ * The least.
+ */
+min: number, 
+/**
+ * The greatest.
+ */
+max: number, 
+/**
+ * Their sum, divided by how many there are.
+ */
+mean: number, 
+/**
+ * The 50th percentile.
+ */
+p50: number, 
+/**
+ * The 90th percentile.
+ */
+p90: number, 
+/**
+ * The 99th percentile.
+ */
+p99: number, };
 
 /**
  * What a learning comes from.
@@ -2770,6 +3852,41 @@ export interface Methods {
   'messages.siblings': { args: MessageRef; result: Siblings };
   'messages.text': { args: TextRead; result: TextPage };
   'messages.chunks': { args: ChunkList; result: Page<Chunk> };
+  'constructs.create': { args: NewConstruct; result: Construct };
+  'constructs.get': { args: ConstructRef; result: Construct };
+  'constructs.list': { args: ConstructList; result: Page<Construct> };
+  'constructs.update': { args: ConstructUpdate; result: Construct };
+  'constructs.setStatus': { args: ConstructSetStatus; result: Construct };
+  'constructs.remove': { args: ConstructRef; result: Construct };
+  'constructs.restore': { args: ConstructRef; result: Construct };
+  'constructs.delete': { args: ConstructRef; result: void };
+  'sessions.create': { args: NewSession; result: Session };
+  'sessions.get': { args: SessionRef; result: Session };
+  'sessions.list': { args: SessionList; result: Page<Session> };
+  'sessions.update': { args: SessionUpdate; result: Session };
+  'sessions.suspend': { args: SessionRef; result: Session };
+  'sessions.resume': { args: SessionRef; result: Session };
+  'sessions.end': { args: SessionRef; result: Session };
+  'sessions.fail': { args: SessionRef; result: Session };
+  'sessions.delete': { args: SessionRef; result: void };
+  'links.create': { args: NewConstructLink; result: ConstructLink };
+  'links.get': { args: ConstructLinkRef; result: ConstructLink };
+  'links.list': { args: ConstructLinkList; result: Page<ConstructLink> };
+  'links.update': { args: ConstructLinkUpdate; result: ConstructLink };
+  'links.delete': { args: ConstructLinkRef; result: void };
+  'links.walk': { args: LinkWalk; result: Page<Reached> };
+  'artifacts.create': { args: NewArtifact; result: Artifact };
+  'artifacts.get': { args: ArtifactRef; result: Artifact };
+  'artifacts.list': { args: ArtifactList; result: Page<Artifact> };
+  'artifacts.update': { args: ArtifactUpdate; result: Artifact };
+  'artifacts.delete': { args: ArtifactRef; result: void };
+  'timeline.append': { args: NewTimelineEvent; result: TimelineEvent };
+  'timeline.get': { args: TimelineEventRef; result: TimelineEvent };
+  'timeline.list': { args: TimelineList; result: Page<TimelineEvent> };
+  'metrics.record': { args: NewMetric; result: Metric };
+  'metrics.recordAll': { args: RecordAll; result: Array<string> };
+  'metrics.list': { args: MetricList; result: Page<Metric> };
+  'metrics.summary': { args: MetricSummary; result: Array<MetricBucket> };
   'learnings.create': { args: NewLearning; result: Learning };
   'learnings.get': { args: LearningRef; result: Learning };
   'learnings.list': { args: LearningList; result: Page<Learning> };
@@ -2832,11 +3949,110 @@ export interface Retention {
   rehearse(args: RetentionRun, options?: WriteOptions): Promise<RetentionReport>;
   /** Lets go of some records that a policy is for; call it again while there are `more`. */
   run(args: RetentionRun, options?: WriteOptions): Promise<RetentionReport>;
-  /** Erases a user, a conversation or a construct for good: from the tables at once, and behind the answer from every file
+  /** Erases a user or a conversation for good: from the tables at once, and behind the answer from every file
    * of the store, the journal's older lines included. `retention.erasures` says when nothing of it is left. */
   erase(id: string, options?: WriteOptions): Promise<Erasure>;
   /** Lists erasures, newest first, and how far each has come. */
   erasures(args?: ErasureList, options?: CallOptions): Promise<Page<Erasure>>;
+}
+
+/** Constructs: what agents work on and in, from its provisioning to its end. */
+export interface Constructs {
+  /** Creates a construct, which is `pending`. */
+  create(args: NewConstruct, options?: WriteOptions): Promise<Construct>;
+  /** Reads a construct, removed ones included. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<Construct>;
+  /** Lists a user's constructs by time, newest first unless asked otherwise. */
+  list(args?: ConstructList, options?: CallOptions): Promise<Page<Construct>>;
+  /** Changes a construct. Rejects with `conflict` when it has moved on from `version`. */
+  update(args: ConstructUpdate, options?: WriteOptions): Promise<Construct>;
+  /** Changes a construct's status, and tells the timeline. One that it has already changes nothing. Rejects with `conflict`
+   * where its status does not lead to the new one, and when it is removed. */
+  setStatus(args: ConstructSetStatus, options?: WriteOptions): Promise<Construct>;
+  /** Takes a construct out of every list and walk; it can be restored. Doing so twice is doing so once. */
+  remove(id: string, options?: WriteOptions): Promise<Construct>;
+  /** Takes back a removal. */
+  restore(id: string, options?: WriteOptions): Promise<Construct>;
+  /** Deletes a construct with everything below it: sessions with their transcripts, links, artifacts, events and metrics. */
+  delete(id: string, options?: WriteOptions): Promise<void>;
+}
+
+/** Sessions: stretches of work on a construct, which keep their state and can be left and resumed. Their transcripts are conversations. */
+export interface Sessions {
+  /** Begins a session of a construct, with an empty transcript, to be read and written by `messages`. Rejects with `conflict`
+   * when the construct is removed or retired. */
+  create(args: NewSession, options?: WriteOptions): Promise<Session>;
+  /** Reads a session. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<Session>;
+  /** Lists a user's sessions by when they last changed, newest first unless asked otherwise. */
+  list(args?: SessionList, options?: CallOptions): Promise<Page<Session>>;
+  /** Changes a session's name, state or fields. Rejects with `conflict` when it has moved on from `version`. */
+  update(args: SessionUpdate, options?: WriteOptions): Promise<Session>;
+  /** Leaves an active session, to be resumed. This and what follows tells the timeline, changes nothing when it is so
+   * already, and rejects with `conflict` where the session's status does not lead there. */
+  suspend(id: string, options?: WriteOptions): Promise<Session>;
+  /** Takes a suspended or failed session up again. */
+  resume(id: string, options?: WriteOptions): Promise<Session>;
+  /** Ends a session, for good. */
+  end(id: string, options?: WriteOptions): Promise<Session>;
+  /** Marks an active or suspended session as failed; it can be resumed. */
+  fail(id: string, options?: WriteOptions): Promise<Session>;
+  /** Deletes a session with its transcript, artifacts, events and metrics. */
+  delete(id: string, options?: WriteOptions): Promise<void>;
+}
+
+/** Links between constructs: which one implements, follows or duplicates which. */
+export interface Links {
+  /** Links a construct to another of the same user. Rejects with `conflict` when they are linked like this already. */
+  create(args: NewConstructLink, options?: WriteOptions): Promise<ConstructLink>;
+  /** Reads a link. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<ConstructLink>;
+  /** Lists a user's links by when they were created, newest first unless asked otherwise. */
+  list(args?: ConstructLinkList, options?: CallOptions): Promise<Page<ConstructLink>>;
+  /** Changes what the app keeps with a link. Rejects with `conflict` when it has moved on from `version`. */
+  update(args: ConstructLinkUpdate, options?: WriteOptions): Promise<ConstructLink>;
+  /** Takes a link away; the constructs stay. */
+  delete(id: string, options?: WriteOptions): Promise<void>;
+  /** Gives the constructs that links lead to from one, the nearest first, each once. Removed ones are left out, and nothing is
+   * reached through them. */
+  walk(args: LinkWalk, options?: CallOptions): Promise<Page<Reached>>;
+}
+
+/** Artifacts: what comes out of the work, such as plans, diffs, logs and files. */
+export interface Artifacts {
+  /** Keeps what is known of an artifact. */
+  create(args: NewArtifact, options?: WriteOptions): Promise<Artifact>;
+  /** Reads what is known of an artifact. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<Artifact>;
+  /** Lists a user's artifacts by when they were created, newest first unless asked otherwise. */
+  list(args?: ArtifactList, options?: CallOptions): Promise<Page<Artifact>>;
+  /** Changes what is known of an artifact. Rejects with `conflict` when it has moved on from `version`. */
+  update(args: ArtifactUpdate, options?: WriteOptions): Promise<Artifact>;
+  /** Deletes what is known of an artifact. */
+  delete(id: string, options?: WriteOptions): Promise<void>;
+}
+
+/** The timeline: what happened when, in a construct, in a session, or to the user. */
+export interface Timeline {
+  /** Adds an event to the timeline. */
+  append(args: NewTimelineEvent, options?: WriteOptions): Promise<TimelineEvent>;
+  /** Reads an event. Rejects with `not_found`. */
+  get(id: string, options?: CallOptions): Promise<TimelineEvent>;
+  /** Lists a user's events by when they happened, newest first unless asked otherwise. */
+  list(args?: TimelineList, options?: CallOptions): Promise<Page<TimelineEvent>>;
+}
+
+/** Metrics: measured values with their labels, and what they come to over time. */
+export interface Metrics {
+  /** Records a metric. */
+  record(args: NewMetric, options?: WriteOptions): Promise<Metric>;
+  /** Records metrics, all or none, and resolves to their ids. */
+  recordAll(args: RecordAll, options?: WriteOptions): Promise<Array<string>>;
+  /** Lists a user's metrics by when they were measured, newest first unless asked otherwise. */
+  list(args?: MetricList, options?: CallOptions): Promise<Page<Metric>>;
+  /** Sums metrics of one name up over buckets of time, oldest first: how many, their sum, mean, bounds and percentiles, all of
+   * them exact. At most 1,000,000 metrics and 1,000 buckets. */
+  summary(args: MetricSummary, options?: CallOptions): Promise<Array<MetricBucket>>;
 }
 
 /** Learnings: what was understood from conversations and work, how sure it is, and where it comes from. */
@@ -2893,6 +4109,18 @@ export interface Groups {
   readonly settings: Settings;
   /** Retention: letting go of records, for good. */
   readonly retention: Retention;
+  /** Constructs: what agents work on and in, from its provisioning to its end. */
+  readonly constructs: Constructs;
+  /** Sessions: stretches of work on a construct, which keep their state and can be left and resumed. Their transcripts are conversations. */
+  readonly sessions: Sessions;
+  /** Links between constructs: which one implements, follows or duplicates which. */
+  readonly links: Links;
+  /** Artifacts: what comes out of the work, such as plans, diffs, logs and files. */
+  readonly artifacts: Artifacts;
+  /** The timeline: what happened when, in a construct, in a session, or to the user. */
+  readonly timeline: Timeline;
+  /** Metrics: measured values with their labels, and what they come to over time. */
+  readonly metrics: Metrics;
   /** Learnings: what was understood from conversations and work, how sure it is, and where it comes from. */
   readonly learnings: Learnings;
   /** Jobs: work that waits in queues, is leased to one holder at a time, and is tried again when it fails. */

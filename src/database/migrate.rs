@@ -40,6 +40,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(6, "retention", "0006_retention"),
     migration!(7, "learnings_and_jobs", "0007_learnings_and_jobs"),
     migration!(8, "search", "0008_search"),
+    migration!(9, "agent_work", "0009_agent_work"),
 ];
 
 /// The schema version this build works with.

@@ -98,6 +98,30 @@ pub const TABLES: &[TableSpec] = &[
         name: "job",
         record: RecordKey::Text,
     },
+    TableSpec {
+        name: "construct",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "session",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "construct_link",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "artifact",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "timeline_event",
+        record: RecordKey::Text,
+    },
+    TableSpec {
+        name: "metric",
+        record: RecordKey::Text,
+    },
 ];
 
 /// The group of calls that a table's rows belong to; none for bookkeeping.
@@ -112,6 +136,12 @@ pub fn group(table: &str) -> Option<&'static str> {
         "erasure" | "retention_policy" => "retention",
         "learning" | "learning_tag" | "learning_source" => "learnings",
         "job" => "jobs",
+        "construct" => "constructs",
+        "session" => "sessions",
+        "construct_link" => "links",
+        "artifact" => "artifacts",
+        "timeline_event" => "timeline",
+        "metric" => "metrics",
         _ => return None,
     })
 }

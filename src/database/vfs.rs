@@ -1,13 +1,14 @@
 //! SQLite's way to the disk: one VFS over the [`disk`](crate::disk) seam.
 //!
 //! SQLite opens files synchronously, so the files of a database are opened beforehand and [attached](Vfs::attach) by name.
-//! Three things happen between SQLite and the disk:
+//! Four things happen between SQLite and the disk:
 //!
 //! - **Writes are gathered.** The number of calls costs more than the bytes, so neighbouring writes wait in memory
 //!   until SQLite syncs, the store calls [`Vfs::settle`] after a commit, or [`GATHER_BYTES`] are waiting. What waits is
 //!   seen by every read. A full disk keeps the bytes waiting, so the database stays readable.
 //! - **Pages carry checksums.** Each page of the database file ends in eight reserved bytes that hold the checksum of the
 //!   rest, in the layout of SQLite's own `cksumvfs` extension. Any SQLite can open the file; this VFS refuses a page that fails.
+//! - **Unused bytes are zeroed** in pages of the database file, so that what was deleted is not on the disk.
 //! - **WAL pages are checked as well**, against checksums kept in memory since they were written or first read.
 //!
 //! A gathered commit touches no disk, so nothing here makes a write durable by itself: the journal does, and a sync does.
@@ -263,6 +264,7 @@ impl Slot {
     fn stamp(&self, page: &mut [u8], offset: u64) {
         match self.kind {
             SlotKind::Database if is_page(page.len()) => {
+                wipe_unused(page, offset);
                 if let (Some(checksum), Some(end)) = (page_checksum(page), page.last_chunk_mut()) {
                     *end = checksum;
                 }
@@ -354,6 +356,40 @@ fn range(from: u64, to: u64) -> std::ops::Range<usize> {
 
 fn is_page(length: usize) -> bool {
     (512..=65_536).contains(&length) && length.is_power_of_two()
+}
+
+/// Zeroes what lies unused between the cell pointers and the cells of a b-tree page. SQLite leaves a copy there of rows that it moves
+/// to another page, which `secure_delete` does not reach once they are deleted.
+fn wipe_unused(page: &mut [u8], offset: u64) {
+    let size = page.len();
+    let usable = size - CHECKSUM_BYTES;
+    let index = offset / size as u64;
+    // A page of the pointer map, which a database with auto-vacuum has from its second page on, has no header.
+    let is_pointer_map = index % (usable as u64 / 5 + 1) == 1;
+    if is_pointer_map {
+        return;
+    }
+    let header = if index == 0 { 100 } else { 0 };
+    let Some([kind, _, _, cells @ .., start_high, start_low]) = page
+        .get(header..)
+        .and_then(<[u8]>::first_chunk::<7>)
+        .copied()
+    else {
+        return;
+    };
+    let header_bytes = match kind {
+        2 | 5 => 12,
+        10 | 13 => 8,
+        // An overflow page, or one of the list of free pages.
+        _ => return,
+    };
+    let pointers = header + header_bytes + 2 * usize::from(u16::from_be_bytes(cells));
+    let start = usize::from(u16::from_be_bytes([start_high, start_low]));
+    if start <= usable
+        && let Some(unused) = page.get_mut(pointers..start)
+    {
+        unused.fill(0);
+    }
 }
 
 /// Checks whole pages as they lie in a database file, the first of them at byte `offset`.

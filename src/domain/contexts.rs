@@ -16,7 +16,11 @@ pub const DEFAULT: &str = "default";
 pub const SETTING: &str = "context";
 
 /// The tables whose records are in a context, by the name that counts them.
-const KINDS: &[(&str, &str)] = &[("conversations", "conversation"), ("learnings", "learning")];
+const KINDS: &[(&str, &str)] = &[
+    ("conversations", "conversation"),
+    ("learnings", "learning"),
+    ("constructs", "construct"),
+];
 
 /// A context and what is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -48,6 +48,9 @@ pub struct Conversation {
     pub context: String,
     /// The app's own fields.
     pub metadata: Metadata,
+    /// The session that it is the transcript of, and dies with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
     /// The last message of the active path; absent while there are no messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leaf_id: Option<MessageId>,
@@ -120,6 +123,8 @@ pub struct ConversationList {
     pub contexts: Option<Vec<String>>,
     /// Instead of those in use, only those that are deleted and can be restored.
     pub deleted: Option<bool>,
+    /// Only transcripts of sessions, or only those that are none; either by default.
+    pub transcripts: Option<bool>,
     /// Only those in which this participant takes part: a user's id or an agent's name.
     pub participant: Option<String>,
     /// The time to order and filter by: of the last change by default.
@@ -210,7 +215,7 @@ pub struct ParticipantRef {
     pub id: String,
 }
 
-const COLUMNS: &str = "user, conversation, uuid, title, status, metadata, leaf, version, created_at, updated_at, deleted_at, context";
+const COLUMNS: &str = "user, conversation, uuid, title, status, metadata, leaf, version, created_at, updated_at, deleted_at, context, session";
 
 fn read(row: &rusqlite::Row<'_>) -> Result<Conversation> {
     let id = ConversationId {
@@ -240,19 +245,25 @@ fn read(row: &rusqlite::Row<'_>) -> Result<Conversation> {
         updated_at: row.get(9)?,
         deleted_at: row.get(10)?,
         context: row.get(11)?,
+        session_id: row.get(12)?,
     })
 }
 
 /// Creates a conversation; its user becomes its first participant.
 pub fn create(tx: &Tx<'_>, new: &NewConversation) -> Result<Conversation> {
+    create_of(tx, new, None)
+}
+
+/// Creates the conversation that is a session's transcript.
+pub(super) fn create_transcript(tx: &Tx<'_>, new: &NewConversation, session: &str) -> Result<()> {
+    create_of(tx, new, Some(session)).map(|_| ())
+}
+
+fn create_of(tx: &Tx<'_>, new: &NewConversation, session: Option<&str>) -> Result<Conversation> {
     let owner = owner(tx, new.user_id)?;
     let title = new.title.as_deref().unwrap_or_default();
     check_label("the title", title)?;
     let metadata = to_json("the metadata", &new.metadata.clone().unwrap_or_default())?;
-    if !exists(tx, owner)? {
-        return Err(Error::not_found("user", owner));
-    }
-    let context = contexts::route(tx, owner, new.context.as_deref(), None)?;
     let mut allocate = tx.prepare(
         "UPDATE user SET next_conversation = next_conversation + 1 WHERE user = ?1 RETURNING next_conversation - 1, name",
     )?;
@@ -269,11 +280,12 @@ pub fn create(tx: &Tx<'_>, new: &NewConversation) -> Result<Conversation> {
     if rows.next()?.is_some() {
         return Err(Error::corrupt("two users share one number"));
     }
+    let context = contexts::route(tx, owner, new.context.as_deref(), None)?;
     tx.execute(
         "INSERT INTO conversation
-           (user, conversation, uuid, title, status, metadata, next_message, version, created_at, updated_at, context)
-         VALUES (?1, ?2, ?3, ?4, 'active', ?5, 1, 1, ?6, ?6, ?7)",
-        (id.user, id.conversation, tx.uuid(), title, metadata, tx.now_ms(), context),
+           (user, conversation, uuid, title, status, metadata, next_message, version, created_at, updated_at, context, session)
+         VALUES (?1, ?2, ?3, ?4, 'active', ?5, 1, 1, ?6, ?6, ?7, ?8)",
+        (id.user, id.conversation, tx.uuid(), title, metadata, tx.now_ms(), context, session),
     )?;
     let creator = NewParticipant {
         id: owner.to_string(),
@@ -312,8 +324,8 @@ pub fn list(view: &View<'_>, query: &ConversationList) -> Result<Page<Conversati
         Order::Oldest => ("ASC", ">", [i64::MIN, i64::MIN]),
     };
     let list = format!(
-        "conversations {owner} {status:?} {deleted} {by_creation} {order:?} {:?} {:?} {:?} {:?}",
-        query.contexts, query.participant, query.since, query.until
+        "conversations {owner} {status:?} {deleted} {by_creation} {order:?} {:?} {:?} {:?} {:?} {:?}",
+        query.contexts, query.transcripts, query.participant, query.since, query.until
     );
     let (in_contexts, contexts) = contexts::filter(query.contexts.as_deref(), "?10");
     let [at, number] = Cursor::decode(&list, query.cursor.as_deref())?.unwrap_or(start);
@@ -321,6 +333,7 @@ pub fn list(view: &View<'_>, query: &ConversationList) -> Result<Page<Conversati
         "SELECT {COLUMNS} FROM conversation AS c
          WHERE user = ?1 AND ({time}, conversation) {beyond} (?2, ?3)
            AND {time} >= ?4 AND {time} < ?5 AND {in_contexts}
+           AND (?11 IS NULL OR (session IS NOT NULL) = ?11)
            AND CASE WHEN ?6 THEN deleted_at IS NOT NULL ELSE deleted_at IS NULL AND status = ?7 END
            AND (?8 IS NULL OR EXISTS (
              SELECT 1 FROM participant AS p
@@ -338,6 +351,7 @@ pub fn list(view: &View<'_>, query: &ConversationList) -> Result<Page<Conversati
         &query.participant,
         limit + 1,
         contexts,
+        query.transcripts,
     ))?;
     let mut conversations = Vec::new();
     while let Some(row) = rows.next()? {

@@ -3,9 +3,10 @@
 //! Here is the request and what became of it; [`store::erase`](crate::store) does the rest behind the answers.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::page::{self, Cursor, Page};
-use super::{conversations, users};
+use super::{constructs, conversations, users};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, UserId};
 use crate::store::{Tx, View};
@@ -20,7 +21,7 @@ pub const OP: &str = "retention.erase";
 pub struct Erasure {
     /// Its number, from 1.
     pub number: i64,
-    /// The id of the user, conversation or construct that is gone.
+    /// The id of the user or conversation that is gone.
     pub record: String,
     /// When it was asked for, in milliseconds since 1970-01-01 UTC.
     pub requested_at: i64,
@@ -38,7 +39,7 @@ pub struct Erasure {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EraseRecord {
-    /// The id of a user, a conversation or a construct.
+    /// The id of a user or a conversation.
     pub id: String,
 }
 
@@ -70,6 +71,8 @@ fn read(row: &rusqlite::Row<'_>) -> Result<Erasure> {
 pub fn erase(tx: &Tx<'_>, record: &EraseRecord) -> Result<Erasure> {
     if let Ok(user) = record.id.parse::<UserId>() {
         users::delete(tx, user)?;
+    } else if Uuid::parse_str(&record.id).is_ok() {
+        constructs::delete(tx, &record.id)?;
     } else {
         conversations::delete(tx, record.id.parse::<ConversationId>()?)?;
     }

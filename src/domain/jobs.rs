@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::page::{self, Cursor, Order, Page};
 use super::users::exists;
-use super::{Json, check_label, from_json, owner, to_json};
+use super::{Json, check_label, check_name, from_json, owner, text, to_json};
 use crate::error::{Code, Error, Result};
 use crate::id::UserId;
 use crate::store::{Tx, View};
@@ -284,11 +284,6 @@ pub struct JobRemoval {
 
 const COLUMNS: &str = "job, user, number, queue, state, priority, run_at, key, payload, max_attempts, backoff_ms, max_backoff_ms,
   attempts, lease, lease_until, result, error, created_at, updated_at, ended_at";
-
-fn text<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> Result<&'r str> {
-    let value = row.get_ref(column)?;
-    Ok(value.as_str().map_err(rusqlite::Error::from)?)
-}
 
 /// Reads a job with its lease's token.
 fn read(row: &rusqlite::Row<'_>) -> Result<Job> {
@@ -695,13 +690,6 @@ pub fn remove_ended(tx: &Tx<'_>, removal: &JobRemoval) -> Result<i64> {
         (owner.user, removal.ended_before, MAX_AT_ONCE),
     )?;
     i64::try_from(removed).map_err(|_| Error::invalid("too many jobs"))
-}
-
-fn check_name(what: &str, name: &str) -> Result<()> {
-    if name.is_empty() {
-        return Err(Error::invalid(format!("{what} needs a name")));
-    }
-    check_label(what, name)
 }
 
 fn check_range(what: &str, value: i64, least: i64, most: i64) -> Result<()> {

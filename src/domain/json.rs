@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 
@@ -46,6 +47,28 @@ impl Metadata {
     #[must_use]
     pub fn get(&self) -> &str {
         self.0.get()
+    }
+}
+
+/// Fields that a record's JSON object must have, each with an equal value. Numbers are equal when they are spelled alike.
+pub(super) struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// The fields of an object that the caller gave.
+    pub fn wanted(object: &str) -> Result<Self> {
+        serde_json::from_str(object)
+            .map(Self)
+            .map_err(|error| Error::invalid("the wanted fields are not an object").caused_by(error))
+    }
+
+    /// Whether a stored object has them all.
+    pub fn are_in(&self, object: &str) -> Result<bool> {
+        if self.0.is_empty() {
+            return Ok(true);
+        }
+        let stored: Map<String, Value> = super::from_json("object", object)?;
+        let has = |(key, value): (&String, &Value)| stored.get(key) == Some(value);
+        Ok(self.0.iter().all(has))
     }
 }
 

@@ -3,11 +3,13 @@
 use rusqlite::OptionalExtension as _;
 use rusqlite::types::Value;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
+use super::listing::{MAX_LOOKS, id_of, numbers_of, parse_id};
 use super::page::{self, Cursor, Order, Page};
 use super::users::exists;
-use super::{Metadata, check_label, check_version, contexts, from_json, owner, to_json};
+use super::{
+    Metadata, check_label, check_version, contexts, from_json, lower, owner, text, to_json,
+};
 use crate::error::{Code, Error, Result};
 use crate::id::{MessageId, UserId};
 use crate::store::{Tx, View};
@@ -17,9 +19,6 @@ const MAX_TEXT_BYTES: usize = 64 << 10;
 
 /// The most tags of one learning, and the most sources.
 const MAX_NAMES: usize = 100;
-
-/// Learnings whose text one page looks through.
-const MAX_LOOKS: usize = 10_000;
 
 /// What a learning comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -252,11 +251,6 @@ pub struct LearningList {
 }
 
 const COLUMNS: &str = "learning, user, context, text, category, confidence, metadata, version, created_at, updated_at";
-
-fn text<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> Result<&'r str> {
-    let value = row.get_ref(column)?;
-    Ok(value.as_str().map_err(rusqlite::Error::from)?)
-}
 
 fn read(view: &View<'_>, row: &rusqlite::Row<'_>) -> Result<Learning> {
     let id: String = row.get(0)?;
@@ -549,10 +543,8 @@ fn to_place(by: LearningOrder, row: &rusqlite::Row<'_>) -> Result<[i64; 3]> {
         LearningOrder::Created => row.get(8)?,
         LearningOrder::Confidence => row.get::<_, f64>(5)?.to_bits().cast_signed(),
     };
-    let id = Uuid::parse_str(text(row, 0)?)
-        .map_err(|error| Error::corrupt("a stored learning's id is not a UUID").caused_by(error))?;
-    let (high, low) = id.as_u64_pair();
-    Ok([value, high.cast_signed(), low.cast_signed()])
+    let [high, low] = numbers_of(parse_id(text(row, 0)?)?);
+    Ok([value, high, low])
 }
 
 fn from_place(by: LearningOrder, [value, high, low]: [i64; 3]) -> (Value, String) {
@@ -560,8 +552,7 @@ fn from_place(by: LearningOrder, [value, high, low]: [i64; 3]) -> (Value, String
         LearningOrder::Confidence => Value::Real(f64::from_bits(value.cast_unsigned())),
         LearningOrder::Updated | LearningOrder::Created => Value::Integer(value),
     };
-    let id = Uuid::from_u64_pair(high.cast_unsigned(), low.cast_unsigned());
-    (value, id.to_string())
+    (value, id_of([high, low]).to_string())
 }
 
 fn check_text(text: &str) -> Result<()> {
@@ -698,19 +689,6 @@ fn likeness(text: &str) -> String {
     let bare = plain.trim_matches(|character| PUNCTUATION.contains(character));
     let told = if bare.is_empty() { &plain } else { bare };
     blake3::hash(told.as_bytes()).to_hex()[..32].to_owned()
-}
-
-/// A text in lower case, character by character, so that a part of it stays a part.
-fn lower(text: &str) -> String {
-    let mut lower = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_ascii() {
-            lower.push(character.to_ascii_lowercase());
-        } else {
-            lower.extend(character.to_lowercase());
-        }
-    }
-    lower
 }
 
 #[cfg(test)]

@@ -3,21 +3,28 @@
 //! An operation is a function over a [`View`](crate::store::View) or a [`Tx`](crate::store::Tx). It validates what it is
 //! given, and either does all of its work or returns an error.
 
+pub mod artifacts;
+pub mod constructs;
 pub mod contexts;
 pub mod conversations;
 pub mod erasures;
 pub mod jobs;
 mod json;
 pub mod learnings;
+pub mod links;
+mod listing;
 pub mod messages;
+pub mod metrics;
 pub mod page;
 pub mod parts;
 pub mod retention;
+pub mod sessions;
 pub mod settings;
+pub mod timeline;
 pub mod users;
 
 use crate::error::{Error, Result};
-use crate::id::UserId;
+use crate::id::{MAX_NUMBER, UserId};
 use crate::store::View;
 
 pub use json::{Json, Metadata};
@@ -35,6 +42,40 @@ fn check_label(what: &str, label: &str) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+fn check_name(what: &str, name: &str) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::invalid(format!("{what} needs a name")));
+    }
+    check_label(what, name)
+}
+
+fn check_time(ms: i64) -> Result<i64> {
+    if (-MAX_NUMBER..=MAX_NUMBER).contains(&ms) {
+        Ok(ms)
+    } else {
+        Err(Error::invalid(format!("{ms} is not a time")))
+    }
+}
+
+/// A text in lower case, character by character, so that a part of it stays a part.
+fn lower(text: &str) -> String {
+    let mut lower = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii() {
+            lower.push(character.to_ascii_lowercase());
+        } else {
+            lower.extend(character.to_lowercase());
+        }
+    }
+    lower
+}
+
+/// The text in a row's column.
+fn text<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> Result<&'r str> {
+    let value = row.get_ref(column)?;
+    Ok(value.as_str().map_err(rusqlite::Error::from)?)
 }
 
 fn to_json(what: &str, value: &impl serde::Serialize) -> Result<String> {

@@ -3,6 +3,7 @@
 use rusqlite::types::Value;
 use serde::{Deserialize, Serialize};
 
+use super::constructs;
 use super::conversations::{self, ConversationStatus};
 use super::page::{self, Cursor, Page};
 use super::{check_label, check_version};
@@ -52,7 +53,7 @@ pub struct RetentionPolicy {
     /// The user whose records it is for; absent on the app's own, which are for every user's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
-    /// Which records: `conversations`.
+    /// Which records: `conversations` or `constructs`.
     pub kind: String,
     /// Only those in this context.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,7 +89,7 @@ pub struct RetentionPolicy {
 pub struct NewRetentionPolicy {
     /// The user whose records it is for; by default every user's, or in a view of one user that user's.
     pub user_id: Option<UserId>,
-    /// Which records: `conversations`.
+    /// Which records: `conversations` or `constructs`.
     pub kind: String,
     /// Only those in this context.
     pub context: Option<String>,
@@ -178,17 +179,26 @@ struct Kind {
     actions: &'static [RetentionAction],
 }
 
-const KINDS: &[Kind] = &[Kind {
-    name: "conversations",
-    table: "conversation",
-    key: "conversation",
-    status: "CASE WHEN deleted_at IS NULL THEN status ELSE 'removed' END",
-    actions: &[
-        RetentionAction::Archive,
-        RetentionAction::Remove,
-        RetentionAction::Delete,
-    ],
-}];
+const KINDS: &[Kind] = &[
+    Kind {
+        name: "conversations",
+        table: "conversation",
+        key: "conversation",
+        status: "CASE WHEN deleted_at IS NULL THEN status ELSE 'removed' END",
+        actions: &[
+            RetentionAction::Archive,
+            RetentionAction::Remove,
+            RetentionAction::Delete,
+        ],
+    },
+    Kind {
+        name: "constructs",
+        table: "construct",
+        key: "construct",
+        status: "CASE WHEN deleted_at IS NULL THEN status ELSE 'removed' END",
+        actions: &[RetentionAction::Remove, RetentionAction::Delete],
+    },
+];
 
 const COLUMNS: &str = "policy, user, kind, context, status, age_ms, keep, action, enabled, version,
     created_at, updated_at, run_at, run_count";
@@ -361,12 +371,14 @@ struct Due {
 /// A record that has come of age.
 enum Aged {
     Conversation(ConversationId),
+    Construct(String),
 }
 
 impl Aged {
     fn id(&self) -> String {
         match self {
             Self::Conversation(id) => id.to_string(),
+            Self::Construct(id) => id.clone(),
         }
     }
 
@@ -379,6 +391,13 @@ impl Aged {
                 conversations::soft_delete(tx, *id).map(|_| ())
             }
             (Self::Conversation(id), RetentionAction::Delete) => conversations::delete(tx, *id),
+            (Self::Construct(id), RetentionAction::Remove) => {
+                constructs::soft_delete(tx, id).map(|_| ())
+            }
+            (Self::Construct(id), RetentionAction::Delete) => constructs::delete(tx, id),
+            (Self::Construct(_), RetentionAction::Archive) => {
+                Err(Error::invalid("constructs are not archived"))
+            }
         }
     }
 }
@@ -470,10 +489,13 @@ fn due_of(
     ))?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
-        records.push(Aged::Conversation(ConversationId {
-            user,
-            conversation: row.get(0)?,
-        }));
+        records.push(match row.get(0)? {
+            Value::Integer(conversation) => {
+                Aged::Conversation(ConversationId { user, conversation })
+            }
+            Value::Text(construct) => Aged::Construct(construct),
+            _ => return Err(Error::corrupt("a stored record has no key")),
+        });
     }
     Ok(records)
 }

@@ -6,6 +6,12 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::json;
+use crate::domain::artifacts::{
+    self, Artifact, ArtifactList, ArtifactRef, ArtifactUpdate, NewArtifact,
+};
+use crate::domain::constructs::{
+    self, Construct, ConstructList, ConstructRef, ConstructSetStatus, ConstructUpdate, NewConstruct,
+};
 use crate::domain::contexts::{self, Context, ContextList, ContextRef, ContextRename};
 use crate::domain::conversations::{
     self, AddParticipant, Conversation, ConversationList, ConversationRef, ConversationStatus,
@@ -19,9 +25,16 @@ use crate::domain::jobs::{
 use crate::domain::learnings::{
     self, Learning, LearningList, LearningRef, LearningUpdate, NewLearning,
 };
+use crate::domain::links::{
+    self, ConstructLink, ConstructLinkList, ConstructLinkRef, ConstructLinkUpdate, LinkWalk,
+    NewConstructLink, Reached,
+};
 use crate::domain::messages::{
     self, Append, AppendAll, ChunkList, Message, MessageEdit, MessageList, MessageRef,
     MessageUpdate, Siblings, TextPage, TextRead,
+};
+use crate::domain::metrics::{
+    self, Metric, MetricBucket, MetricList, MetricSummary, NewMetric, RecordAll,
 };
 use crate::domain::page::Page;
 use crate::domain::parts::Chunk;
@@ -29,7 +42,13 @@ use crate::domain::retention::{
     self, NewRetentionPolicy, RetentionPolicy, RetentionPolicyList, RetentionPolicyRef,
     RetentionPolicyUpdate, RetentionReport, RetentionRun,
 };
+use crate::domain::sessions::{
+    self, NewSession, Session, SessionList, SessionRef, SessionStatus, SessionUpdate,
+};
 use crate::domain::settings::{self, Setting, SettingList, SettingRef, SettingSet};
+use crate::domain::timeline::{
+    self, NewTimelineEvent, TimelineEvent, TimelineEventRef, TimelineList,
+};
 use crate::domain::users::{self, NewUser, User, UserList, UserRef, UserUpdate};
 use crate::error::Result;
 use crate::id::MessageId;
@@ -109,7 +128,7 @@ methods! {
     "retention.rehearse": write(RetentionRun) -> RetentionReport = |tx, args| retention::rehearse(tx, &args);
     /// Lets go of some records that a policy is for; call it again while there are `more`.
     "retention.run": write(RetentionRun) -> RetentionReport = |tx, args| retention::run(tx, &args);
-    /// Erases a user, a conversation or a construct for good: from the tables at once, and behind the answer from every file
+    /// Erases a user or a conversation for good: from the tables at once, and behind the answer from every file
     /// of the store, the journal's older lines included. `retention.erasures` says when nothing of it is left.
     "retention.erase": write(EraseRecord) -> Erasure = |tx, args| erasures::erase(tx, &args);
     /// Lists erasures, newest first, and how far each has come.
@@ -143,6 +162,91 @@ methods! {
     "messages.siblings": read(MessageRef) -> Siblings = |view, args| messages::siblings(view, args.id);
     "messages.text": read(TextRead) -> TextPage = |view, args| messages::text(view, &args);
     "messages.chunks": read(ChunkList) -> Page<Chunk> = |view, args| messages::chunks(view, &args);
+
+    /// Creates a construct, which is `pending`.
+    "constructs.create": write(NewConstruct) -> Construct = |tx, args| constructs::create(tx, &args);
+    /// Reads a construct, removed ones included. Rejects with `not_found`.
+    "constructs.get": read(ConstructRef) -> Construct = |view, args| constructs::get(view, &args.id);
+    /// Lists a user's constructs by time, newest first unless asked otherwise.
+    "constructs.list": read(ConstructList) -> Page<Construct> = |view, args| constructs::list(view, &args);
+    /// Changes a construct. Rejects with `conflict` when it has moved on from `version`.
+    "constructs.update": write(ConstructUpdate) -> Construct = |tx, args| constructs::update(tx, &args);
+    /// Changes a construct's status, and tells the timeline. One that it has already changes nothing. Rejects with `conflict`
+    /// where its status does not lead to the new one, and when it is removed.
+    "constructs.setStatus": write(ConstructSetStatus) -> Construct = |tx, args| constructs::set_status(tx, &args);
+    /// Takes a construct out of every list and walk; it can be restored. Doing so twice is doing so once.
+    "constructs.remove": write(ConstructRef) -> Construct = |tx, args| constructs::soft_delete(tx, &args.id);
+    /// Takes back a removal.
+    "constructs.restore": write(ConstructRef) -> Construct = |tx, args| constructs::restore(tx, &args.id);
+    /// Deletes a construct with everything below it: sessions with their transcripts, links, artifacts, events and metrics.
+    "constructs.delete": write(ConstructRef) -> Nothing = |tx, args| constructs::delete(tx, &args.id).map(|()| Nothing);
+
+    /// Begins a session of a construct, with an empty transcript, to be read and written by `messages`. Rejects with `conflict`
+    /// when the construct is removed or retired.
+    "sessions.create": write(NewSession) -> Session = |tx, args| sessions::create(tx, &args);
+    /// Reads a session. Rejects with `not_found`.
+    "sessions.get": read(SessionRef) -> Session = |view, args| sessions::get(view, &args.id);
+    /// Lists a user's sessions by when they last changed, newest first unless asked otherwise.
+    "sessions.list": read(SessionList) -> Page<Session> = |view, args| sessions::list(view, &args);
+    /// Changes a session's name, state or fields. Rejects with `conflict` when it has moved on from `version`.
+    "sessions.update": write(SessionUpdate) -> Session = |tx, args| sessions::update(tx, &args);
+    /// Leaves an active session, to be resumed. This and what follows tells the timeline, changes nothing when it is so
+    /// already, and rejects with `conflict` where the session's status does not lead there.
+    "sessions.suspend": write(SessionRef) -> Session =
+        |tx, args| sessions::set_status(tx, &args.id, SessionStatus::Suspended);
+    /// Takes a suspended or failed session up again.
+    "sessions.resume": write(SessionRef) -> Session =
+        |tx, args| sessions::set_status(tx, &args.id, SessionStatus::Active);
+    /// Ends a session, for good.
+    "sessions.end": write(SessionRef) -> Session =
+        |tx, args| sessions::set_status(tx, &args.id, SessionStatus::Ended);
+    /// Marks an active or suspended session as failed; it can be resumed.
+    "sessions.fail": write(SessionRef) -> Session =
+        |tx, args| sessions::set_status(tx, &args.id, SessionStatus::Failed);
+    /// Deletes a session with its transcript, artifacts, events and metrics.
+    "sessions.delete": write(SessionRef) -> Nothing = |tx, args| sessions::delete(tx, &args.id).map(|()| Nothing);
+
+    /// Links a construct to another of the same user. Rejects with `conflict` when they are linked like this already.
+    "links.create": write(NewConstructLink) -> ConstructLink = |tx, args| links::create(tx, &args);
+    /// Reads a link. Rejects with `not_found`.
+    "links.get": read(ConstructLinkRef) -> ConstructLink = |view, args| links::get(view, &args.id);
+    /// Lists a user's links by when they were created, newest first unless asked otherwise.
+    "links.list": read(ConstructLinkList) -> Page<ConstructLink> = |view, args| links::list(view, &args);
+    /// Changes what the app keeps with a link. Rejects with `conflict` when it has moved on from `version`.
+    "links.update": write(ConstructLinkUpdate) -> ConstructLink = |tx, args| links::update(tx, &args);
+    /// Takes a link away; the constructs stay.
+    "links.delete": write(ConstructLinkRef) -> Nothing = |tx, args| links::delete(tx, &args.id).map(|()| Nothing);
+    /// Gives the constructs that links lead to from one, the nearest first, each once. Removed ones are left out, and nothing is
+    /// reached through them.
+    "links.walk": read(LinkWalk) -> Page<Reached> = |view, args| links::walk(view, &args);
+
+    /// Keeps what is known of an artifact.
+    "artifacts.create": write(NewArtifact) -> Artifact = |tx, args| artifacts::create(tx, &args);
+    /// Reads what is known of an artifact. Rejects with `not_found`.
+    "artifacts.get": read(ArtifactRef) -> Artifact = |view, args| artifacts::get(view, &args.id);
+    /// Lists a user's artifacts by when they were created, newest first unless asked otherwise.
+    "artifacts.list": read(ArtifactList) -> Page<Artifact> = |view, args| artifacts::list(view, &args);
+    /// Changes what is known of an artifact. Rejects with `conflict` when it has moved on from `version`.
+    "artifacts.update": write(ArtifactUpdate) -> Artifact = |tx, args| artifacts::update(tx, &args);
+    /// Deletes what is known of an artifact.
+    "artifacts.delete": write(ArtifactRef) -> Nothing = |tx, args| artifacts::delete(tx, &args.id).map(|()| Nothing);
+
+    /// Adds an event to the timeline.
+    "timeline.append": write(NewTimelineEvent) -> TimelineEvent = |tx, args| timeline::append(tx, &args);
+    /// Reads an event. Rejects with `not_found`.
+    "timeline.get": read(TimelineEventRef) -> TimelineEvent = |view, args| timeline::get(view, &args.id);
+    /// Lists a user's events by when they happened, newest first unless asked otherwise.
+    "timeline.list": read(TimelineList) -> Page<TimelineEvent> = |view, args| timeline::list(view, &args);
+
+    /// Records a metric.
+    "metrics.record": write(NewMetric) -> Metric = |tx, args| metrics::record(tx, &args);
+    /// Records metrics, all or none, and resolves to their ids.
+    "metrics.recordAll": write(RecordAll) -> Vec<String> = |tx, args| metrics::record_all(tx, &args);
+    /// Lists a user's metrics by when they were measured, newest first unless asked otherwise.
+    "metrics.list": read(MetricList) -> Page<Metric> = |view, args| metrics::list(view, &args);
+    /// Sums metrics of one name up over buckets of time, oldest first: how many, their sum, mean, bounds and percentiles, all of
+    /// them exact. At most 1,000,000 metrics and 1,000 buckets.
+    "metrics.summary": read(MetricSummary) -> Vec<MetricBucket> = |view, args| metrics::summary(view, &args);
 
     /// Keeps a learning. One that is known already in the same context is refused with `conflict`, merged or kept too, as
     /// `onDuplicate` says.

@@ -17,16 +17,22 @@ use super::wire::{
 use super::{EngineOptions, MigrateTo, NoArguments, SetDurability, StoreStats};
 use crate::Code;
 use crate::database::migrate::MigrationStatus;
+use crate::domain::artifacts as a;
+use crate::domain::constructs as k;
 use crate::domain::contexts as x;
 use crate::domain::conversations as c;
 use crate::domain::erasures as e;
 use crate::domain::jobs as j;
 use crate::domain::learnings as l;
+use crate::domain::links as li;
 use crate::domain::messages as m;
+use crate::domain::metrics as me;
 use crate::domain::page::{Order, Page};
 use crate::domain::parts::{Chunk, Part, TextKind};
 use crate::domain::retention as r;
+use crate::domain::sessions as se;
 use crate::domain::settings as s;
+use crate::domain::timeline as t;
 use crate::domain::{Json, Metadata, users as u};
 use crate::health as h;
 use crate::history as y;
@@ -59,6 +65,36 @@ const GROUPS: &[(&str, &str, &str)] = &[
         "retention",
         "Retention",
         "Retention: letting go of records, for good.",
+    ),
+    (
+        "constructs",
+        "Constructs",
+        "Constructs: what agents work on and in, from its provisioning to its end.",
+    ),
+    (
+        "sessions",
+        "Sessions",
+        "Sessions: stretches of work on a construct, which keep their state and can be left and resumed. Their transcripts are conversations.",
+    ),
+    (
+        "links",
+        "Links",
+        "Links between constructs: which one implements, follows or duplicates which.",
+    ),
+    (
+        "artifacts",
+        "Artifacts",
+        "Artifacts: what comes out of the work, such as plans, diffs, logs and files.",
+    ),
+    (
+        "timeline",
+        "Timeline",
+        "The timeline: what happened when, in a construct, in a session, or to the user.",
+    ),
+    (
+        "metrics",
+        "Metrics",
+        "Metrics: measured values with their labels, and what they come to over time.",
     ),
     (
         "learnings",
@@ -222,6 +258,43 @@ fn generate() -> String {
         m::TextRead,
         m::TextPage,
         m::Siblings,
+        k::ConstructStatus,
+        k::Construct,
+        k::NewConstruct,
+        k::ConstructRef,
+        k::ConstructUpdate,
+        k::ConstructSetStatus,
+        k::ConstructTime,
+        k::ConstructList,
+        se::SessionStatus,
+        se::Session,
+        se::NewSession,
+        se::SessionRef,
+        se::SessionUpdate,
+        se::SessionList,
+        li::ConstructLink,
+        li::NewConstructLink,
+        li::ConstructLinkRef,
+        li::ConstructLinkUpdate,
+        li::LinkDirection,
+        li::ConstructLinkList,
+        li::LinkWalk,
+        li::Reached,
+        a::Artifact,
+        a::NewArtifact,
+        a::ArtifactRef,
+        a::ArtifactUpdate,
+        a::ArtifactList,
+        t::TimelineEvent,
+        t::NewTimelineEvent,
+        t::TimelineEventRef,
+        t::TimelineList,
+        me::Metric,
+        me::NewMetric,
+        me::RecordAll,
+        me::MetricList,
+        me::MetricSummary,
+        me::MetricBucket,
         l::SourceKind,
         l::LearningSource,
         l::Learning,

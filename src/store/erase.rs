@@ -1,10 +1,11 @@
 //! Removing the last traces of erased records from every file: journal, snapshots, quarantine, free pages.
 //!
-//! The rows are gone when this begins. What is left of them lies in the audit index, in pages that are free, in older
-//! snapshots, in older lines of the journal, and in what was set aside. So: the journal says which records are meant; the
-//! audit index forgets them, the search index writes anew what held them, and the database gives its free pages back; a new snapshot, which needs no older line, replaces
-//! the older ones; every closed segment is rewritten without those rows; what was set aside goes, because it cannot be
-//! searched. A crash anywhere begins it again. It runs in slices, between turns.
+//! The rows are gone when this begins. What is left of them lies in the audit index, in the search index, in pages that are
+//! free, in older snapshots, in older lines of the journal, and in what was set aside. So: the journal says which records are
+//! meant; the audit index forgets them, the search index is written anew without them, and the database gives its free pages
+//! back; a new snapshot, which needs no older line, replaces the older ones; every closed segment is rewritten without those
+//! rows; what was set aside goes, because it cannot be searched. A crash anywhere begins it again. It runs in slices, between
+//! turns.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,8 +13,10 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::{Caller, Store, snapshot};
+use crate::database::rows::{self, ForeignKey};
 use crate::database::schema::{RecordKey, TABLES};
 use crate::domain::erasures::{self, Erasure};
 use crate::error::{Error, Result};
@@ -177,20 +180,21 @@ impl Store {
     /// the records; true while there are more lines.
     async fn gather(&mut self, erasing: &mut Erasing, replay: &mut Replay) -> Result<bool> {
         let mut traces = Traces::default();
+        let mut more = true;
         for _ in 0..SLICE_LINES {
             match replay.next().await? {
-                None => {
-                    self.forget_traces(&traces)?;
-                    return Ok(false);
-                }
                 Some(Item::Line { record, .. }) => {
                     erasing.belongings.learn(&record, &mut traces)?;
                 }
                 Some(Item::Damage(_) | Item::Restart { .. }) => {}
+                None => {
+                    more = false;
+                    break;
+                }
             }
         }
         self.forget_traces(&traces)?;
-        Ok(true)
+        Ok(more)
     }
 
     /// Not recorded: the lines that a rebuild would bring them back from are rewritten.
@@ -359,25 +363,15 @@ impl Links {
         let key = key
             .query_map([table], |row| row.get(0))?
             .collect::<rusqlite::Result<Vec<String>>>()?;
-        let mut foreign = connection.prepare_cached(
-            "SELECT id, \"table\", \"from\" FROM pragma_foreign_key_list(?1) ORDER BY id, seq",
-        )?;
-        let mut rows = foreign.query([table])?;
-        let mut parents: Vec<(i64, String, Vec<String>)> = Vec::new();
-        while let Some(row) = rows.next()? {
-            let id: i64 = row.get(0)?;
-            match parents.last_mut().filter(|last| last.0 == id) {
-                Some(last) => last.2.push(row.get(2)?),
-                None => parents.push((id, row.get(1)?, vec![row.get(2)?])),
-            }
-        }
+        let parents = rows::foreign_keys(connection, table)?.into_iter();
+        let named_by = |foreign: ForeignKey| {
+            let columns = foreign.pairs.into_iter().map(|(column, _)| column);
+            (foreign.parent, columns.collect())
+        };
         Ok(Self {
             record,
             key,
-            parents: parents
-                .into_iter()
-                .map(|(_, parent, columns)| (parent, columns))
-                .collect(),
+            parents: parents.map(named_by).collect(),
         })
     }
 
@@ -410,6 +404,9 @@ impl RecordedRow {
 fn seed(record: &str) -> Result<u64> {
     if let Ok(user) = record.parse::<UserId>() {
         return Ok(hash("user", &[&user.user.into()]));
+    }
+    if Uuid::parse_str(record).is_ok() {
+        return Ok(hash("construct", &[&record.into()]));
     }
     let id: ConversationId = record.parse()?;
     Ok(hash(

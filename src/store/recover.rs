@@ -467,10 +467,11 @@ impl Derived {
     }
 }
 
-/// Where a database stands, after making sure that this build may touch it.
+/// Where a database stands, after making sure that this build may touch it, and that what it needs at once can be read.
 fn examine(database: &Database) -> Result<Option<Position>> {
-    let examined =
-        migrate::verified_version(database.connection()).and_then(|_| database.position());
+    let examined = migrate::verified_version(database.connection())
+        .and_then(|schema| Index::load(database, schema))
+        .and_then(|_| database.position());
     examined.map_err(|error| database.explain(error))
 }
 

@@ -251,10 +251,13 @@ impl<'s> Turn<'s> {
                 Ok(repeated)
             }
             Err(error) => {
+                let undone = if database.in_transaction() {
+                    let undone = database.run(undo);
+                    undone.and_then(|()| end.map_or(Ok(()), |sql| database.run(sql)))
+                } else {
+                    Ok(())
+                };
                 database.capture().cut(mark);
-                let undone = database
-                    .run(undo)
-                    .and_then(|()| end.map_or(Ok(()), |sql| database.run(sql)));
                 if let Err(undone) = undone {
                     self.store.condition = Condition::Damaged(undone);
                 }

@@ -197,10 +197,10 @@ fn read_conversation(
 }
 
 impl Model {
-    /// Whether a message has text; none if there is no such message.
-    pub fn has_text(&self, id: MessageId) -> Option<bool> {
-        let held = self.clone().message(id).ok()?.message.parts.is_empty();
-        Some(!held)
+    /// Whether a message that streams has text; none if there is no such message, or if it does not stream.
+    pub fn streams_text(&self, id: MessageId) -> Option<bool> {
+        let held = self.clone().message(id).ok()?.message.clone();
+        (held.status == MessageStatus::Streaming).then_some(!held.parts.is_empty())
     }
 
     /// What [`read_all`] should give.
@@ -331,6 +331,7 @@ impl Model {
                     uuid: uuid(),
                     title: title.clone(),
                     status: ConversationStatus::Active,
+                    session_id: None,
                     context: "default".to_owned(),
                     metadata: Metadata::default(),
                     leaf_id: None,
@@ -464,6 +465,9 @@ impl Model {
             }
             Op::Chunk { id, seq, text } => {
                 let held = self.message(*id)?;
+                if held.message.status != MessageStatus::Streaming {
+                    return Err(Code::Conflict);
+                }
                 if held.message.parts.is_empty() {
                     held.message.parts.push(Part::Text {
                         text: String::new(),

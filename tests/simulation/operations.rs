@@ -105,7 +105,7 @@ impl Op {
         let Self::Chunk { id, seq, text } = self.clone() else {
             return None;
         };
-        let is_first = !model.has_text(id)?;
+        let is_first = !model.streams_text(id)?;
         Some(move |rows: &Rows<'_>| {
             if is_first {
                 parts::put_part(rows, id, 0, "text", None)?;
@@ -253,7 +253,10 @@ impl Op {
             }
             Self::Switch { id } => messages::switch_branch(tx, id).map(json),
             Self::Chunk { id, seq, text } => {
-                messages::get(tx, id)?;
+                // It was planned for a message that another write may have taken the place of.
+                if messages::get(tx, id)?.status != MessageStatus::Streaming {
+                    return Err(Error::new(Code::Conflict, "the message does not stream"));
+                }
                 let key = (id.user, id.conversation, id.message);
                 tx.execute(
                     "INSERT INTO part VALUES (?1, ?2, ?3, 0, 'text', NULL) ON CONFLICT DO NOTHING",

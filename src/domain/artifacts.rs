@@ -1,0 +1,302 @@
+//! Artifacts: what comes out of the work, such as plans, diffs, logs and files. Here is what is known of them.
+
+use serde::{Deserialize, Serialize};
+
+use super::listing::{Asked, Listing};
+use super::page::{Order, Page};
+use super::sessions::hook;
+use super::{
+    Metadata, check_label, check_name, check_version, from_json, lower, owner, text, to_json,
+};
+use crate::error::{Error, Result};
+use crate::id::{MAX_NUMBER, MessageId, UserId};
+use crate::store::{Tx, View};
+
+/// What is known of an artifact.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub struct Artifact {
+    /// A UUIDv7.
+    pub id: String,
+    /// The user it belongs to.
+    pub user_id: UserId,
+    /// The construct it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub construct_id: Option<String>,
+    /// The session it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// The message it comes from, which may be gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<MessageId>,
+    /// What it is: `plan`, `diff`, `log`, `file`, or a name of the app's own.
+    pub kind: String,
+    /// The name shown to people.
+    pub name: String,
+    /// The media type of its bytes, such as `text/markdown`.
+    pub media_type: String,
+    /// How many bytes it has, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<i64>,
+    /// The hash of its bytes, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    /// The app's own fields.
+    pub metadata: Metadata,
+    /// Grows by one with every update.
+    pub version: i64,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub created_at: i64,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub updated_at: i64,
+}
+
+/// What a new artifact is made of.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewArtifact {
+    /// The user it belongs to; by default the construct's. A view of one user may leave it out.
+    pub user_id: Option<UserId>,
+    /// The construct it comes from; the session's by default. It dies with it.
+    pub construct_id: Option<String>,
+    /// The session it comes from. It dies with it.
+    pub session_id: Option<String>,
+    /// The message it comes from, one of the same user's.
+    pub message_id: Option<MessageId>,
+    /// What it is: `plan`, `diff`, `log`, `file`, or a name of the app's own.
+    pub kind: String,
+    /// The name shown to people.
+    pub name: String,
+    /// The media type of its bytes; `application/octet-stream` by default.
+    pub media_type: Option<String>,
+    /// How many bytes it has, if that is known.
+    pub size: Option<i64>,
+    /// The hash of its bytes, if that is known.
+    pub hash: Option<String>,
+    /// The app's own fields; none by default.
+    pub metadata: Option<Metadata>,
+}
+
+/// Names one artifact.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ArtifactRef {
+    /// The artifact.
+    pub id: String,
+}
+
+/// Changes to what is known of an artifact; what is absent stays.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ArtifactUpdate {
+    /// The artifact.
+    pub id: String,
+    /// The version the change was made from; `conflict` when it is no longer the current one.
+    pub version: i64,
+    /// Another kind.
+    pub kind: Option<String>,
+    /// A new name.
+    pub name: Option<String>,
+    /// Another media type.
+    pub media_type: Option<String>,
+    /// How many bytes it has now.
+    pub size: Option<i64>,
+    /// The hash of its bytes now.
+    pub hash: Option<String>,
+    /// New fields, replacing all of the old.
+    pub metadata: Option<Metadata>,
+}
+
+/// Which artifacts to list. Filters add up. With `namePrefix` a page looks at 10,000 artifacts at most: it may hold fewer than
+/// its limit, or none, and still name a next one.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ArtifactList {
+    /// The user whose artifacts to list. A view of one user may leave it out.
+    pub user_id: Option<UserId>,
+    /// Only those of this construct.
+    pub construct_id: Option<String>,
+    /// Only those of this session.
+    pub session_id: Option<String>,
+    /// Only those of this kind.
+    pub kind: Option<String>,
+    /// Only those whose name begins with this, whatever its case.
+    pub name_prefix: Option<String>,
+    /// By when they were created; newest first by default.
+    pub order: Option<Order>,
+    /// Items per page: 1 to 1,000, 50 by default.
+    pub limit: Option<i64>,
+    /// The `nextCursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+const COLUMNS: &str = "artifact, user, construct, session, message, kind, name, media_type, size, hash, metadata, version,
+    created_at, updated_at";
+
+fn read(row: &rusqlite::Row<'_>) -> Result<Artifact> {
+    let message: Option<String> = row.get(4)?;
+    let message = message.map(|id| id.parse::<MessageId>()).transpose();
+    Ok(Artifact {
+        id: row.get(0)?,
+        user_id: UserId { user: row.get(1)? },
+        construct_id: row.get(2)?,
+        session_id: row.get(3)?,
+        message_id: message
+            .map_err(|error| Error::corrupt("a stored message's id is none").caused_by(error))?,
+        kind: row.get(5)?,
+        name: row.get(6)?,
+        media_type: row.get(7)?,
+        size: row.get(8)?,
+        hash: row.get(9)?,
+        metadata: from_json("metadata", text(row, 10)?)?,
+        version: row.get(11)?,
+        created_at: row.get(12)?,
+        updated_at: row.get(13)?,
+    })
+}
+
+fn check(kind: &str, name: &str, media_type: &str, size: Option<i64>, hash: &str) -> Result<()> {
+    check_name("a kind", kind)?;
+    check_name("an artifact", name)?;
+    check_name("a media type", media_type)?;
+    check_label("the hash", hash)?;
+    if size.is_some_and(|size| !(0..=MAX_NUMBER).contains(&size)) {
+        return Err(Error::invalid(format!("a size is 0 to {MAX_NUMBER} bytes")));
+    }
+    Ok(())
+}
+
+/// Keeps what is known of an artifact.
+///
+/// # Errors
+/// `conflict` when its construct is removed.
+pub fn create(tx: &Tx<'_>, new: &NewArtifact) -> Result<Artifact> {
+    let (construct, session) = (new.construct_id.as_deref(), new.session_id.as_deref());
+    let hook = hook(tx, new.user_id, construct, session)?;
+    let media_type = new.media_type.as_deref();
+    let media_type = media_type.unwrap_or("application/octet-stream");
+    let hash = new.hash.as_deref();
+    check(
+        &new.kind,
+        &new.name,
+        media_type,
+        new.size,
+        hash.unwrap_or_default(),
+    )?;
+    if let Some(message) = new.message_id
+        && message.user != hook.user.user
+    {
+        return Err(Error::not_found("message", message));
+    }
+    let metadata = to_json("the metadata", &new.metadata.clone().unwrap_or_default())?;
+    let id = tx.uuid();
+    tx.execute(
+        "INSERT INTO artifact (artifact, user, construct, session, message, kind, name, media_type, size, hash, metadata,
+                               version, created_at, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1, ?12, ?12)",
+        rusqlite::params![
+            id,
+            hook.user.user,
+            hook.construct,
+            hook.session,
+            new.message_id.map(|message| message.to_string()),
+            new.kind,
+            new.name,
+            media_type,
+            new.size,
+            hash,
+            metadata,
+            tx.now_ms(),
+        ],
+    )?;
+    get(tx, &id)
+}
+
+/// Reads what is known of an artifact.
+pub fn get(view: &View<'_>, id: &str) -> Result<Artifact> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM artifact WHERE artifact = ?1 AND (?2 IS NULL OR user = ?2)");
+    let mut statement = view.prepare(&sql)?;
+    let mut rows = statement.query((id, view.scope().map(|scope| scope.user)))?;
+    rows.next()?
+        .map_or_else(|| Err(Error::not_found("artifact", id)), read)
+}
+
+/// Lists a user's artifacts by when they were created, newest first unless asked otherwise.
+pub fn list(view: &View<'_>, query: &ArtifactList) -> Result<Page<Artifact>> {
+    let prefix = query.name_prefix.as_deref().map(lower);
+    let asked = Asked {
+        order: query.order,
+        limit: query.limit,
+        cursor: query.cursor.as_deref(),
+    };
+    listing(view, query)?.page(view, &asked, |row| match &prefix {
+        Some(prefix) if !lower(text(row, 6)?).starts_with(prefix) => Ok(None),
+        _ => read(row).map(Some),
+    })
+}
+
+pub(super) fn listing(view: &View<'_>, query: &ArtifactList) -> Result<Listing> {
+    let user = owner(view, query.user_id)?;
+    let mut list = Listing::of(
+        "artifact",
+        COLUMNS,
+        "created_at",
+        "artifact_by_creation",
+        user,
+    );
+    list.lead(
+        "artifact_by_session",
+        "session",
+        query.session_id.as_deref(),
+    );
+    list.lead(
+        "artifact_by_construct",
+        "construct",
+        query.construct_id.as_deref(),
+    );
+    list.lead("artifact_by_kind", "kind", query.kind.as_deref());
+    if query.name_prefix.is_some() {
+        list.beside(&query.name_prefix);
+    }
+    Ok(list)
+}
+
+/// Changes what is known of an artifact.
+pub fn update(tx: &Tx<'_>, change: &ArtifactUpdate) -> Result<Artifact> {
+    let current = get(tx, &change.id)?;
+    check_version("artifact", change.version, current.version)?;
+    let kind = change.kind.as_ref().unwrap_or(&current.kind);
+    let name = change.name.as_ref().unwrap_or(&current.name);
+    let media_type = change.media_type.as_ref().unwrap_or(&current.media_type);
+    let size = change.size.or(current.size);
+    let hash = change.hash.as_ref().or(current.hash.as_ref());
+    check(
+        kind,
+        name,
+        media_type,
+        size,
+        hash.map_or("", String::as_str),
+    )?;
+    let metadata = change.metadata.as_ref().unwrap_or(&current.metadata);
+    let metadata = to_json("the metadata", metadata)?;
+    tx.execute(
+        "UPDATE artifact SET kind = ?2, name = ?3, media_type = ?4, size = ?5, hash = ?6, metadata = ?7,
+           version = version + 1, updated_at = ?8
+         WHERE artifact = ?1",
+        (&change.id, kind, name, media_type, size, hash, metadata, tx.now_ms()),
+    )?;
+    get(tx, &change.id)
+}
+
+/// Deletes what is known of an artifact.
+pub fn delete(tx: &Tx<'_>, id: &str) -> Result<()> {
+    get(tx, id)?;
+    tx.execute("DELETE FROM artifact WHERE artifact = ?1", [id])?;
+    Ok(())
+}
