@@ -319,12 +319,224 @@ fn reclaimable_bytes_are_told_by_remedy() {
     fixture.call("conversations.remove", json!({ "id": "us02-co01" }));
     let removed = of(&mut fixture, "removed");
     assert!((60_000..100_000).contains(&removed), "{removed}");
+    assert!(of(&mut fixture, "checkpoint") > 0);
     let before = of(&mut fixture, "vacuum");
     fixture.call("conversations.delete", json!({ "id": "us02-co01" }));
     assert_eq!(of(&mut fixture, "removed"), 0);
     assert!(of(&mut fixture, "vacuum") > before + 60_000);
-    assert!(of(&mut fixture, "checkpoint") > 0);
     assert_eq!(of(&mut fixture, "quarantine"), 0);
+}
+
+#[test]
+fn usage_is_told_by_construct_context_and_kind() {
+    let mut fixture = Fixture::new();
+    let construct = |fixture: &mut Fixture, messages: usize| {
+        let new = json!({ "userId": "us01", "type": "app", "name": "Build", "context": "work" });
+        let id = fixture.call("constructs.create", new)["id"].clone();
+        let session = fixture.call("sessions.create", json!({ "constructId": id }));
+        for _ in 0..messages {
+            let message = json!({ "role": "user", "text": "x".repeat(10_000) });
+            let args = json!({ "conversationId": session["transcriptId"], "message": message });
+            fixture.call("messages.append", args);
+        }
+        let event = json!({ "constructId": id, "kind": "note", "data": "y".repeat(1000) });
+        fixture.call("timeline.append", event);
+        id
+    };
+    let before = fixture.task("health.usage", json!({}));
+    let (small, large) = (construct(&mut fixture, 1), construct(&mut fixture, 3));
+    // What belongs to no user must not be in the way.
+    let policy = json!({ "kind": "constructs", "ageMs": 0, "action": "delete", "context": "none" });
+    fixture.call("retention.create", policy);
+    fixture.call("settings.set", json!({ "name": "theme", "value": "dark" }));
+    let usage = fixture.task("health.usage", json!({}));
+    let told = usage["constructs"].as_array().unwrap();
+    let ids: Vec<_> = told.iter().map(|it| it["constructId"].clone()).collect();
+    assert_eq!(ids, [large, small]);
+    let bytes: Vec<_> = told
+        .iter()
+        .map(|it| it["bytes"].as_u64().unwrap())
+        .collect();
+    assert!((31_000..33_000).contains(&bytes[0]), "{told:?}");
+    assert!((11_000..13_000).contains(&bytes[1]), "{told:?}");
+    assert_eq!(usage["constructsTruncated"], false);
+    // Nothing of them is anywhere else, but for the user's own counters.
+    let of = |usage: &Value| usage["users"][0]["contexts"][0]["bytes"].as_u64().unwrap();
+    assert_eq!(of(&usage) - of(&before), bytes[0] + bytes[1]);
+    let sum = |kinds: &Value| -> u64 {
+        let kinds = kinds.as_array().unwrap().iter();
+        kinds.map(|kind| kind["bytes"].as_u64().unwrap()).sum()
+    };
+    let user = &usage["users"][0];
+    assert_eq!(sum(&user["kinds"]), user["bytes"].as_u64().unwrap());
+    let context = &user["contexts"][0];
+    assert_eq!(context["context"], "work");
+    assert_eq!(sum(&context["kinds"]), context["bytes"].as_u64().unwrap());
+    assert_eq!(context["kinds"][0]["kind"], "chunk");
+    for kind in ["construct", "session", "timeline_event", "participant"] {
+        let kinds = context["kinds"].as_array().unwrap();
+        assert!(
+            kinds.iter().any(|it| it["kind"] == kind),
+            "{kind} in {context}"
+        );
+    }
+}
+
+#[test]
+fn the_trees_of_a_large_file_are_as_large_as_sqlite_counts_them() {
+    let mut fixture = Fixture::new();
+    // More pages than one page of the pointer map tells of, with long values that lie on pages of their own.
+    for n in 0..60 {
+        let message = json!({ "role": "user", "parts": [{ "type": "data", "data": { "x": "z".repeat(90_000) } }] });
+        fixture.call(
+            "messages.append",
+            json!({ "conversationId": format!("us0{}-co01", 1 + n % 2), "message": message }),
+        );
+    }
+    fixture.call("conversations.delete", json!({ "id": "us02-co01" }));
+    fixture.engine.store().checkpoint_now().unwrap();
+    let sizes = fixture.engine.store().tree_sizes().unwrap();
+    let counted = fixture.engine.store().read(Caller::default(), |view| {
+        let sql = "SELECT s.rootpage, sum(d.pgsize) FROM sqlite_schema AS s JOIN dbstat AS d ON d.name = s.name GROUP BY 1";
+        let mut statement = view.prepare(sql)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let trees = rows.collect::<Result<Vec<(usize, u64)>, _>>()?;
+        let mut free = view.prepare("PRAGMA freelist_count")?;
+        let free: u64 = free.query_row([], |row| row.get(0))?;
+        Ok((trees, free * u64::from(PAGE_BYTES)))
+    });
+    let (trees, free) = counted.unwrap();
+    assert!(trees.len() > 40 && free > 0);
+    assert_eq!(sizes.free(), free);
+    for (root, bytes) in trees {
+        assert_eq!(sizes.of(root), bytes, "tree {root}");
+    }
+    assert!(fixture.disk.read(database::FILE).unwrap().len() > 900 * PAGE_BYTES as usize);
+}
+
+#[test]
+fn what_retention_and_erasing_would_free_is_weighed() {
+    let mut fixture = Fixture::new();
+    let of = |fixture: &mut Fixture, remedy: &str| {
+        let all = fixture.task("health.reclaimable", json!({}));
+        let found = all
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|it| it["remedy"] == remedy);
+        found.unwrap()["bytes"].as_u64().unwrap()
+    };
+    let new = json!({ "userId": "us01", "type": "app" });
+    let id = fixture.call("constructs.create", new)["id"].clone();
+    let session = fixture.call("sessions.create", json!({ "constructId": id }));
+    let message = json!({ "role": "user", "text": "x".repeat(50_000) });
+    let transcript = session["transcriptId"].clone();
+    fixture.call(
+        "messages.append",
+        json!({ "conversationId": transcript, "message": message }),
+    );
+    let of_construct = fixture.task("health.usage", json!({}))["constructs"][0]["bytes"]
+        .as_u64()
+        .unwrap();
+    assert_eq!(of(&mut fixture, "retention"), 0);
+    // Transcripts are let go of with their constructs only.
+    let policy = json!({ "kind": "constructs", "ageMs": 1, "action": "delete" });
+    let policy = fixture.call("retention.create", policy)["policy"].clone();
+    assert_eq!(of(&mut fixture, "retention"), of_construct);
+    fixture.call(
+        "retention.update",
+        json!({ "policy": policy, "version": 1, "enabled": false }),
+    );
+    assert_eq!(of(&mut fixture, "retention"), 0);
+    assert_eq!(of(&mut fixture, "removed"), 0);
+    fixture.call("constructs.remove", json!({ "id": id }));
+    fixture.call("conversations.remove", json!({ "id": transcript }));
+    // The removal's time is eight bytes in either row, or fewer.
+    let removed = of(&mut fixture, "removed");
+    assert!(
+        removed.abs_diff(of_construct) < 40,
+        "{removed}, not {of_construct}"
+    );
+    let erased = of(&mut fixture, "erase");
+    assert!(erased > 0 && erased < removed, "{erased}");
+    fixture.call("constructs.delete", json!({ "id": id }));
+    assert_eq!(of(&mut fixture, "removed"), 0);
+}
+
+/// A table so large that it is not left to SQLite's own check.
+fn with_large_table() -> Fixture {
+    let mut fixture = Fixture::new();
+    for _ in 0..700 {
+        let metadata = json!({ "note": "n".repeat(7000) });
+        let message = json!({ "role": "user", "text": "short", "metadata": metadata });
+        let args = json!({ "conversationId": "us01-co01", "message": message });
+        fixture.call("messages.append", args);
+    }
+    fixture
+}
+
+#[test]
+fn a_row_that_an_index_lacks_is_found_in_a_large_table_too() {
+    let mut fixture = with_large_table();
+    assert_eq!(fixture.codes(), [""; 0]);
+    let (root, times) = fixture
+        .engine
+        .store()
+        .read(Caller::default(), |view| {
+            let root = view
+                .prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'message_by_creation'")?
+                .query_row([], |row| row.get::<_, usize>(0))?;
+            let mut times = view.prepare("SELECT created_at FROM message WHERE user = 1")?;
+            let times = times.query_map([], |row| row.get::<_, i64>(0))?;
+            Ok((root, times.collect::<Result<Vec<_>, _>>()?))
+        })
+        .unwrap();
+    ready(fixture.engine.close()).unwrap();
+    let mut file = fixture.disk.read(database::FILE).unwrap();
+    let size = PAGE_BYTES as usize;
+    let page = &mut file[(root - 1) * size..root * size];
+    let place = times.iter().find_map(|at| {
+        let bytes = &at.to_be_bytes()[2..];
+        page.windows(6).position(|window| window == bytes)
+    });
+    page[place.unwrap() + 5] ^= 1;
+    let sum = database::vfs::page_checksum(page).unwrap();
+    page[size - 8..].copy_from_slice(&sum);
+    fixture.disk.write(database::FILE, &file).unwrap();
+    let options = EngineOptions::default();
+    let disk = Rc::new(fixture.disk.clone());
+    let opened = Engine::open(disk, fixture.host.clone(), &options);
+    fixture.engine = ready(opened).unwrap();
+    let report = fixture.task("health.check", json!({}));
+    let finding = &report["findings"][0];
+    assert_eq!(
+        finding["message"],
+        "a message is not in the index message_by_creation"
+    );
+    assert!(
+        finding["record"]
+            .as_str()
+            .unwrap()
+            .starts_with("us01-co01-ms")
+    );
+}
+
+#[test]
+fn a_row_is_looked_up_by_the_columns_of_its_index() {
+    let mut fixture = Fixture::new();
+    let looked_up = fixture.engine.store().read(Caller::default(), |view| {
+        let mut statement = view.prepare(
+            "EXPLAIN QUERY PLAN SELECT * FROM message AS child WHERE NOT EXISTS
+               (SELECT 1 FROM message AS other INDEXED BY message_streaming
+                WHERE (status = 'streaming') AND other.user IS child.user
+                  AND other.conversation IS child.conversation AND other.message IS child.message)",
+        )?;
+        let rows = statement.query_map([], |row| row.get::<_, String>(3))?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?)
+    });
+    let plan = looked_up.unwrap().join("\n");
+    let wanted = "SEARCH other USING COVERING INDEX message_streaming (user=? AND conversation=? AND message=?)";
+    assert!(plan.contains(wanted), "{plan}");
 }
 
 #[test]

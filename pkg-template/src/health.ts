@@ -48,7 +48,7 @@ export class Health {
 
   /**
    * Checks everything: the pages' checksums, SQLite's tables and indexes, what records refer to, counters, paths, ids, the
-   * audit index and the journal's chain. Works in slices, so that other calls go on. The result is also kept, as the
+   * audit index and the journal's chain. Works in slices, so that other calls go on; its `signal` ends it. The result is also kept, as the
    * setting `health.lastCheck`, and findings are the event `health`.
    */
   check(
@@ -59,7 +59,7 @@ export class Health {
     return this.#caller.call('health.check', {}, options, { progress });
   }
 
-  /** Counts where the bytes are: by kind, adding up to the sizes of the files, and by user and context. */
+  /** Counts where the bytes are: by kind, adding up to the sizes of the files, and by user, context and construct. */
   usage(query: UsageQuery = {}, options?: CallOptions): Promise<HealthUsage> {
     return this.#caller.call('health.usage', query, options);
   }
@@ -69,7 +69,7 @@ export class Health {
     return this.#caller.call('health.operations', {}, options);
   }
 
-  /** The bytes that each remedy would free. */
+  /** The bytes that each remedy would free, retention and erasing among them. Works in slices. */
   reclaimable(options?: CallOptions): Promise<Reclaimable[]> {
     return this.#caller.call('health.reclaimable', {}, options);
   }

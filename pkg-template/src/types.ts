@@ -3706,15 +3706,23 @@ kinds: Array<KindUsage>,
 /**
  * Bytes of what users' records hold, by user: their content alone, without what SQLite and the journal add.
  */
-users: Array<UserUsage>, };
+users: Array<UserUsage>, 
+/**
+ * Those of a construct with everything below it, its transcripts included: the largest 1,000, largest first.
+ */
+constructs: Array<ConstructUsage>, 
+/**
+ * Whether there are more constructs than that.
+ */
+constructsTruncated: boolean, };
 
 /**
  * Bytes of one kind.
  */
 export type KindUsage = { 
 /**
- * A table with its rows, such as `chunk`; or `indexes`, `search` (its index), `bookkeeping`, `free_pages`, `overhead` (pages that hold only
- * where others are), `log` (of the database), `journal`, `snapshots`, `quarantine` or `other` files.
+ * A table with its rows, such as `chunk`. Of all files also `indexes`, `search` (its index), `bookkeeping`, `free_pages`, `overhead`
+ * (pages that hold only where others are), `log` (of the database), `journal`, `snapshots`, `quarantine` or `other`.
  */
 kind: string, 
 /**
@@ -3735,6 +3743,10 @@ userId: string,
  */
 bytes: number, 
 /**
+ * The same by table: they add up to it.
+ */
+kinds: Array<KindUsage>, 
+/**
  * Those of records in a context, by its name.
  */
 contexts: Array<ContextUsage>, };
@@ -3748,14 +3760,31 @@ export type ContextUsage = {
  */
 context: string, 
 /**
+ * Bytes in all.
+ */
+bytes: number, 
+/**
+ * The same by table: they add up to it.
+ */
+kinds: Array<KindUsage>, };
+
+/**
+ * Bytes of one construct with everything below it.
+ */
+export type ConstructUsage = { 
+/**
+ * The construct.
+ */
+constructId: string, 
+/**
  * Bytes.
  */
 bytes: number, };
 
 /**
- * A way to free bytes.
+ * A way to free bytes. What one frees, another may free too.
  */
-export type Remedy = "vacuum" | "checkpoint" | "seal" | "snapshots" | "quarantine" | "removed";
+export type Remedy = "vacuum" | "checkpoint" | "seal" | "snapshots" | "quarantine" | "removed" | "erase" | "retention";
 
 /**
  * What a remedy would free.

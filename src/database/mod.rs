@@ -7,6 +7,7 @@ pub mod apply;
 pub mod capture;
 pub mod migrate;
 pub mod orphans;
+pub mod pages;
 mod rank;
 pub mod rows;
 pub mod schema;

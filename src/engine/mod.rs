@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::Disk;
 use crate::error::{Code, Error, Result};
-use crate::health::{self, Check, Usage};
+use crate::health::{self, Check, Usage, Weighing};
 use crate::history::{self, Asker};
 use crate::host::Host;
 use crate::search::SearchCheck;
@@ -439,6 +439,9 @@ impl Engine {
             "health.usage" => request
                 .for_the_app()
                 .map(|query| -> Box<dyn Job> { Box::new(Usage::new(query)) }),
+            "health.reclaimable" => request
+                .for_the_app()
+                .map(|NoArguments {}| -> Box<dyn Job> { Box::new(Weighing::default()) }),
             _ => return None,
         };
         Some(begun)
@@ -454,7 +457,6 @@ impl Engine {
             "health.operations" => Some(
                 self.app_only::<NoArguments, _>(request, |engine, _| Ok(engine.operations.stats())),
             ),
-            "health.reclaimable" => Some(self.reclaimable(request).await),
             "migrations.migrate" => Some(self.migrate(request, progress).await),
             "migrations.status" => {
                 Some(self.app_only::<NoArguments, _>(request, |engine, _| {
@@ -497,11 +499,6 @@ impl Engine {
         // It may have begun a batch, which must end.
         self.maintenance_at = Some(self.store.host().now_ms());
         json::write(&done?)
-    }
-
-    async fn reclaimable(&mut self, request: Request<'_>) -> Result<String> {
-        let NoArguments {} = request.for_the_app()?;
-        json::write(&health::reclaimable(&mut self.store).await?)
     }
 
     async fn migrate(

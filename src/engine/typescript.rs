@@ -378,6 +378,7 @@ fn generate() -> String {
         h::KindUsage,
         h::UserUsage,
         h::ContextUsage,
+        h::ConstructUsage,
         h::Remedy,
         h::Reclaimable,
         FailureCount,

@@ -1,8 +1,8 @@
 //! Checks everything that is stored, a slice at a time.
 
-use super::walk::Walk;
+use super::walk::{SLICE_ROWS, Walk};
 use super::{FindingCode, HealthFinding, HealthProgress, HealthReport, LAST_CHECK};
-use crate::database::rows::references;
+use crate::database::rows::{key_columns, references};
 use crate::database::schema::{RecordKey, TABLES};
 use crate::disk::LocalFuture;
 use crate::domain::Json;
@@ -19,6 +19,13 @@ const MAX_REMEMBERED: usize = 100;
 
 /// Rows of one slice that are named for one reason.
 const MAX_NAMED: usize = 20;
+
+/// Bytes of a table and its indexes up to which SQLite's own check of it is run, which cannot be done in slices. Of larger
+/// tables each row is looked up by its key and by each index instead.
+const QUICK_BYTES: u64 = 4 << 20;
+
+/// Rows of a slice in which each row is looked up.
+const LOOKED_UP_ROWS: usize = SLICE_ROWS / 4;
 
 /// Tables that hold no records.
 const OWN_TABLES: &[&str] = &["history", "schema_migration", "journal_state"];
@@ -50,6 +57,8 @@ enum Stage {
 /// A check under way.
 pub struct Check {
     stage: Stage,
+    /// Tables that are too large for SQLite's own check.
+    large: Vec<String>,
     begun_at: i64,
     report: HealthReport,
 }
@@ -60,6 +69,7 @@ impl Check {
     pub fn new(now_ms: i64) -> Self {
         Self {
             stage: Stage::Pages(0),
+            large: Vec::new(),
             begun_at: now_ms,
             report: HealthReport {
                 at: now_ms,
@@ -124,11 +134,15 @@ impl Check {
                 self.report.database_bytes = self.report.database_bytes.max(offset);
                 // Damage in one slice says nothing about the next.
                 match self.survive(FindingCode::Page, "the database file", checked)? {
-                    Some(false) => Stage::Table(0),
+                    Some(false) => {
+                        self.weigh(store)?;
+                        Stage::Table(0)
+                    }
                     _ => Stage::Pages(offset),
                 }
             }
             Stage::Table(at) => match table_at(at) {
+                Some(table) if self.is_large(table) => Stage::Table(at + 1),
                 Some(table) => {
                     let found = store.read(Caller::default(), |view| quick_check(view, table));
                     let found = self.survive(FindingCode::Database, table, found)?;
@@ -169,15 +183,47 @@ impl Check {
         Ok(matches!(self.stage, Stage::Done))
     }
 
+    /// Finds out which tables are large.
+    fn weigh(&mut self, store: &mut Store) -> Result<()> {
+        let trees = store.read(Caller::default(), |view| {
+            let mut statement = view.prepare(
+                "SELECT rootpage, tbl_name FROM sqlite_schema WHERE rootpage > 0 ORDER BY tbl_name",
+            )?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<rusqlite::Result<Vec<(usize, String)>>>()?)
+        });
+        let trees = self.survive(FindingCode::Database, "the schema", trees)?;
+        let sizes = self.survive(FindingCode::Page, "the database file", store.tree_sizes())?;
+        let (trees, sizes) = (trees.unwrap_or_default(), sizes.unwrap_or_default());
+        for trees in trees.chunk_by(|(_, a), (_, b)| a == b) {
+            let bytes: u64 = trees.iter().map(|(root, _)| sizes.of(*root)).sum();
+            if bytes > QUICK_BYTES {
+                self.large
+                    .extend(trees.first().map(|(_, table)| table.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_large(&self, table: &str) -> bool {
+        self.large.iter().any(|large| large == table)
+    }
+
     /// Checks a slice of a table's rows; gives where the next one begins.
     fn rows(&mut self, store: &mut Store, table: &str, walk: &Walk) -> Result<Option<Walk>> {
         let last_seq = store.last_seq();
+        let is_large = self.is_large(table);
+        let slice_rows = if is_large { LOOKED_UP_ROWS } else { SLICE_ROWS };
         let checked = store.read(Caller::default(), |view| {
-            let slice = walk.slice(view, table)?;
+            let slice = walk.slice(view, table, slice_rows)?;
             let spec = TABLES.iter().find(|spec| spec.name == table);
             let key = spec.map_or(RecordKey::None, |spec| spec.record);
             let mut wrong = Vec::new();
-            for rule in rules(view, table, last_seq)? {
+            let mut rules = rules(view, table, last_seq)?;
+            if is_large {
+                rules.extend(lookups(view, table)?);
+            }
+            for rule in rules {
                 let select = format!("SELECT * FROM \"{table}\" AS child WHERE");
                 let rest = format!("({}) LIMIT {MAX_NAMED}", rule.condition);
                 slice.query(view, &select, &rest, &mut |row| {
@@ -352,6 +398,57 @@ fn rules(view: &View<'_>, table: &str, last_seq: u64) -> Result<Vec<Rule>> {
         add(FindingCode::History, condition, message, repair);
     }
     Ok(rules)
+}
+
+/// That each row of a table is found by its key and by each index that it belongs to.
+fn lookups(view: &View<'_>, table: &str) -> Result<Vec<Rule>> {
+    let key = key_columns(view.connection(), table)?;
+    let mut rules = vec![lookup(
+        table,
+        "",
+        "1",
+        &key,
+        format!("a {table} is not found by its key"),
+    )];
+    let mut statement = view.prepare(
+        "SELECT i.name, s.sql FROM pragma_index_list(?1) AS i LEFT JOIN sqlite_schema AS s ON s.name = i.name
+         WHERE i.origin <> 'pk' ORDER BY i.name",
+    )?;
+    let mut indexes = statement.query([table])?;
+    while let Some(index) = indexes.next()? {
+        let (name, sql): (String, Option<String>) = (index.get(0)?, index.get(1)?);
+        let mut info = view.prepare(
+            "SELECT name FROM pragma_index_xinfo(?1) WHERE name IS NOT NULL ORDER BY seqno",
+        )?;
+        let columns = info.query_map([&name], |row| row.get(0))?;
+        let mut columns = columns.collect::<rusqlite::Result<Vec<String>>>()?;
+        columns.extend(key.iter().cloned());
+        // A partial index has the rows that fulfil its condition.
+        let sql = sql.unwrap_or_default();
+        let condition = sql
+            .split_once(" WHERE ")
+            .map_or("1", |(_, condition)| condition);
+        let by = format!("INDEXED BY \"{name}\"");
+        let message = format!("a {table} is not in the index {name}");
+        rules.push(lookup(table, &by, condition, &columns, message));
+    }
+    Ok(rules)
+}
+
+fn lookup(table: &str, by: &str, condition: &str, columns: &[String], message: String) -> Rule {
+    let matches: Vec<_> = columns
+        .iter()
+        .map(|column| format!("other.\"{column}\" IS child.\"{column}\""))
+        .collect();
+    Rule {
+        code: FindingCode::Database,
+        condition: format!(
+            "({condition}) AND NOT EXISTS (SELECT 1 FROM \"{table}\" AS other {by} WHERE ({condition}) AND {})",
+            matches.join(" AND ")
+        ),
+        message,
+        repair: REBUILD,
+    }
 }
 
 fn has_column(view: &View<'_>, table: &str, column: &str) -> Result<bool> {

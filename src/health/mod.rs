@@ -1,6 +1,7 @@
 //! Health: whether what is stored is sound, where the bytes are, and which could be freed.
 
 mod check;
+mod content;
 mod reclaim;
 mod usage;
 mod walk;
@@ -8,8 +9,10 @@ mod walk;
 use serde::{Deserialize, Serialize};
 
 pub use check::{Check, last_checked};
-pub use reclaim::{Reclaimable, Remedy, reclaimable};
-pub use usage::{ContextUsage, HealthUsage, KindUsage, Usage, UsageQuery, UserUsage};
+pub use reclaim::{Reclaimable, Remedy, Weighing};
+pub use usage::{
+    ConstructUsage, ContextUsage, HealthUsage, KindUsage, Usage, UsageQuery, UserUsage,
+};
 
 /// The app's setting that holds the last [`HealthReport`], with its first 100 findings.
 pub const LAST_CHECK: &str = "health.lastCheck";

@@ -1,8 +1,10 @@
 //! Where the bytes are: by kind, by user and by context.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
-use super::walk::Walk;
+use super::content::{belongs_to, columns, content_bytes};
+use super::walk::{SLICE_ROWS, Walk};
 use crate::database;
 use crate::database::schema::{BOOKKEEPING, TABLES};
 use crate::disk::LocalFuture;
@@ -30,6 +32,10 @@ pub struct HealthUsage {
     pub kinds: Vec<KindUsage>,
     /// Bytes of what users' records hold, by user: their content alone, without what SQLite and the journal add.
     pub users: Vec<UserUsage>,
+    /// Those of a construct with everything below it, its transcripts included: the largest 1,000, largest first.
+    pub constructs: Vec<ConstructUsage>,
+    /// Whether there are more constructs than that.
+    pub constructs_truncated: bool,
 }
 
 /// Bytes of one kind.
@@ -37,8 +43,8 @@ pub struct HealthUsage {
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct KindUsage {
-    /// A table with its rows, such as `chunk`; or `indexes`, `search` (its index), `bookkeeping`, `free_pages`, `overhead` (pages that hold only
-    /// where others are), `log` (of the database), `journal`, `snapshots`, `quarantine` or `other` files.
+    /// A table with its rows, such as `chunk`. Of all files also `indexes`, `search` (its index), `bookkeeping`, `free_pages`, `overhead`
+    /// (pages that hold only where others are), `log` (of the database), `journal`, `snapshots`, `quarantine` or `other`.
     pub kind: String,
     /// Bytes.
     pub bytes: u64,
@@ -53,6 +59,8 @@ pub struct UserUsage {
     pub user_id: UserId,
     /// Bytes in all.
     pub bytes: u64,
+    /// The same by table: they add up to it.
+    pub kinds: Vec<KindUsage>,
     /// Those of records in a context, by its name.
     pub contexts: Vec<ContextUsage>,
 }
@@ -64,14 +72,33 @@ pub struct UserUsage {
 pub struct ContextUsage {
     /// The context's name.
     pub context: String,
+    /// Bytes in all.
+    pub bytes: u64,
+    /// The same by table: they add up to it.
+    pub kinds: Vec<KindUsage>,
+}
+
+/// Bytes of one construct with everything below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ConstructUsage {
+    /// The construct.
+    #[cfg_attr(test, ts(type = "string"))]
+    pub construct_id: Uuid,
     /// Bytes.
     pub bytes: u64,
 }
 
+/// The most constructs that are counted apart, which bounds the memory it takes.
+const MAX_COUNTED: usize = 100_000;
+
+/// The most constructs that are told.
+const MAX_TOLD: usize = 1000;
+
 enum Stage {
-    Settle,
-    /// The tree of the database at this place among them.
-    Tree(usize),
+    /// The trees of the database file.
+    Trees,
     /// What the rows of the table at this place hold.
     Content(usize, Walk),
     Files,
@@ -81,8 +108,6 @@ enum Stage {
 pub struct Usage {
     query: UsageQuery,
     stage: Stage,
-    /// Tables and indexes by their names, each with its kind.
-    trees: Vec<(String, String)>,
     found: HealthUsage,
 }
 
@@ -92,70 +117,88 @@ impl Usage {
     pub fn new(query: UsageQuery) -> Self {
         Self {
             query,
-            stage: Stage::Settle,
-            trees: Vec::new(),
+            stage: Stage::Trees,
             found: HealthUsage::default(),
         }
     }
 
     fn add(&mut self, kind: &str, bytes: u64) {
-        let kinds = &mut self.found.kinds;
-        match kinds.iter_mut().find(|it| it.kind == kind) {
-            Some(known) => known.bytes += bytes,
-            None if bytes > 0 => kinds.push(KindUsage {
-                kind: kind.to_owned(),
-                bytes,
-            }),
-            None => {}
+        add_kind(&mut self.found.kinds, kind, bytes);
+    }
+
+    fn add_content(&mut self, table: &str, held: Held) {
+        let user_id = UserId { user: held.user };
+        let users = &mut self.found.users;
+        let place = users.binary_search_by(|known| known.user_id.cmp(&user_id));
+        let place = place.unwrap_or_else(|place| {
+            let user = UserUsage {
+                user_id,
+                bytes: 0,
+                kinds: Vec::new(),
+                contexts: Vec::new(),
+            };
+            users.insert(place, user);
+            place
+        });
+        let Some(user) = users.get_mut(place) else {
+            return;
+        };
+        user.bytes += held.bytes;
+        add_kind(&mut user.kinds, table, held.bytes);
+        if let Some(name) = held.context {
+            let contexts = &mut user.contexts;
+            let place = contexts.binary_search_by(|known| known.context.cmp(&name));
+            let place = place.unwrap_or_else(|place| {
+                let context = ContextUsage {
+                    context: name,
+                    bytes: 0,
+                    kinds: Vec::new(),
+                };
+                contexts.insert(place, context);
+                place
+            });
+            if let Some(context) = contexts.get_mut(place) {
+                context.bytes += held.bytes;
+                add_kind(&mut context.kinds, table, held.bytes);
+            }
+        }
+        if let Some(construct) = held.construct.and_then(|id| Uuid::parse_str(&id).ok()) {
+            self.add_construct(construct, held.bytes);
         }
     }
 
-    fn add_content(&mut self, user: i64, context: Option<String>, bytes: u64) {
-        let users = &mut self.found.users;
-        let user_id = UserId { user };
-        let place = match users.binary_search_by(|known| known.user_id.cmp(&user_id)) {
-            Ok(place) => place,
-            Err(place) => {
-                users.insert(
-                    place,
-                    UserUsage {
-                        user_id,
-                        bytes: 0,
-                        contexts: Vec::new(),
-                    },
-                );
-                place
+    fn add_construct(&mut self, construct_id: Uuid, bytes: u64) {
+        let constructs = &mut self.found.constructs;
+        match constructs.binary_search_by(|known| known.construct_id.cmp(&construct_id)) {
+            Ok(place) => {
+                if let Some(known) = constructs.get_mut(place) {
+                    known.bytes += bytes;
+                }
             }
-        };
-        let (Some(user), context) = (users.get_mut(place), context) else {
-            return;
-        };
-        user.bytes += bytes;
-        let Some(context) = context else {
-            return;
-        };
-        match user.contexts.iter_mut().find(|it| it.context == context) {
-            Some(known) => known.bytes += bytes,
-            None => user.contexts.push(ContextUsage { context, bytes }),
+            Err(_) if constructs.len() >= MAX_COUNTED => self.found.constructs_truncated = true,
+            Err(place) => {
+                let construct = ConstructUsage {
+                    construct_id,
+                    bytes,
+                };
+                constructs.insert(place, construct);
+            }
         }
     }
 
     async fn slice(&mut self, store: &mut Store) -> Result<bool> {
         let stage = std::mem::replace(&mut self.stage, Stage::Files);
         self.stage = match stage {
-            Stage::Settle => {
+            Stage::Trees => {
                 store.checkpoint_now()?;
-                self.trees = store.read(Caller::default(), trees)?;
-                Stage::Tree(0)
-            }
-            Stage::Tree(at) => match self.trees.get(at).cloned() {
-                Some((tree, kind)) => {
-                    let bytes = store.read(Caller::default(), |view| tree_bytes(view, &tree))?;
-                    self.add(&kind, bytes);
-                    Stage::Tree(at + 1)
+                let trees = store.read(Caller::default(), trees)?;
+                let sizes = store.tree_sizes()?;
+                for (root, kind) in trees {
+                    self.add(&kind, sizes.of(root));
                 }
-                None => Stage::Content(0, Walk::default()),
-            },
+                self.add("free_pages", sizes.free());
+                Stage::Content(0, Walk::default())
+            }
             Stage::Content(at, walk) => match TABLES.get(at) {
                 Some(spec) => match self.content(store, spec.name, &walk)? {
                     Some(next) => Stage::Content(at, next),
@@ -164,10 +207,9 @@ impl Usage {
                 None => Stage::Files,
             },
             Stage::Files => {
-                let free = store.read(Caller::default(), free_bytes)?;
-                self.add("free_pages", free);
                 let files = store.files().await?;
                 self.add_files(&files);
+                self.sort();
                 return Ok(true);
             }
         };
@@ -180,32 +222,34 @@ impl Usage {
         let mut held = Vec::new();
         let next = store.read(Caller::default(), |view| {
             let columns = columns(view, table)?;
-            let has = |name: &str| columns.iter().any(|column| column == name);
-            if !has("user") {
+            if !columns.iter().any(|column| column == "user") {
                 return Ok(None);
             }
-            let context = if has("context") {
-                "child.context"
-            } else if has("conversation") {
-                "(SELECT c.context FROM conversation AS c WHERE c.user = child.user AND c.conversation = child.conversation)"
-            } else {
-                "NULL"
-            };
-            let slice = walk.slice(view, table)?;
+            let slice = walk.slice(view, table, SLICE_ROWS)?;
             let select = format!(
-                "SELECT child.user, {context}, sum({}) FROM \"{table}\" AS child WHERE",
-                content_bytes(&columns, "child")
+                "SELECT child.user, {}, {}, sum({}) FROM \"{table}\" AS child WHERE",
+                belongs_to(view, table, "context")?,
+                belongs_to(view, table, "construct")?,
+                content_bytes(&columns)
             );
-            let only = only.map_or("1".to_owned(), |only| format!("child.user = {}", only.user));
-            let rest = format!("{only} GROUP BY 1, 2");
+            // The app's own records are no user's.
+            let whose = only.map_or("child.user IS NOT NULL".to_owned(), |only| {
+                format!("child.user = {}", only.user)
+            });
+            let rest = format!("{whose} GROUP BY 1, 2, 3");
             slice.query(view, &select, &rest, &mut |row| {
-                held.push((row.get(0)?, row.get(1)?, row.get(2)?));
+                held.push(Held {
+                    user: row.get(0)?,
+                    context: row.get(1)?,
+                    construct: row.get(2)?,
+                    bytes: row.get(3)?,
+                });
                 Ok(())
             })?;
             Ok(slice.next)
         })?;
-        for (user, context, bytes) in held {
-            self.add_content(user, context, bytes);
+        for held in held {
+            self.add_content(table, held);
         }
         Ok(next)
     }
@@ -224,9 +268,23 @@ impl Usage {
             };
             self.add(kind, file.bytes);
         }
-        let kinds = &mut self.found.kinds;
-        kinds.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.kind.cmp(&b.kind)));
-        self.found.total_bytes = kinds.iter().map(|kind| kind.bytes).sum();
+    }
+
+    fn sort(&mut self) {
+        let found = &mut self.found;
+        found.total_bytes = found.kinds.iter().map(|kind| kind.bytes).sum();
+        largest_first(&mut found.kinds);
+        for user in &mut found.users {
+            largest_first(&mut user.kinds);
+            for context in &mut user.contexts {
+                largest_first(&mut context.kinds);
+            }
+        }
+        found
+            .constructs
+            .sort_unstable_by_key(|it| (std::cmp::Reverse(it.bytes), it.construct_id));
+        found.constructs_truncated |= found.constructs.len() > MAX_TOLD;
+        found.constructs.truncate(MAX_TOLD);
     }
 }
 
@@ -245,15 +303,38 @@ impl Job for Usage {
     }
 }
 
-/// The database's tables and indexes, each with its kind.
-fn trees(view: &View<'_>) -> Result<Vec<(String, String)>> {
+/// What rows of a table hold, by what they belong to.
+struct Held {
+    user: i64,
+    context: Option<String>,
+    construct: Option<String>,
+    bytes: u64,
+}
+
+fn add_kind(kinds: &mut Vec<KindUsage>, kind: &str, bytes: u64) {
+    match kinds.iter_mut().find(|it| it.kind == kind) {
+        Some(known) => known.bytes += bytes,
+        None if bytes > 0 => kinds.push(KindUsage {
+            kind: kind.to_owned(),
+            bytes,
+        }),
+        None => {}
+    }
+}
+
+fn largest_first(kinds: &mut [KindUsage]) {
+    kinds.sort_unstable_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.kind.cmp(&b.kind)));
+}
+
+/// The roots of the database's tables and indexes, each with its kind.
+fn trees(view: &View<'_>) -> Result<Vec<(usize, String)>> {
     let mut statement = view.prepare(
-        "SELECT name, type FROM sqlite_schema WHERE rootpage > 0 UNION ALL SELECT 'sqlite_schema', 'table'",
+        "SELECT rootpage, name, type FROM sqlite_schema WHERE rootpage > 0 UNION ALL SELECT 1, 'sqlite_schema', 'table'",
     )?;
     let mut rows = statement.query([])?;
     let mut trees = Vec::new();
     while let Some(row) = rows.next()? {
-        let (name, kind): (String, String) = (row.get(0)?, row.get(1)?);
+        let (name, kind): (String, String) = (row.get(1)?, row.get(2)?);
         let is_own = |name: &str| {
             BOOKKEEPING.contains(&name)
                 || matches!(name, "sqlite_schema" | "schema_migration" | "journal_state")
@@ -262,39 +343,9 @@ fn trees(view: &View<'_>) -> Result<Vec<(String, String)>> {
             _ if name.starts_with("search_") => "search".to_owned(),
             "index" => "indexes".to_owned(),
             _ if is_own(&name) => "bookkeeping".to_owned(),
-            _ => name.clone(),
+            _ => name,
         };
-        trees.push((name, kind));
+        trees.push((row.get(0)?, kind));
     }
     Ok(trees)
-}
-
-/// Bytes of the pages that a table or index takes.
-fn tree_bytes(view: &View<'_>, name: &str) -> Result<u64> {
-    let mut statement =
-        view.prepare("SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE name = ?1")?;
-    Ok(statement.query_row([name], |row| row.get(0))?)
-}
-
-/// Bytes of pages that hold nothing.
-pub(super) fn free_bytes(view: &View<'_>) -> Result<u64> {
-    let mut statement = view.prepare("PRAGMA freelist_count")?;
-    let pages: u64 = statement.query_row([], |row| row.get(0))?;
-    Ok(pages * u64::from(database::PAGE_BYTES))
-}
-
-/// The columns of a table; none if there is no such table.
-pub(super) fn columns(view: &View<'_>, table: &str) -> Result<Vec<String>> {
-    let mut info = view.prepare("SELECT name FROM pragma_table_info(?1) ORDER BY cid")?;
-    let names = info.query_map([table], |row| row.get(0))?;
-    Ok(names.collect::<rusqlite::Result<_>>()?)
-}
-
-/// The bytes that a row's values hold, as SQL.
-pub(super) fn content_bytes(columns: &[String], row: &str) -> String {
-    let lengths: Vec<String> = columns
-        .iter()
-        .map(|column| format!("coalesce(octet_length({row}.\"{column}\"), 0)"))
-        .collect();
-    lengths.join(" + ")
 }

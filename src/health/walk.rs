@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::store::View;
 
 /// Rows of one slice.
-const SLICE_ROWS: usize = 1000;
+pub const SLICE_ROWS: usize = 1000;
 
 /// Where a walk through a table is.
 #[derive(Debug, Clone, Default)]
@@ -29,8 +29,8 @@ pub struct Slice {
 }
 
 impl Walk {
-    /// The next slice of a table that has a primary key.
-    pub fn slice(&self, view: &View<'_>, table: &str) -> Result<Slice> {
+    /// The next slice of a table that has a primary key, of so many rows.
+    pub fn slice(&self, view: &View<'_>, table: &str, slice_rows: usize) -> Result<Slice> {
         let key = key_columns(view.connection(), table)?;
         let columns = |prefix: &str| {
             let names: Vec<_> = key
@@ -52,7 +52,7 @@ impl Walk {
             "SELECT {0} FROM \"{table}\" WHERE {1} ORDER BY {0} LIMIT 1 OFFSET {2}",
             columns(""),
             begins(""),
-            SLICE_ROWS - 1
+            slice_rows - 1
         ))?;
         let mut found = last.query(params_from_iter(&bounds))?;
         let end = found
@@ -72,7 +72,7 @@ impl Walk {
         let mut slice = Slice {
             condition,
             bounds,
-            rows: SLICE_ROWS as u64,
+            rows: slice_rows as u64,
             next: end.map(|end| Self { after: Some(end) }),
         };
         if slice.next.is_none() {

@@ -22,6 +22,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::database::pages::Sizes;
 use crate::database::{Database, Position};
 use crate::disk::Disk;
 use crate::domain::messages::{self, MessageStatus};
@@ -298,6 +299,15 @@ impl Store {
     pub fn verify_pages(&self, offset: &mut u64) -> Result<bool> {
         self.check_sound()?;
         self.database()?.verify_slice(offset)
+    }
+
+    /// How large each table and index is in the database file, as of the last checkpoint.
+    ///
+    /// # Errors
+    /// `corrupt` when the file cannot tell.
+    pub fn tree_sizes(&self) -> Result<Sizes> {
+        self.check_sound()?;
+        Sizes::read(&*self.database()?.file()?)
     }
 
     /// How the store behaves; changes take effect with the next turn.
