@@ -198,6 +198,31 @@ name: string,
 to: string, };
 
 /**
+ * What was read ahead.
+ */
+export type ContextPreload = { 
+/**
+ * Conversations that were listed.
+ */
+conversations: number, 
+/**
+ * Messages that were read.
+ */
+messages: number, 
+/**
+ * Constructs that were listed.
+ */
+constructs: number, 
+/**
+ * Learnings that were listed.
+ */
+learnings: number, 
+/**
+ * Bytes of the messages' text.
+ */
+textBytes: number, };
+
+/**
  * A setting.
  */
 export type Setting = { 
@@ -3227,6 +3252,27 @@ export type SetDurability = {
 durability: Durability, };
 
 /**
+ * What became of looks for pages since the database was opened.
+ */
+export type PageCache = { 
+/**
+ * Pages that were in the cache.
+ */
+hits: number, 
+/**
+ * Pages that were read from the disk.
+ */
+misses: number, 
+/**
+ * Bytes that the cache takes.
+ */
+bytes: number, 
+/**
+ * Bytes that it may take.
+ */
+maxBytes: number, };
+
+/**
  * Figures of the running store.
  */
 export type StoreStats = { 
@@ -3246,6 +3292,10 @@ journalBytes: number,
  * The schema version.
  */
 schema: number, 
+/**
+ * How the database's page cache does.
+ */
+pageCache: PageCache, 
 /**
  * What streams have done.
  */
@@ -3843,6 +3893,7 @@ export interface Methods {
   'contexts.create': { args: ContextRef; result: Context };
   'contexts.get': { args: ContextRef; result: Context };
   'contexts.list': { args: ContextList; result: Array<Context> };
+  'contexts.preload': { args: ContextRef; result: ContextPreload };
   'contexts.rename': { args: ContextRename; result: Context };
   'contexts.delete': { args: ContextRef; result: void };
   'settings.set': { args: SettingSet; result: Setting };
@@ -3944,6 +3995,9 @@ export interface Contexts {
   get(args: ContextRef, options?: CallOptions): Promise<Context>;
   /** Lists a user's contexts by name. */
   list(args?: ContextList, options?: CallOptions): Promise<Array<Context>>;
+  /** Reads ahead what is shown first of a context: the first page of each list, and the newest messages of its newest
+   * conversations, up to 512 KiB of text. They are read faster then. Rejects with `not_found`. */
+  preload(args: ContextRef, options?: CallOptions): Promise<ContextPreload>;
   /** Gives a context another name, or moves all its records to one that is there already. */
   rename(args: ContextRename, options?: WriteOptions): Promise<Context>;
   /** Deletes an empty context. Rejects with `conflict` while anything is in it. */

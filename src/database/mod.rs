@@ -18,6 +18,7 @@ use std::rc::Rc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, ffi};
+use serde::Serialize;
 
 use crate::disk::{Disk, File, OpenMode};
 use crate::error::{Code, Error, Result};
@@ -405,6 +406,17 @@ impl Database {
             .collect())
     }
 
+    /// How SQLite's page cache does.
+    pub fn page_cache(&self) -> Result<PageCache> {
+        let count = |of| counter(&self.connection, of);
+        Ok(PageCache {
+            hits: count(ffi::SQLITE_DBSTATUS_CACHE_HIT)?,
+            misses: count(ffi::SQLITE_DBSTATUS_CACHE_MISS)?,
+            bytes: count(ffi::SQLITE_DBSTATUS_CACHE_USED)?,
+            max_bytes: CACHE_KIB.unsigned_abs() << 10,
+        })
+    }
+
     /// The disk's own account of a failure where it has one, because SQLite's codes say less.
     pub fn explain(&self, error: Error) -> Error {
         match self.vfs.take_failure() {
@@ -433,6 +445,39 @@ fn claimed_bytes(file: &dyn File) -> Result<u64> {
 /// SQLite has no better name for counts too: on a disk that answers, only files that are not ours make it fail so.
 pub fn is_damage(error: &Error) -> bool {
     matches!(error.code(), Code::Corrupt | Code::Internal)
+}
+
+/// What became of looks for pages since the database was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct PageCache {
+    /// Pages that were in the cache.
+    pub hits: u32,
+    /// Pages that were read from the disk.
+    pub misses: u32,
+    /// Bytes that the cache takes.
+    pub bytes: u32,
+    /// Bytes that it may take.
+    pub max_bytes: u32,
+}
+
+/// One of SQLite's counters of a connection.
+#[allow(unsafe_code)]
+fn counter(db: &Connection, counter: i32) -> Result<u32> {
+    let (mut now, mut highest) = (0, 0);
+    // SAFETY: the handle is the open connection's and is not closed; SQLite writes two ints through the pointers during the
+    // call and keeps nothing.
+    let code =
+        unsafe { ffi::sqlite3_db_status(db.handle(), counter, &raw mut now, &raw mut highest, 0) };
+    if code == ffi::SQLITE_OK {
+        Ok(u32::try_from(now).unwrap_or(0))
+    } else {
+        Err(Error::new(
+            Code::Internal,
+            format!("SQLite does not count what is asked for: {code}"),
+        ))
+    }
 }
 
 /// Executes a prepared statement without parameters or rows.

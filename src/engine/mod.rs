@@ -17,6 +17,7 @@ use std::rc::Rc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::database::PageCache;
 use crate::disk::Disk;
 use crate::error::{Code, Error, Result};
 use crate::health::{self, Check, Usage, Weighing};
@@ -101,6 +102,8 @@ pub struct StoreStats {
     pub journal_bytes: u64,
     /// The schema version.
     pub schema: u32,
+    /// How the database's page cache does.
+    pub page_cache: PageCache,
     /// What streams have done.
     pub streams: StreamStats,
 }
@@ -476,7 +479,7 @@ impl Engine {
                 engine.store.check_search(args.cursor.as_deref())
             })),
             "store.stats" => {
-                Some(self.app_only::<NoArguments, _>(request, |engine, _| Ok(engine.stats())))
+                Some(self.app_only::<NoArguments, _>(request, |engine, _| engine.stats()))
             }
             "store.setDurability" => {
                 Some(self.app_only::<SetDurability, _>(request, |engine, args| {
@@ -542,15 +545,19 @@ impl Engine {
     }
 
     /// Figures of the running store.
-    pub fn stats(&self) -> StoreStats {
+    ///
+    /// # Errors
+    /// `io` while the database is being replaced.
+    pub fn stats(&self) -> Result<StoreStats> {
         let segments = self.store.journal().segments();
-        StoreStats {
+        Ok(StoreStats {
             journal_seq: self.store.last_seq(),
             journal_segments: segments.len() as u64,
             journal_bytes: self.store.journal_bytes(),
             schema: self.store.schema(),
+            page_cache: self.store.page_cache()?,
             streams: self.streams.stats(),
-        }
+        })
     }
 
     /// Ends open streams as interrupted, keeping all their text; followers are told with the next

@@ -16,6 +16,7 @@ use super::wire::{
 };
 use super::{EngineOptions, MigrateTo, NoArguments, SetDurability, StoreStats};
 use crate::Code;
+use crate::database::PageCache;
 use crate::database::migrate::MigrationStatus;
 use crate::domain::artifacts as a;
 use crate::domain::constructs as k;
@@ -29,6 +30,7 @@ use crate::domain::messages as m;
 use crate::domain::metrics as me;
 use crate::domain::page::{Order, Page};
 use crate::domain::parts::{Chunk, Part, TextKind};
+use crate::domain::preload::ContextPreload;
 use crate::domain::retention as r;
 use crate::domain::sessions as se;
 use crate::domain::settings as s;
@@ -216,6 +218,7 @@ fn generate() -> String {
         x::ContextRef,
         x::ContextList,
         x::ContextRename,
+        ContextPreload,
         s::Setting,
         s::SettingRef,
         s::SettingSet,
@@ -349,6 +352,7 @@ fn generate() -> String {
         Durability,
         EngineOptions,
         SetDurability,
+        PageCache,
         StoreStats,
         LatencySummary,
         NoArguments,

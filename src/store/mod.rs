@@ -23,7 +23,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use crate::database::pages::Sizes;
-use crate::database::{Database, Position};
+use crate::database::{Database, PageCache, Position};
 use crate::disk::Disk;
 use crate::domain::messages::{self, MessageStatus};
 use crate::error::{Code, Error, Result};
@@ -308,6 +308,14 @@ impl Store {
     pub fn tree_sizes(&self) -> Result<Sizes> {
         self.check_sound()?;
         Sizes::read(&*self.database()?.file()?)
+    }
+
+    /// How the database's page cache does.
+    ///
+    /// # Errors
+    /// `io` while the database is being replaced.
+    pub fn page_cache(&self) -> Result<PageCache> {
+        self.database()?.page_cache()
     }
 
     /// How the store behaves; changes take effect with the next turn.
