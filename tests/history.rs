@@ -631,6 +631,76 @@ fn what_cannot_be_undone_is_refused_by_name() {
 }
 
 #[test]
+fn an_undo_does_not_bring_back_what_may_be_there_once() {
+    let mut fixture = Fixture::new();
+    let construct = |fixture: &mut Fixture| {
+        let new = json!({ "userId": "us01", "type": "app" });
+        fixture.call(None, "constructs.create", new)["id"].clone()
+    };
+    let (from, to) = (construct(&mut fixture), construct(&mut fixture));
+    let link = json!({ "from": from, "to": to, "kind": "follows" });
+    let job = json!({ "userId": "us01", "queue": "mail", "key": "daily" });
+    for (make, take, new) in [
+        ("links.create", "links.delete", link),
+        ("jobs.enqueue", "jobs.cancel", job),
+    ] {
+        let first = fixture.call(None, make, new.clone())["id"].clone();
+        fixture.call(None, take, json!({ "id": first }));
+        let taken = json!({ "seq": fixture.last_seq() });
+        let second = fixture.call(None, make, new)["id"].clone();
+        let refused = fixture.try_task(None, "history.undo", taken.clone());
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.code(), Code::Conflict);
+        assert!(refused.to_string().contains("another"), "{refused}");
+        fixture.call(None, take, json!({ "id": second }));
+        fixture.try_task(None, "history.undo", taken).unwrap();
+    }
+}
+
+#[test]
+fn a_construct_that_was_deleted_comes_back_with_everything_below_it() {
+    let mut fixture = Fixture::new();
+    let new = json!({ "userId": "us01", "type": "app", "name": "Build" });
+    let construct = fixture.call(None, "constructs.create", new)["id"].clone();
+    let of = json!({ "constructId": construct });
+    let session = fixture.call(None, "sessions.create", of.clone());
+    let transcript = session["transcriptId"].clone();
+    let message = json!({ "role": "user", "text": "Begin" });
+    let args = json!({ "conversationId": transcript, "message": message });
+    fixture.call(None, "messages.append", args);
+    let metric = json!({ "sessionId": session["id"], "name": "ms", "value": 1.5 });
+    fixture.call(None, "metrics.record", metric);
+    fixture.call(None, "sessions.suspend", json!({ "id": session["id"] }));
+    let read = |fixture: &mut Fixture| {
+        let query = json!({ "userId": "us01", "constructId": construct });
+        let mut all = vec![fixture.call(None, "sessions.get", json!({ "id": session["id"] }))];
+        all.push(fixture.call(None, "timeline.list", query.clone()));
+        all.push(fixture.call(None, "metrics.list", query));
+        all.push(fixture.call(
+            None,
+            "messages.list",
+            json!({ "conversationId": transcript }),
+        ));
+        for record in &mut all {
+            // What is put back is a change of its own.
+            let fields = record.as_object_mut().unwrap();
+            fields.retain(|name, _| name != "version" && name != "updatedAt");
+        }
+        all
+    };
+    let before = read(&mut fixture);
+    fixture.call(None, "constructs.delete", json!({ "id": construct }));
+    let deleted = json!({ "seq": fixture.last_seq() });
+    fixture.try_task(None, "history.undo", deleted).unwrap();
+    let mut after = read(&mut fixture);
+    for item in after[3]["items"].as_array_mut().unwrap() {
+        item["version"] = json!(1);
+        item["updatedAt"] = item["createdAt"].clone();
+    }
+    assert_eq!(after, before);
+}
+
+#[test]
 fn what_was_erased_for_good_is_not_brought_back() {
     let mut fixture = Fixture::new();
     let id = fixture.conversation("us01");

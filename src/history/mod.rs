@@ -173,7 +173,7 @@ pub fn at(store: &mut Store, asker: &Asker, args: HistoryAt) -> Result<Box<dyn J
 ///
 /// # Errors
 /// `conflict` naming what depends on the change: a newer line that changed the same columns, or a record that refers to one
-/// that would go, or would not be there. `conflict` too where the journal no longer says what was there before.
+/// that would go, or would not be there, or one of which there may not be two. `conflict` too where the journal no longer says what was there before.
 /// `not_found` when there is no such line, or it changed records of others than the view's own user. `invalid_argument` when
 /// it did nothing that can be taken back. Nothing changes then.
 pub fn undo(store: &mut Store, asker: &Asker, args: HistoryUndo) -> Result<Box<dyn Job>> {

@@ -340,6 +340,13 @@ fn write_back(tx: &Tx<'_>, seq: u64, changes: &[Change]) -> Result<Undone> {
         }
         waiting = blocked;
     }
+    for action in actions.iter().filter(|action| action.put.is_some()) {
+        if is_there_twice(tx, action.change)? {
+            let (table, record) = (action.change.table, &action.change.record);
+            let reason = format!("there is another {table} like {record} by now");
+            return Err(cannot_be_undone(seq, &reason));
+        }
+    }
     // What SQLite does not know of may go round in circles, so it is looked at in the end.
     let more = References::learn(tx, |_, table| {
         Ok(rows::more_references(table).into_iter().collect())
@@ -350,6 +357,31 @@ fn write_back(tx: &Tx<'_>, seq: u64, changes: &[Change]) -> Result<Undone> {
         }
     }
     Ok(Undone { seq, records })
+}
+
+/// Finds another row that may not be there beside a table's row with the key `?1`. The operations see to that, and no unique
+/// index does, because the lines that follow lost ones must still apply.
+const TWINS: &[(&str, &str)] = &[
+    (
+        "construct_link",
+        "SELECT 1 FROM construct_link AS own JOIN construct_link AS twin
+           ON twin.source = own.source AND twin.target = own.target AND twin.kind = own.kind AND twin.link <> own.link
+         WHERE own.link = ?1",
+    ),
+    (
+        "job",
+        "SELECT 1 FROM job AS own JOIN job AS twin
+           ON twin.user = own.user AND twin.queue = own.queue AND twin.key = own.key AND twin.job <> own.job
+         WHERE own.job = ?1 AND own.ended_at IS NULL AND twin.ended_at IS NULL",
+    ),
+];
+
+fn is_there_twice(view: &View<'_>, change: &Change) -> Result<bool> {
+    let twins = TWINS.iter().find(|(table, _)| *table == change.table);
+    let Some((_, sql)) = twins else {
+        return Ok(false);
+    };
+    Ok(view.prepare(sql)?.exists([&change.record])?)
 }
 
 fn cannot_be_undone(seq: u64, reason: &str) -> Error {
