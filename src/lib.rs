@@ -5,6 +5,8 @@ pub mod disk;
 pub mod domain;
 pub mod engine;
 pub mod error;
+pub mod health;
+pub mod history;
 pub mod host;
 pub mod id;
 pub mod journal;

@@ -211,7 +211,7 @@ fn every_session_of_the_long_transcript_streams_and_comes_back() {
         let read = store.call("messages.get", &json!({ "id": id }));
         assert!(read["text"] == **text, "{id}");
     }
-    let figures = store.engine.stats();
+    let figures = store.engine.stats().unwrap();
     println!(
         "transcript: {} sessions, {} bytes, {} journal lines",
         sessions.len(),

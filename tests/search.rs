@@ -105,11 +105,11 @@ impl Fixture {
             user: None,
             request_id: None,
         };
-        let answer = ready(async { Ok(self.engine.task(request, |_| {}).await) })
+        let answer = ready(async { Ok(self.engine.task(1, request, &mut |_| {}).await) })
             .unwrap()
             .unwrap();
         answer
-            .map(|json| serde_json::from_str(&json).unwrap())
+            .map(|json| serde_json::from_str(&json.unwrap()).unwrap())
             .map_err(|error| error.code())
     }
 
@@ -393,7 +393,7 @@ fn nobody_finds_what_is_anothers() {
         user: Some("us01"),
         request_id: None,
     };
-    let refused = ready(async { Ok(fixture.engine.task(request, |_| {}).await) })
+    let refused = ready(async { Ok(fixture.engine.task(1, request, &mut |_| {}).await) })
         .unwrap()
         .unwrap();
     assert_eq!(refused.unwrap_err().code(), Code::InvalidArgument);

@@ -77,8 +77,8 @@ export class Connection {
     this.#post({ type: 'open', protocol: PROTOCOL, options, wasm, lockPatienceMs, lifeline });
   }
 
-  listen(on: boolean): void {
-    if (!this.#dead) this.#post({ type: 'listen', on });
+  listen(steps: boolean, changes: boolean): void {
+    if (!this.#dead) this.#post({ type: 'listen', steps, changes });
   }
 
   /** Whether only what was begun already is still sent. */

@@ -17,6 +17,10 @@ import type {
   ConversationList,
   ConversationUpdate,
   Groups,
+  HistoryAt,
+  HistoryEntry,
+  HistoryList,
+  HistoryUndo,
   Message,
   MessageEdit,
   MessageList,
@@ -30,6 +34,7 @@ import type {
   NewUser,
   Page,
   Participant,
+  RecordState,
   SearchChecked,
   SearchFinding,
   SearchHit,
@@ -39,6 +44,7 @@ import type {
   Siblings,
   StreamOpened,
   StreamSettings,
+  Undone,
   User,
   UserList,
   UserUpdate,
@@ -468,6 +474,41 @@ export class Streams {
   async configure(settings: StreamSettings, options?: CallOptions): Promise<void> {
     await this.#caller.call('streams.configure', { settings }, options);
     this.#configured({ ...settings });
+  }
+}
+
+/** What changed records, read from the journal, and taking it back. */
+export class History {
+  readonly #caller: Caller;
+
+  /** @internal */
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  /**
+   * Lists what changed a record, newest first: when, by which operation, on whose behalf, and the rows as they were from
+   * then on. A record is named by its id, such as `us01-co12`; its rows are its own, not those of records within it.
+   */
+  list(query: HistoryList, options?: CallOptions): Promise<Page<HistoryEntry>> {
+    return this.#caller.call('history.list', query, options);
+  }
+
+  /** Puts together what a record was after a line of the journal, or at a time. */
+  at(query: HistoryAt, options?: CallOptions): Promise<RecordState> {
+    return this.#caller.call('history.at', query, options);
+  }
+
+  /**
+   * Takes back what one line of the journal changed, as a write of its own: created records go, deleted ones come back,
+   * and changed columns get their old values. Rejects with `conflict`, naming it, where something newer depends on it.
+   *
+   * @example
+   * const [last] = (await store.history.list({ record: conversation.id, limit: 1 })).items;
+   * await store.history.undo({ seq: last.seq });
+   */
+  undo(change: HistoryUndo, options?: WriteOptions): Promise<Undone> {
+    return this.#caller.call('history.undo', change, options, { requestId: options?.requestId });
   }
 }
 

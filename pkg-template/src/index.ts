@@ -1,8 +1,10 @@
 export { StrongroomError } from './errors.js';
+export type { Eviction } from './eviction.js';
 export type { FollowUpdate } from './follow.js';
 export type {
   ContinueOptions,
   Conversations,
+  History,
   Messages,
   Migrations,
   NewStream,
@@ -12,6 +14,8 @@ export type {
   TableGroups,
   Users,
 } from './groups.js';
+export type { Health, StorageReport } from './health.js';
+export type { WatchOptions } from './live.js';
 export type { CallOptions, WriteOptions } from './options.js';
 export type { SeenText, TextHook } from './sanitise.js';
 export { openStore } from './store.js';

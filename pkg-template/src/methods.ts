@@ -2,7 +2,7 @@
 
 /** The methods of the groups that are made from the table. */
 export const METHODS = {
-  contexts: 'create get list rename delete',
+  contexts: 'create get list preload rename delete',
   settings: 'set get list remove',
   retention: 'create get list update remove rehearse run erase erasures',
   constructs: 'create get list update setStatus remove restore delete',

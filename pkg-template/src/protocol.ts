@@ -8,7 +8,7 @@
 import type { Code, EngineOptions } from './types.js';
 
 /** The version both sides must have; a page and a worker from different releases must not talk past each other. */
-export const PROTOCOL = 2;
+export const PROTOCOL = 3;
 
 /** A worker, the inside of a worker, or a MessagePort. */
 export interface Port {
@@ -56,7 +56,8 @@ export type ToWorker =
   | { type: 'requests'; requests: Request[] }
   /** Takes a request out of the queue; too late for one that has run. Either way it is answered, once. */
   | { type: 'abort'; id: number }
-  | { type: 'listen'; on: boolean }
+  /** What is told only while someone listens: measured steps, and changes. */
+  | { type: 'listen'; steps: boolean; changes: boolean }
   | { type: 'close' };
 
 /** From the worker. */
@@ -82,10 +83,9 @@ export type Priority = 'stream' | 'call' | 'long';
 /** The priority of a method. */
 export function priorityOf(method: string): Priority {
   if (method.startsWith('streams.')) return 'stream';
-  if (method.startsWith('migrations.') || method.startsWith('store.')) return 'long';
   // Of the search index, all but the search itself.
-  if (method.startsWith('search.') && method !== 'search.query') return 'long';
-  return 'call';
+  if (method === 'search.query') return 'call';
+  return /^(migrations|store|history|health|search)\./.test(method) ? 'long' : 'call';
 }
 
 /** An error made on this side of the engine. */

@@ -18,6 +18,9 @@ export type OpenEngine = (options: OpenOptions, wasm: WasmSource | undefined) =>
 /** Calls in one turn, so that stream writes that arrive behind a thousand calls wait for a few of them only. */
 const CALLS_PER_TURN = 128;
 
+/** Turns in a row after which long work goes on although calls wait. */
+const TURNS_PER_SLICE = 8;
+
 /** The longest wait that a timer can hold. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -50,7 +53,13 @@ class Server {
   #long: Waiting[] = [];
   #isRunning = false;
   #isClosing = false;
-  #isListening = false;
+  #listening = { steps: false, changes: false };
+  /** Turns since long work went on. */
+  #turns = 0;
+  /** The long work that the engine is doing a slice of, and whether it was aborted meanwhile. */
+  #slice: { id: number; isAborted: boolean } | undefined;
+  /** The engine holds long work that nobody waits for any more. */
+  #hasDropped = false;
   #hasTickFailed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -74,7 +83,7 @@ class Server {
       case 'abort':
         return this.#abort(message.id);
       case 'listen':
-        this.#isListening = message.on;
+        this.#listening = message;
         return;
       case 'close':
         this.#isClosing = true;
@@ -130,10 +139,12 @@ class Server {
   }
 
   #abort(id: number): void {
+    if (this.#slice?.id === id) this.#slice.isAborted = true;
     for (const queue of [this.#streams, this.#calls, this.#long]) {
       const place = queue.findIndex(({ request }) => request[0] === id);
       if (place < 0) continue;
       queue.splice(place, 1);
+      this.#hasDropped ||= queue === this.#long;
       // Events are left alone: a task may be holding the engine.
       this.#post({ type: 'answers', refused: [[id, wireError('aborted', 'the call was aborted')]] });
     }
@@ -155,10 +166,13 @@ class Server {
 
   /** One turn or one piece of long work, with the upkeep that is due; tells whether there is more to do. */
   async #step(engine: Engine): Promise<boolean> {
-    engine.setListening(this.#isListening);
+    engine.setListening(this.#listening.steps, this.#listening.changes);
+    if (this.#hasDropped) engine.dropTask();
+    this.#hasDropped = false;
     if (engine.needsTick()) await this.#tick(engine);
-    if (this.#streams.length + this.#calls.length > 0) this.#turn(engine);
-    else if (this.#long.length > 0) await this.#task(engine);
+    const isCalled = this.#streams.length + this.#calls.length > 0;
+    if (this.#long.length > 0 && (!isCalled || this.#turns >= TURNS_PER_SLICE)) await this.#task(engine);
+    else if (isCalled) this.#turn(engine);
     else if (this.#isClosing) return this.#close(engine);
     if (this.#isUpkeepDue(engine)) await this.#tick(engine);
     return this.#isWaiting() || this.#isUpkeepDue(engine);
@@ -173,6 +187,7 @@ class Server {
   }
 
   #turn(engine: Engine): void {
+    this.#turns += 1;
     const waiting = [...this.#streams, ...this.#calls.splice(0, CALLS_PER_TURN)];
     this.#streams = [];
     const [answers, again] = engine.turn(`[${waiting.map(({ request }) => request[2]).join(',')}]`);
@@ -187,11 +202,21 @@ class Server {
     this.#settle(answers, refused);
   }
 
+  /** One piece of long work: all of it, or a slice of what goes on after the turns that wait. */
   async #task(engine: Engine): Promise<void> {
     const one = this.#long.shift();
     if (!one) return;
+    this.#turns = 0;
     const [id, method, text] = one.request;
+    const slice = { id, isAborted: false };
+    this.#slice = slice;
     const answers = await engine.task(text, (value) => this.#post({ type: 'progress', id, value }));
+    this.#slice = undefined;
+    if (answers === null) {
+      this.#long.unshift(one);
+      if (slice.isAborted) this.#abort(id);
+      return this.#settle();
+    }
     const unknown = wireError('invalid_argument', `there is no method ${method}`);
     this.#settle(answers, answers === undefined ? [[id, unknown]] : []);
   }

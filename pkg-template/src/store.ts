@@ -3,15 +3,42 @@
 import { encode } from './arguments.js';
 import { Connection, abortedBy, cancellable } from './connection.js';
 import { StrongroomError } from './errors.js';
-import { Caller, Conversations, Messages, Migrations, Search, StoreSearch, Streams, Users, groups } from './groups.js';
+import { findEviction, mark, surroundings } from './eviction.js';
+import type { Eviction } from './eviction.js';
+import {
+  Caller,
+  Conversations,
+  History,
+  Messages,
+  Migrations,
+  Search,
+  StoreSearch,
+  Streams,
+  Users,
+  groups,
+} from './groups.js';
 import type { TableGroups } from './groups.js';
+import { Health } from './health.js';
 import type { CallOptions } from './options.js';
 import { startHere, startWorker } from './host.js';
 import type { Host } from './host.js';
+import { Watchers } from './live.js';
+import type { WatchOptions } from './live.js';
 import type { OpenOptions as EngineOpenOptions, WasmSource } from './protocol.js';
 import { Sanitiser } from './sanitise.js';
 import type { TextHook } from './sanitise.js';
-import type { Code, Durability, Event, LogEvent, Recovery, StoreStats, StreamSettings, Trouble } from './types.js';
+import type {
+  Change,
+  Code,
+  Durability,
+  Event,
+  HealthReport,
+  LogEvent,
+  Recovery,
+  StoreStats,
+  StreamSettings,
+  Trouble,
+} from './types.js';
 
 /** Restarts of a worker that are tried within the time below; a store that needs more is given up. */
 const MAX_RESTARTS = 3;
@@ -19,6 +46,9 @@ const RESTARTS_WITHIN_MS = 10_000;
 
 /** How long a new worker waits for the files of the one that died. */
 const LOCK_PATIENCE_MS = 10_000;
+
+/** Milliseconds between checks when the app names none: a week. */
+const CHECK_EVERY_MS = 7 * 24 * 60 * 60 * 1000;
 
 /** Events of opening that are kept for a listener that has yet to come. */
 const MAX_UNHEARD = 100;
@@ -37,6 +67,17 @@ export interface StoreOptions extends CallOptions {
   storage?: 'opfs' | 'memory';
   /** When the bundles and chunks of streams close: 20 tokens, 500 milliseconds, 60 tokens by default. */
   stream?: StreamSettings;
+  /**
+   * What happens when the browser threw the store's files away since it was last open. `tell`, the default: an empty store
+   * is made, and the event `evicted` says so. `refuse`: opening rejects with `storage_evicted`, and nothing is made, so
+   * that the app can bring its data back from elsewhere first.
+   */
+  onEviction?: 'tell' | 'refuse';
+  /**
+   * Milliseconds from one check of everything to the next, which begins when nothing else is to be done: a week by
+   * default; 0 for no checks. What it finds is the event `health`.
+   */
+  checkEveryMs?: number;
   /**
    * Sees the text of every message, stream and learning in the page before any of it is kept, and may change it; what it
    * throws refuses the text with `invalid_argument`, and nothing is kept of it. Streams are seen with their last `holdBack`
@@ -68,6 +109,12 @@ export type StoreState =
 export interface StoreEvents {
   /** A measured step: a bundle, a flush, a commit. Measured only while someone listens. */
   log: LogEvent;
+  /** A write is kept: what changed, for whom, by which operation. Told only while someone listens. */
+  change: Change;
+  /** A check found something wrong. */
+  health: HealthReport;
+  /** The browser had thrown the files of this store away; it is a new one. */
+  evicted: Eviction;
   /** Something was repaired, at opening or while running: what, why, and what could not be saved. */
   recovery: Recovery;
   /** Upkeep behind the scenes failed; what was acknowledged is kept, and it is tried again. */
@@ -84,6 +131,10 @@ export interface UserView extends TableGroups {
   readonly conversations: Conversations;
   readonly messages: Messages;
   readonly search: Search;
+  /** What changed this user's records. */
+  readonly history: History;
+  /** Runs a query again whenever a change of this user's records may give it another result; as `Store.watch`. */
+  watch<T>(query: (view: UserView) => Promise<T>, options?: WatchOptions): AsyncIterableIterator<T>;
 }
 
 /**
@@ -92,18 +143,23 @@ export interface UserView extends TableGroups {
  * What was cut off by a crash is recovered first; listen to `recovery` to learn of it.
  *
  * Rejects with `locked` while another tab has it open, `unsupported` where the browser, the mode or the page cannot keep
- * files (the message says why), `schema_too_new` when a newer version of this package wrote it, `quota_exceeded`, `io`,
+ * files (the message says why), `storage_evicted` where that is asked for, `schema_too_new` when a newer version of this package wrote it, `quota_exceeded`, `io`,
  * and `aborted` or `timeout`, after which nothing is open.
  *
  * @example
  * const store = await openStore('my-app', { durability: 'strict' });
  */
 export async function openStore(name: string, options: StoreOptions = {}): Promise<Store> {
-  const { signal, timeout, durability, stream, storage = 'opfs' } = options;
+  const { signal, timeout, durability, stream, checkEveryMs = CHECK_EVERY_MS, storage = 'opfs' } = options;
   if (signal?.aborted) throw abortedBy(signal);
   // As they are now, whatever the app does with its objects later.
-  const open = JSON.parse(encode({ name, storage, engine: { durability, stream } })) as EngineOpenOptions;
-  const store = new Store(open, options);
+  const open = JSON.parse(encode({ name, storage, engine: { durability, stream, checkEveryMs } })) as EngineOpenOptions;
+  const isKept = storage === 'opfs' && typeof navigator !== 'undefined';
+  const eviction = isKept ? await findEviction(name, surroundings()) : undefined;
+  if (eviction && options.onEviction === 'refuse') {
+    throw new StrongroomError('storage_evicted', 'the browser has thrown the files of the store away');
+  }
+  const store = new Store(open, options, eviction);
   try {
     await cancellable<void>({ signal, timeout }, (opened, refused) => {
       store.start(opened, refused);
@@ -113,6 +169,7 @@ export async function openStore(name: string, options: StoreOptions = {}): Promi
     store.discard();
     throw error;
   }
+  if (isKept) mark(name, surroundings());
   return store;
 }
 
@@ -133,6 +190,10 @@ export class Store {
   readonly streams: Streams;
   /** The schema's versions. */
   readonly migrations: Migrations;
+  /** What changed records, and taking it back. */
+  readonly history: History;
+  /** Whether what is stored is sound, and where the bytes are. */
+  readonly health: Health;
 
   readonly #open: EngineOpenOptions;
   readonly #options: StoreOptions;
@@ -140,15 +201,20 @@ export class Store {
   readonly #caller: Caller;
   readonly #listeners = new Map<keyof StoreEvents, Set<(event: never) => void>>();
   readonly #unheard: Event[] = [];
+  #eviction: Eviction | undefined;
+  readonly #watchers = new Watchers(() => this.#listen());
   #running: { host: Host; connection: Connection } | undefined;
   #wasOpen = false;
+  /** What the engine was asked to tell. */
+  #told = { steps: false, changes: false };
   #restarts: number[] = [];
   /** Why no more calls are taken. */
   #ended: StrongroomError | undefined;
   #closing: { closed: Promise<void>; settle(error?: StrongroomError): void } | undefined;
 
   /** @internal */
-  constructor(open: EngineOpenOptions, options: StoreOptions) {
+  constructor(open: EngineOpenOptions, options: StoreOptions, eviction?: Eviction) {
+    this.#eviction = eviction;
     this.#open = open;
     this.#options = options;
     this.#sanitiser = options.onText && new Sanitiser(options.onText, options.holdBack);
@@ -161,19 +227,51 @@ export class Store {
     // A worker that has to be started again begins with what was set last.
     this.streams = new Streams(this.#caller, (settings) => void (this.#open.engine.stream = settings));
     this.migrations = new Migrations(this.#caller);
+    this.history = new History(this.#caller);
+    this.health = new Health(this.#caller);
   }
 
   /** The same calls, seeing and touching only this user's records. */
   as(userId: string): UserView {
     const caller = new Caller(() => this.#connection(), userId, this.#sanitiser);
-    return {
+    const view: UserView = {
       userId,
       users: new Users(caller),
       ...groups(caller),
       conversations: new Conversations(caller),
       messages: new Messages(caller),
       search: new Search(caller),
+      history: new History(caller),
+      watch: (query, options) => this.#watch(view, userId, query, options),
     };
+    return view;
+  }
+
+  /**
+   * Runs a query now, and again whenever a change may give it another result; yields each result that differs from the
+   * one before. Changes that come while it runs or while a result is being used lead to one run more, not to many.
+   *
+   * Which changes those are is read off the calls that the query makes: of the groups it calls, `users`,
+   * `conversations`, `settings`, `learnings` and `jobs` depend on records of their own kind, and `messages` on conversations too; for any other
+   * group, and for a query that calls none, every change counts. `groups` names the kinds instead.
+   *
+   * Ends when the loop is left, and when the store is closed; throws what the query rejects with, `aborted` when `signal`
+   * is aborted, and the store's error when it was given up. A worker that died and came back leads to another run.
+   *
+   * @example
+   * for await (const { items } of store.watch((view) => view.conversations.list({ userId }))) show(items);
+   */
+  watch<T>(query: (view: Store) => Promise<T>, options?: WatchOptions): AsyncIterableIterator<T> {
+    return this.#watch<T, Store>(this, undefined, query, options);
+  }
+
+  #watch<T, V extends object>(
+    view: V,
+    userId: string | undefined,
+    query: (view: V) => Promise<T>,
+    options?: WatchOptions,
+  ): AsyncIterableIterator<T> {
+    return this.#watchers.watch(view, userId, query, options, () => this.#ended);
   }
 
   /** Figures of the running store. */
@@ -197,11 +295,11 @@ export class Store {
   on<E extends keyof StoreEvents>(event: E, listener: (told: StoreEvents[E]) => void): () => void {
     const listeners = this.#listenersTo(event);
     listeners.add(listener);
-    if (event === 'log' && listeners.size === 1) this.#running?.connection.listen(true);
+    if (listeners.size === 1) this.#listen();
     queueMicrotask(() => this.#tellUnheard());
     return () => {
       listeners.delete(listener);
-      if (event === 'log' && listeners.size === 0) this.#running?.connection.listen(false);
+      if (listeners.size === 0) this.#listen();
     };
   }
 
@@ -240,15 +338,25 @@ export class Store {
     });
     host.onFailure((reason) => failed('unsupported', reason));
     this.#running = { host, connection };
+    this.#told = { steps: false, changes: false };
     // A worker that was ended holds its files until it has finished what it was doing.
     const patience = this.#wasOpen ? LOCK_PATIENCE_MS : 0;
     connection.open(this.#open, wasmSource(this.#options.wasm), patience, host.lifeline);
-    if (this.#listenersTo('log').size > 0) connection.listen(true);
+    this.#listen();
   }
 
   /** @internal Drops a store that could not be opened. */
   discard(): void {
     this.#stop(closedError(), { state: 'closed' });
+  }
+
+  /** Tells the engine what to tell. */
+  #listen(): void {
+    const steps = this.#listenersTo('log').size > 0;
+    const changes = this.#listenersTo('change').size > 0 || this.#watchers.areThere;
+    if (steps === this.#told.steps && changes === this.#told.changes) return;
+    this.#told = { steps, changes };
+    this.#running?.connection.listen(steps, changes);
   }
 
   #connection(): Connection {
@@ -272,7 +380,11 @@ export class Store {
     }
     this.#restarts.push(now);
     this.#tell('state', { state: 'restarting', reason });
-    this.start(() => this.#tell('state', { state: 'ready' }), fail);
+    const ready = (): void => {
+      this.#tell('state', { state: 'ready' });
+      this.#watchers.doubt();
+    };
+    this.start(ready, fail);
   }
 
   #close(): { closed: Promise<void>; settle(error?: StrongroomError): void } {
@@ -294,6 +406,7 @@ export class Store {
   #stop(error: StrongroomError, state: StoreState, closingError?: StrongroomError): void {
     this.#ended = error;
     this.#drop(error);
+    this.#watchers.end();
     this.#tell('state', state);
     this.#closing?.settle(closingError);
   }
@@ -312,12 +425,18 @@ export class Store {
   }
 
   #hear(event: Event): void {
+    const isOfTheMoment = event.type === 'log' || event.type === 'change';
+    if (event.type === 'change') this.#watchers.hear(event);
+    if (event.type === 'recovery') this.#watchers.doubt();
     if (this.#listenersTo(event.type).size > 0) this.#tell(event.type, event);
-    else if (event.type !== 'log' && this.#unheard.length < MAX_UNHEARD) this.#unheard.push(event);
+    else if (!isOfTheMoment && this.#unheard.length < MAX_UNHEARD) this.#unheard.push(event);
   }
 
   #tellUnheard(): void {
     for (const event of this.#unheard.splice(0)) this.#hear(event);
+    if (!this.#eviction || this.#listenersTo('evicted').size === 0) return;
+    this.#tell('evicted', this.#eviction);
+    this.#eviction = undefined;
   }
 
   #tell<E extends keyof StoreEvents>(event: E, told: StoreEvents[E]): void {

@@ -14,12 +14,14 @@ export class Engine {
   private constructor();
   static open(options: { name: string; storage: 'opfs' | 'memory'; engine: EngineOptions }): Promise<Engine>;
   turn(requests: string): Turned;
-  task(request: string, progress: (step: string) => void): Promise<string | undefined>;
+  /** Undefined if there is no such method; null when it is to be asked again because there is more to do. */
+  task(request: string, progress: (step: string) => void): Promise<string | null | undefined>;
+  dropTask(): void;
   needsTick(): boolean;
   due(): number | undefined;
   tick(idle: boolean): Promise<void>;
   takeEvents(): string | undefined;
-  setListening(on: boolean): void;
+  setListening(steps: boolean, changes: boolean): void;
   endStreams(): Promise<void>;
   close(): Promise<void>;
 }

@@ -198,6 +198,31 @@ name: string,
 to: string, };
 
 /**
+ * What was read ahead.
+ */
+export type ContextPreload = { 
+/**
+ * Conversations that were listed.
+ */
+conversations: number, 
+/**
+ * Messages that were read.
+ */
+messages: number, 
+/**
+ * Constructs that were listed.
+ */
+constructs: number, 
+/**
+ * Learnings that were listed.
+ */
+learnings: number, 
+/**
+ * Bytes of the messages' text.
+ */
+textBytes: number, };
+
+/**
  * A setting.
  */
 export type Setting = { 
@@ -4327,7 +4352,12 @@ durability?: Durability,
 /**
  * When bundles and chunks close.
  */
-stream?: StreamSettings, };
+stream?: StreamSettings, 
+/**
+ * Milliseconds from one check of everything to the next, which begins when nothing else is to be done; none by
+ * default, and for 0.
+ */
+checkEveryMs?: number, };
 
 /**
  * Changes when writes are answered.
@@ -4337,6 +4367,27 @@ export type SetDurability = {
  * The new durability.
  */
 durability: Durability, };
+
+/**
+ * What became of looks for pages since the database was opened.
+ */
+export type PageCache = { 
+/**
+ * Pages that were in the cache.
+ */
+hits: number, 
+/**
+ * Pages that were read from the disk.
+ */
+misses: number, 
+/**
+ * Bytes that the cache takes.
+ */
+bytes: number, 
+/**
+ * Bytes that it may take.
+ */
+maxBytes: number, };
 
 /**
  * Figures of the running store.
@@ -4359,6 +4410,10 @@ journalBytes: number,
  */
 schema: number, 
 /**
+ * How the database's page cache does.
+ */
+pageCache: PageCache, 
+/**
  * What streams have done.
  */
 streams: StreamStats, };
@@ -4379,6 +4434,10 @@ meanUs: number,
  * Half took no longer.
  */
 p50Us: number, 
+/**
+ * 90 in 100 took no longer.
+ */
+p90Us: number, 
 /**
  * 99 in 100 took no longer.
  */
@@ -4443,7 +4502,7 @@ version: number, };
 /**
  * Something that happened in the store.
  */
-export type Event = { "type": "log" } & LogEvent | { "type": "recovery" } & Recovery | { "type": "trouble" } & Trouble;
+export type Event = { "type": "log" } & LogEvent | { "type": "recovery" } & Recovery | { "type": "trouble" } & Trouble | { "type": "change" } & Change | { "type": "health" } & HealthReport;
 
 /**
  * A measured step.
@@ -4534,6 +4593,413 @@ code: Code,
  */
 message: string, };
 
+/**
+ * A write that is kept: one line of the journal.
+ */
+export type Change = { 
+/**
+ * The line.
+ */
+seq: number, 
+/**
+ * When, in milliseconds since 1970-01-01 UTC.
+ */
+at: number, 
+/**
+ * The operation, such as `conversations.update`; for the text of streams `messages.stream`.
+ */
+op: string, 
+/**
+ * The user on whose behalf, if there was one.
+ */
+by?: string, 
+/**
+ * The ids of the records that changed, each once.
+ */
+records: Array<string>, 
+/**
+ * The groups whose records changed: `conversations`, `messages`, ….
+ */
+groups: Array<string>, 
+/**
+ * The users whose records changed, each once.
+ */
+users: Array<string>, 
+/**
+ * Whether more than 1,000 records or users changed, and only some are named.
+ */
+truncated: boolean, };
+
+/**
+ * Which changes of a record to list.
+ */
+export type HistoryList = { 
+/**
+ * The record's id.
+ */
+record: string, 
+/**
+ * Only changes at or after this time, in milliseconds since 1970-01-01 UTC.
+ */
+since?: number, 
+/**
+ * Only changes before this time, in milliseconds since 1970-01-01 UTC.
+ */
+until?: number, 
+/**
+ * Only changes by this operation, such as `conversations.update`.
+ */
+op?: string, 
+/**
+ * 1 to 1,000; 50 by default. A page also ends after 1 MiB of rows.
+ */
+limit?: number, 
+/**
+ * Where the page begins.
+ */
+cursor?: string, };
+
+/**
+ * What one write did to a record.
+ */
+export type HistoryEntry = { 
+/**
+ * The journal's line.
+ */
+seq: number, 
+/**
+ * When, in milliseconds since 1970-01-01 UTC.
+ */
+at: number, 
+/**
+ * The operation.
+ */
+op: string, 
+/**
+ * The user on whose behalf, if there was one.
+ */
+by?: string, 
+/**
+ * The request's own name, if it had one.
+ */
+requestId?: string, 
+/**
+ * The record's rows that it put or deleted, in that order.
+ */
+rows: Array<HistoryRow>, };
+
+/**
+ * A row of a record. It has either `put` or `del`.
+ */
+export type HistoryRow = { 
+/**
+ * The table.
+ */
+table: string, 
+/**
+ * All columns as they were from then on.
+ */
+put?: Json, 
+/**
+ * The key of a row that was deleted.
+ */
+del?: Json, };
+
+/**
+ * A record and a point in its history: exactly one of `seq` and `at`.
+ */
+export type HistoryAt = { 
+/**
+ * The record's id.
+ */
+record: string, 
+/**
+ * After this line of the journal.
+ */
+seq?: number, 
+/**
+ * At this time, in milliseconds since 1970-01-01 UTC: before the first change that came later.
+ */
+at?: number, };
+
+/**
+ * What a record was.
+ */
+export type RecordState = { 
+/**
+ * The record's id.
+ */
+record: string, 
+/**
+ * The last line up to there that changed it; absent if there was none.
+ */
+seq?: number, 
+/**
+ * When that was, in milliseconds since 1970-01-01 UTC.
+ */
+at?: number, 
+/**
+ * Its rows, in the order in which they came to be; none if there was no such record.
+ */
+rows: Array<HistoryRow>, 
+/**
+ * Whether the journal no longer has, or never had, all of its changes: rows may be missing or older than that.
+ */
+incomplete: boolean, 
+/**
+ * Whether rows beyond the first 16 MiB were left out.
+ */
+truncated: boolean, };
+
+/**
+ * A change to take back.
+ */
+export type HistoryUndo = { 
+/**
+ * The journal's line.
+ */
+seq: number, 
+/**
+ * Of that line only what it did to this record.
+ */
+record?: string, };
+
+/**
+ * A change that was taken back.
+ */
+export type Undone = { 
+/**
+ * The line that was taken back.
+ */
+seq: number, 
+/**
+ * The records that changed by it, each once.
+ */
+records: Array<string>, };
+
+/**
+ * What a check found wrong.
+ */
+export type FindingCode = "page" | "database" | "reference" | "counter" | "leaf" | "order" | "uuid" | "history" | "journal";
+
+/**
+ * Something that did not check.
+ */
+export type HealthFinding = { 
+/**
+ * What is wrong.
+ */
+code: FindingCode, 
+/**
+ * The record it is about, if it is about one.
+ */
+record?: string, 
+/**
+ * The same for people.
+ */
+message: string, 
+/**
+ * What would mend it.
+ */
+repair: string, };
+
+/**
+ * What a check came to.
+ */
+export type HealthReport = { 
+/**
+ * When it ended, in milliseconds since 1970-01-01 UTC.
+ */
+at: number, 
+/**
+ * How long it took, turns between its slices included, in milliseconds.
+ */
+durationMs: number, 
+/**
+ * What did not check: at most 1,000 findings; none is health.
+ */
+findings: Array<HealthFinding>, 
+/**
+ * Whether there is more than that.
+ */
+truncated: boolean, 
+/**
+ * Bytes of the database file that were checked.
+ */
+databaseBytes: number, 
+/**
+ * Rows that were checked.
+ */
+rows: number, 
+/**
+ * Journal lines that were checked.
+ */
+lines: number, };
+
+/**
+ * How far a check has come.
+ */
+export type HealthProgress = { 
+/**
+ * Stages done.
+ */
+done: number, 
+/**
+ * Stages in all.
+ */
+total: number, };
+
+/**
+ * Whose bytes to count.
+ */
+export type UsageQuery = { 
+/**
+ * Only this user's; all users' by default. `kinds` are the whole store's all the same.
+ */
+userId?: string, };
+
+/**
+ * Where the bytes are. Exact when nothing is written meanwhile.
+ */
+export type HealthUsage = { 
+/**
+ * Bytes of all files of the store.
+ */
+totalBytes: number, 
+/**
+ * The same by kind, largest first: they add up to it.
+ */
+kinds: Array<KindUsage>, 
+/**
+ * Bytes of what users' records hold, by user: their content alone, without what SQLite and the journal add.
+ */
+users: Array<UserUsage>, 
+/**
+ * Those of a construct with everything below it, its transcripts included: the largest 1,000, largest first.
+ */
+constructs: Array<ConstructUsage>, 
+/**
+ * Whether there are more constructs than that.
+ */
+constructsTruncated: boolean, };
+
+/**
+ * Bytes of one kind.
+ */
+export type KindUsage = { 
+/**
+ * A table with its rows, such as `chunk`. Of all files also `indexes`, `search` (its index), `bookkeeping`, `free_pages`, `overhead`
+ * (pages that hold only where others are), `log` (of the database), `journal`, `snapshots`, `quarantine` or `other`.
+ */
+kind: string, 
+/**
+ * Bytes.
+ */
+bytes: number, };
+
+/**
+ * Bytes of one user's records.
+ */
+export type UserUsage = { 
+/**
+ * The user.
+ */
+userId: string, 
+/**
+ * Bytes in all.
+ */
+bytes: number, 
+/**
+ * The same by table: they add up to it.
+ */
+kinds: Array<KindUsage>, 
+/**
+ * Those of records in a context, by its name.
+ */
+contexts: Array<ContextUsage>, };
+
+/**
+ * Bytes of the records in one context.
+ */
+export type ContextUsage = { 
+/**
+ * The context's name.
+ */
+context: string, 
+/**
+ * Bytes in all.
+ */
+bytes: number, 
+/**
+ * The same by table: they add up to it.
+ */
+kinds: Array<KindUsage>, };
+
+/**
+ * Bytes of one construct with everything below it.
+ */
+export type ConstructUsage = { 
+/**
+ * The construct.
+ */
+constructId: string, 
+/**
+ * Bytes.
+ */
+bytes: number, };
+
+/**
+ * A way to free bytes. What one frees, another may free too.
+ */
+export type Remedy = "vacuum" | "checkpoint" | "seal" | "snapshots" | "quarantine" | "removed" | "erase" | "retention";
+
+/**
+ * What a remedy would free.
+ */
+export type Reclaimable = { 
+/**
+ * The remedy.
+ */
+remedy: Remedy, 
+/**
+ * Bytes.
+ */
+bytes: number, };
+
+/**
+ * How often calls failed with a code.
+ */
+export type FailureCount = { 
+/**
+ * The code.
+ */
+code: Code, 
+/**
+ * How often.
+ */
+count: number, };
+
+/**
+ * What became of the calls of one method since the store was opened.
+ */
+export type OperationStats = { 
+/**
+ * The method, such as `messages.append`.
+ */
+method: string, 
+/**
+ * Calls that were answered.
+ */
+ok: number, 
+/**
+ * Calls that failed, by error code.
+ */
+failed: Array<FailureCount>, 
+/**
+ * From the call's turn to its answer: its own work and what it takes to keep it.
+ */
+latency: LatencySummary, };
+
 /** Every method by name: what it takes and what it gives. */
 export interface Methods {
   'users.create': { args: NewUser; result: User };
@@ -4544,6 +5010,7 @@ export interface Methods {
   'contexts.create': { args: ContextRef; result: Context };
   'contexts.get': { args: ContextRef; result: Context };
   'contexts.list': { args: ContextList; result: Array<Context> };
+  'contexts.preload': { args: ContextRef; result: ContextPreload };
   'contexts.rename': { args: ContextRename; result: Context };
   'contexts.delete': { args: ContextRef; result: void };
   'settings.set': { args: SettingSet; result: Setting };
@@ -4680,6 +5147,9 @@ export interface Contexts {
   get(args: ContextRef, options?: CallOptions): Promise<Context>;
   /** Lists a user's contexts by name. */
   list(args?: ContextList, options?: CallOptions): Promise<Array<Context>>;
+  /** Reads ahead what is shown first of a context: the first page of each list, and the newest messages of its newest
+   * conversations, up to 512 KiB of text. They are read faster then. Rejects with `not_found`. */
+  preload(args: ContextRef, options?: CallOptions): Promise<ContextPreload>;
   /** Gives a context another name, or moves all its records to one that is there already. */
   rename(args: ContextRename, options?: WriteOptions): Promise<Context>;
   /** Deletes an empty context. Rejects with `conflict` while anything is in it. */

@@ -18,6 +18,10 @@ export class FakeEngine {
   onTick: () => void | Promise<void> = () => {};
   onTask: (request: Wire, progress: (value: unknown) => void) => Promise<unknown[] | undefined> = async () => undefined;
 
+  /** Long work by slices, which is done instead where it is set: null while there is more. */
+  onSlice: ((request: Wire) => Promise<unknown[] | null>) | undefined;
+  dropped = 0;
+
   onOpen: () => void | Promise<void> = () => {};
 
   async open(): Promise<this> {
@@ -36,8 +40,12 @@ export class FakeEngine {
     }
     return [answers.length > 0 ? JSON.stringify(answers) : undefined, again];
   }
-  async task(text: string, progress: (value: string) => void): Promise<string | undefined> {
+  async task(text: string, progress: (value: string) => void): Promise<string | null | undefined> {
     const [id, ...request] = JSON.parse(text) as [number, ...Wire];
+    if (this.onSlice) {
+      const slice = await this.onSlice(request);
+      return slice && JSON.stringify([[id, ...slice]]);
+    }
     const answer = await this.onTask(request, (value) => progress(JSON.stringify(value)));
     return answer && JSON.stringify([[id, ...answer]]);
   }
@@ -59,8 +67,11 @@ export class FakeEngine {
     this.news = [];
     return taken;
   }
-  setListening(on: boolean): void {
-    this.listening = on;
+  dropTask(): void {
+    this.dropped += 1;
+  }
+  setListening(steps: boolean): void {
+    this.listening = steps;
   }
   async endStreams(): Promise<void> {}
   async close(): Promise<void> {

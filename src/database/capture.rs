@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::hooks::{Action, PreUpdateCase};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ffi};
+use serde_json::value::RawValue;
 
 use super::schema::{RecordKey, TABLES};
 use crate::error::{Code, Error, Result};
@@ -25,7 +26,7 @@ struct State {
     tables: HashMap<&'static str, Table>,
     /// JSON objects separated by commas.
     rows: Vec<u8>,
-    records: Vec<String>,
+    touched: Touched,
     enabled: bool,
     failure: Option<String>,
 }
@@ -33,6 +34,27 @@ struct State {
 struct Table {
     record: RecordKey,
     columns: Vec<Column>,
+    /// The column that holds the owner's number.
+    owner: Option<i32>,
+}
+
+/// What captured rows are about. Neighbours are told apart; the same one may come again later.
+#[derive(Debug, Clone, Default)]
+pub struct Touched {
+    /// The records the rows belong to.
+    pub records: Vec<String>,
+    /// The numbers of the users whose rows they are.
+    pub owners: Vec<i64>,
+    /// The tables, each once.
+    pub tables: Vec<&'static str>,
+}
+
+impl Touched {
+    fn clear(&mut self) {
+        self.records.clear();
+        self.owners.clear();
+        self.tables.clear();
+    }
 }
 
 struct Column {
@@ -46,6 +68,8 @@ struct Column {
 pub struct Mark {
     rows: usize,
     records: usize,
+    owners: usize,
+    tables: usize,
 }
 
 impl Capture {
@@ -84,12 +108,16 @@ impl Capture {
                     })
                 })?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
+            let is_owner = |(column, _): &(&Column, i32)| column.key == "\"user\":";
+            let owner = columns.iter().zip(0..).find(is_owner);
+            let owner = owner.map(|(_, index)| index);
             if !columns.is_empty() {
                 tables.insert(
                     spec.name,
                     Table {
                         record: spec.record,
                         columns,
+                        owner,
                     },
                 );
             }
@@ -112,7 +140,7 @@ impl Capture {
         let State {
             tables,
             rows,
-            records,
+            touched,
             ..
         } = &mut *state;
         let unlike = || Error::new(Code::Internal, format!("no row of {table} is like this"));
@@ -125,7 +153,7 @@ impl Capture {
             value.copied().ok_or(rusqlite::Error::InvalidQuery)
         };
         put(rows, name, table, &value)?;
-        note(records, table, &value);
+        note(touched, name, table, &value);
         Ok(())
     }
 
@@ -134,7 +162,9 @@ impl Capture {
         let state = self.state();
         Mark {
             rows: state.rows.len(),
-            records: state.records.len(),
+            records: state.touched.records.len(),
+            owners: state.touched.owners.len(),
+            tables: state.touched.tables.len(),
         }
     }
 
@@ -142,15 +172,17 @@ impl Capture {
     pub fn cut(&self, mark: Mark) {
         let mut state = self.state();
         state.rows.truncate(mark.rows);
-        state.records.truncate(mark.records);
+        state.touched.records.truncate(mark.records);
+        state.touched.owners.truncate(mark.owners);
+        state.touched.tables.truncate(mark.tables);
         state.failure = None;
     }
 
-    /// Hands the rows captured since the last call, and the records they belong to, to `take`.
+    /// Hands the rows captured since the last call, and what they are about, to `take`.
     ///
     /// # Errors
     /// `internal` when a row could not be read as it changed; the caller must roll back.
-    pub fn drain<T>(&self, take: impl FnOnce(&[u8], &mut Vec<String>) -> T) -> Result<T> {
+    pub fn drain<T>(&self, take: impl FnOnce(&[u8], &mut Touched) -> T) -> Result<T> {
         let mut state = self.state();
         if let Some(failure) = state.failure.take() {
             return Err(
@@ -159,10 +191,10 @@ impl Capture {
             );
         }
         let state = &mut *state;
-        let taken = take(&state.rows, &mut state.records);
+        let taken = take(&state.rows, &mut state.touched);
         state.rows.clear();
         state.rows.shrink_to(1 << 20);
-        state.records.clear();
+        state.touched.clear();
         Ok(taken)
     }
 }
@@ -179,12 +211,12 @@ impl State {
             PreUpdateCase::Insert(new) => {
                 let new = |index| new.get_new_column_value(index);
                 put(&mut self.rows, name, table, &new)
-                    .map(|()| note(&mut self.records, table, &new))
+                    .map(|()| note(&mut self.touched, name, table, &new))
             }
             PreUpdateCase::Delete(old) => {
                 let old = |index| old.get_old_column_value(index);
                 delete(&mut self.rows, name, table, &old)
-                    .map(|()| note(&mut self.records, table, &old))
+                    .map(|()| note(&mut self.touched, name, table, &old))
             }
             PreUpdateCase::Update {
                 old_value_accessor: old,
@@ -201,7 +233,7 @@ impl State {
                         }
                     })
                     .and_then(|()| put(&mut self.rows, name, table, &new))
-                    .map(|()| note(&mut self.records, table, &new))
+                    .map(|()| note(&mut self.touched, name, table, &new))
             }
             PreUpdateCase::Unknown => Err(rusqlite::Error::SqliteFailure(
                 ffi::Error::new(ffi::SQLITE_MISUSE),
@@ -271,6 +303,15 @@ fn json(out: &mut Vec<u8>, value: ValueRef<'_>) -> rusqlite::Result<()> {
     written.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
+/// A value as the capture writes it.
+pub(super) fn to_json(value: ValueRef<'_>) -> Result<Box<RawValue>> {
+    let mut text = Vec::new();
+    json(&mut text, value)?;
+    serde_json::from_slice(&text).map_err(|error| {
+        Error::new(Code::Internal, "a value could not be written").caused_by(error)
+    })
+}
+
 fn key_moved(table: &Table, old: Read<'_, '_>, new: Read<'_, '_>) -> rusqlite::Result<bool> {
     for (column, index) in table.columns.iter().zip(0..) {
         if column.in_primary_key && old(index)? != new(index)? {
@@ -280,14 +321,25 @@ fn key_moved(table: &Table, old: Read<'_, '_>, new: Read<'_, '_>) -> rusqlite::R
     Ok(false)
 }
 
-/// Notes the record a row belongs to; rows of one record usually come one after another.
-fn note(records: &mut Vec<String>, table: &Table, value: Read<'_, '_>) {
+/// Notes what a row is about; rows of one record usually come one after another.
+fn note(touched: &mut Touched, name: &'static str, table: &Table, value: Read<'_, '_>) {
     let id = table
         .record
         .id(|index| value(i32::try_from(index).ok()?).ok());
     if let Some(id) = id
-        && records.last() != Some(&id)
+        && touched.records.last() != Some(&id)
     {
-        records.push(id);
+        touched.records.push(id);
+    }
+    let owner = table
+        .owner
+        .and_then(|index| value(index).ok()?.as_i64().ok());
+    if let Some(owner) = owner
+        && touched.owners.last() != Some(&owner)
+    {
+        touched.owners.push(owner);
+    }
+    if !touched.tables.contains(&name) {
+        touched.tables.push(name);
     }
 }

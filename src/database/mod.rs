@@ -7,7 +7,9 @@ pub mod apply;
 pub mod capture;
 pub mod migrate;
 pub mod orphans;
+pub mod pages;
 mod rank;
+pub mod rows;
 pub mod schema;
 pub mod vfs;
 
@@ -16,6 +18,7 @@ use std::rc::Rc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, ffi};
+use serde::Serialize;
 
 use crate::disk::{Disk, File, OpenMode};
 use crate::error::{Code, Error, Result};
@@ -301,6 +304,12 @@ impl Database {
         self.vfs.size(WAL_FILE)
     }
 
+    /// Length of the write-ahead log's file.
+    pub fn wal_bytes_on_disk(&self) -> Result<u64> {
+        let log = self.vfs.file(WAL_FILE);
+        log.map_or(Ok(0), |log| log.size())
+    }
+
     /// Moves the write-ahead log into the database file, flushing both, and empties the log.
     /// The journal must be flushed before. No transaction may be open.
     ///
@@ -364,16 +373,26 @@ impl Database {
     /// # Errors
     /// `corrupt` naming the first page that fails.
     pub fn verify_pages(&self) -> Result<()> {
-        let file = self.file()?;
-        let size = file.size()?;
-        let mut slice = vec![0; VERIFY_BYTES];
         let mut offset = 0;
-        while offset < size {
-            let read = file.read_at(&mut slice, offset)?;
-            vfs::check_pages(slice.get(..read).unwrap_or_default(), PAGE_BYTES, offset)?;
-            offset += VERIFY_BYTES as u64;
-        }
+        while self.verify_slice(&mut offset)? {}
         Ok(())
+    }
+
+    /// Checks the next pages from `offset` on, which moves on whatever they are; false once there are none.
+    ///
+    /// # Errors
+    /// `corrupt` naming the first page of the slice that fails.
+    pub fn verify_slice(&self, offset: &mut u64) -> Result<bool> {
+        let file = self.file()?;
+        let begin = *offset;
+        if begin >= file.size()? {
+            return Ok(false);
+        }
+        let mut slice = vec![0; VERIFY_BYTES];
+        let read = file.read_at(&mut slice, begin)?;
+        *offset += VERIFY_BYTES as u64;
+        vfs::check_pages(slice.get(..read).unwrap_or_default(), PAGE_BYTES, begin)?;
+        Ok(true)
     }
 
     /// SQLite's own check of structure and indexes; each finding is a sentence.
@@ -385,6 +404,17 @@ impl Database {
             .into_iter()
             .filter(|finding| finding != "ok")
             .collect())
+    }
+
+    /// How SQLite's page cache does.
+    pub fn page_cache(&self) -> Result<PageCache> {
+        let count = |of| counter(&self.connection, of);
+        Ok(PageCache {
+            hits: count(ffi::SQLITE_DBSTATUS_CACHE_HIT)?,
+            misses: count(ffi::SQLITE_DBSTATUS_CACHE_MISS)?,
+            bytes: count(ffi::SQLITE_DBSTATUS_CACHE_USED)?,
+            max_bytes: CACHE_KIB.unsigned_abs() << 10,
+        })
     }
 
     /// The disk's own account of a failure where it has one, because SQLite's codes say less.
@@ -415,6 +445,39 @@ fn claimed_bytes(file: &dyn File) -> Result<u64> {
 /// SQLite has no better name for counts too: on a disk that answers, only files that are not ours make it fail so.
 pub fn is_damage(error: &Error) -> bool {
     matches!(error.code(), Code::Corrupt | Code::Internal)
+}
+
+/// What became of looks for pages since the database was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct PageCache {
+    /// Pages that were in the cache.
+    pub hits: u32,
+    /// Pages that were read from the disk.
+    pub misses: u32,
+    /// Bytes that the cache takes.
+    pub bytes: u32,
+    /// Bytes that it may take.
+    pub max_bytes: u32,
+}
+
+/// One of SQLite's counters of a connection.
+#[allow(unsafe_code)]
+fn counter(db: &Connection, counter: i32) -> Result<u32> {
+    let (mut now, mut highest) = (0, 0);
+    // SAFETY: the handle is the open connection's and is not closed; SQLite writes two ints through the pointers during the
+    // call and keeps nothing.
+    let code =
+        unsafe { ffi::sqlite3_db_status(db.handle(), counter, &raw mut now, &raw mut highest, 0) };
+    if code == ffi::SQLITE_OK {
+        Ok(u32::try_from(now).unwrap_or(0))
+    } else {
+        Err(Error::new(
+            Code::Internal,
+            format!("SQLite does not count what is asked for: {code}"),
+        ))
+    }
 }
 
 /// Executes a prepared statement without parameters or rows.

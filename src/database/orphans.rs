@@ -4,12 +4,9 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde_json::{Map, Value};
 
-use super::schema::{ForeignKey, TABLES, foreign_keys};
+use super::rows;
+use super::schema::TABLES;
 use crate::error::{Error, Result};
-
-/// A chunk refers to its message alone, which spares an index, but without its part it is no text.
-const CHUNK_WITHOUT_PART: &str = "NOT EXISTS (SELECT 1 FROM part AS p WHERE p.user = child.user
-   AND p.conversation = child.conversation AND p.message = child.message AND p.part = child.part)";
 
 /// Deletes every row whose parent is missing, until none is left, and gives each as a line of JSON. Active paths that lost
 /// their end get another.
@@ -19,11 +16,11 @@ pub fn take(connection: &Connection) -> Result<Vec<String>> {
     loop {
         let before = taken.len();
         for table in TABLES {
-            let mut conditions = missing_parents(connection, table.name)?;
-            if table.name == "chunk" && !conditions.is_empty() {
-                conditions.push(CHUNK_WITHOUT_PART.to_owned());
-            }
-            for missing in conditions {
+            let mut keys = rows::references(connection, table.name)?;
+            // A path that lost its end gets another below.
+            keys.retain(|key| table.name != "conversation" || key.parent != "message");
+            for key in &keys {
+                let missing = key.is_missing();
                 collect(connection, table.name, &missing, &mut taken)?;
                 connection.execute(
                     &format!("DELETE FROM \"{}\" AS child WHERE {missing}", table.name),
@@ -53,29 +50,6 @@ fn end_paths(connection: &Connection) -> Result<()> {
         )?;
     }
     Ok(())
-}
-
-/// For each foreign key of a table, the condition under which a row named `child` lacks its parent.
-fn missing_parents(connection: &Connection, table: &str) -> Result<Vec<String>> {
-    let keys = foreign_keys(connection, table)?;
-    Ok(keys
-        .into_iter()
-        .map(|ForeignKey { parent, columns }| {
-            let present: Vec<String> = columns
-                .iter()
-                .map(|(from, _)| format!("child.\"{from}\" IS NOT NULL"))
-                .collect();
-            let equal: Vec<String> = columns
-                .iter()
-                .map(|(from, to)| format!("parent.\"{to}\" = child.\"{from}\""))
-                .collect();
-            format!(
-                "{} AND NOT EXISTS (SELECT 1 FROM \"{parent}\" AS parent WHERE {})",
-                present.join(" AND "),
-                equal.join(" AND ")
-            )
-        })
-        .collect())
 }
 
 fn collect(

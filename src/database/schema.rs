@@ -2,10 +2,7 @@
 
 use std::fmt::Write as _;
 
-use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-
-use crate::error::Result;
 
 /// A table of ours. The capture sees only these; everything else in the database is derived or bookkeeping.
 #[derive(Debug, Clone, Copy)]
@@ -147,40 +144,32 @@ pub const TABLES: &[TableSpec] = &[
     },
 ];
 
-/// A foreign key of a table.
-pub struct ForeignKey {
-    /// The table it leads to.
-    pub parent: String,
-    /// Its columns, each with the parent's column it refers to.
-    pub columns: Vec<(String, String)>,
+/// The group of calls that a table's rows belong to; none for bookkeeping.
+#[must_use]
+pub fn group(table: &str) -> Option<&'static str> {
+    Some(match table {
+        "user" => "users",
+        "conversation" | "participant" => "conversations",
+        "message" | "part" | "chunk" => "messages",
+        "context" => "contexts",
+        "setting" | "user_setting" => "settings",
+        "erasure" | "retention_policy" => "retention",
+        "learning" | "learning_tag" | "learning_source" => "learnings",
+        "job" => "jobs",
+        "construct" => "constructs",
+        "session" => "sessions",
+        "construct_link" => "links",
+        "artifact" => "artifacts",
+        "timeline_event" => "timeline",
+        "metric" => "metrics",
+        "entity" | "observation" | "relation" | "chart_line" | "chart_event" => "charts",
+        _ => return None,
+    })
 }
 
-/// The foreign keys of a table as it is now.
-pub fn foreign_keys(connection: &Connection, table: &str) -> Result<Vec<ForeignKey>> {
-    let mut statement = connection.prepare(
-        "SELECT k.id, k.\"table\", k.\"from\", coalesce(k.\"to\", p.name)
-         FROM pragma_foreign_key_list(?1) AS k
-         LEFT JOIN pragma_table_info(k.\"table\") AS p ON p.pk = k.seq + 1
-         ORDER BY k.id, k.seq",
-    )?;
-    let mut rows = statement.query([table])?;
-    let mut keys: Vec<(i64, ForeignKey)> = Vec::new();
-    while let Some(row) = rows.next()? {
-        let id: i64 = row.get(0)?;
-        let pair = (row.get(2)?, row.get(3)?);
-        match keys.last_mut() {
-            Some((last, key)) if *last == id => key.columns.push(pair),
-            _ => keys.push((
-                id,
-                ForeignKey {
-                    parent: row.get(1)?,
-                    columns: vec![pair],
-                },
-            )),
-        }
-    }
-    Ok(keys.into_iter().map(|(_, key)| key).collect())
-}
+/// Tables whose rows are never taken back: counters never go back, answers that were given stay given, and what was erased
+/// stays erased.
+pub const BOOKKEEPING: &[&str] = &["counter", "request", "erasure"];
 
 impl RecordKey {
     /// The readable id of the record whose key columns are read through `column`.
@@ -199,5 +188,18 @@ impl RecordKey {
             write!(id, "{level}{number:02}").ok()?;
         }
         Some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_of_records_belongs_to_a_group() {
+        for table in TABLES {
+            let has_none = matches!(table.name, "counter" | "request");
+            assert_eq!(group(table.name).is_none(), has_none, "{}", table.name);
+        }
     }
 }

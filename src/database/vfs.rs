@@ -418,8 +418,9 @@ fn bad_page(offset: u64) -> Error {
     ))
 }
 
-/// The checksum of a page without its last eight bytes, as SQLite's `cksumvfs` computes it.
-fn page_checksum(page: &[u8]) -> Option<[u8; CHECKSUM_BYTES]> {
+/// The checksum of a page without its last eight bytes, as SQLite's `cksumvfs` computes it; none if it has not even those.
+#[must_use]
+pub fn page_checksum(page: &[u8]) -> Option<[u8; CHECKSUM_BYTES]> {
     page.get(..page.len().checked_sub(CHECKSUM_BYTES)?)
         .map(checksum)
 }

@@ -18,6 +18,7 @@ pub mod messages;
 pub mod metrics;
 pub mod page;
 pub mod parts;
+pub mod preload;
 pub mod retention;
 pub mod sessions;
 pub mod settings;

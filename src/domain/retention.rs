@@ -436,6 +436,25 @@ pub fn next_due(view: &View<'_>, since_ms: i64) -> Result<Option<i64>> {
     Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
 }
 
+/// The first policy behind a number that deletes by itself, and the ids of the first records that it would delete now.
+pub fn next_to_delete(
+    view: &View<'_>,
+    after: i64,
+    limit: usize,
+    now_ms: i64,
+) -> Result<Option<(i64, Vec<String>)>> {
+    let mut statement = view.prepare(
+        "SELECT policy FROM retention_policy WHERE policy > ?1 AND enabled = 1 AND action = 'delete' ORDER BY policy LIMIT 1",
+    )?;
+    let mut rows = statement.query([after])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let policy = get(view, row.get(0)?)?;
+    let due = due(view, &policy, limit, now_ms)?;
+    Ok(Some((policy.policy, report(&policy, &due).ids)))
+}
+
 /// Records that have come of age.
 struct Due {
     records: Vec<Aged>,

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::error::Code;
+
 /// How long something took, over many times: exact count and maximum, quantiles to within a quarter.
 #[derive(Debug, Clone)]
 pub struct Latency {
@@ -22,6 +24,8 @@ pub struct LatencySummary {
     pub mean_us: u64,
     /// Half took no longer.
     pub p50_us: u64,
+    /// 90 in 100 took no longer.
+    pub p90_us: u64,
     /// 99 in 100 took no longer.
     pub p99_us: u64,
     /// The longest.
@@ -60,6 +64,7 @@ impl Latency {
             count: self.count,
             mean_us: self.total_us.checked_div(self.count).unwrap_or(0),
             p50_us: self.quantile(50),
+            p90_us: self.quantile(90),
             p99_us: self.quantile(99),
             max_us: self.max_us,
         }
@@ -99,6 +104,97 @@ fn upper(index: usize) -> u64 {
     let power = index / 4 + 1;
     let quarter = index % 4;
     ((4 + quarter + 1) << (power - 2)) - 1
+}
+
+/// What became of the calls of one method since the store was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct OperationStats {
+    /// The method, such as `messages.append`.
+    pub method: String,
+    /// Calls that were answered.
+    pub ok: u64,
+    /// Calls that failed, by error code.
+    pub failed: Vec<FailureCount>,
+    /// From the call's turn to its answer: its own work and what it takes to keep it.
+    pub latency: LatencySummary,
+}
+
+/// How often calls failed with a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct FailureCount {
+    /// The code.
+    pub code: Code,
+    /// How often.
+    pub count: u64,
+}
+
+/// The most methods that are counted: more than there are, so that names without a method cannot fill the memory.
+const MAX_METHODS: usize = 400;
+
+/// Outcomes and latencies by method.
+#[derive(Debug, Default)]
+pub struct Operations {
+    /// In the order of their names.
+    methods: Vec<Operation>,
+}
+
+#[derive(Debug)]
+struct Operation {
+    method: Box<str>,
+    ok: u64,
+    failed: Vec<FailureCount>,
+    latency: Latency,
+}
+
+impl Operations {
+    /// Counts a call.
+    pub fn add(&mut self, method: &str, us: u64, failed: Option<Code>) {
+        let place = self
+            .methods
+            .binary_search_by(|known| (*known.method).cmp(method));
+        let place = match place {
+            Ok(place) => place,
+            Err(_) if self.methods.len() >= MAX_METHODS => return,
+            Err(place) => {
+                let operation = Operation {
+                    method: method.into(),
+                    ok: 0,
+                    failed: Vec::new(),
+                    latency: Latency::default(),
+                };
+                self.methods.insert(place, operation);
+                place
+            }
+        };
+        let Some(operation) = self.methods.get_mut(place) else {
+            return;
+        };
+        operation.latency.add(us);
+        let Some(code) = failed else {
+            operation.ok += 1;
+            return;
+        };
+        match operation.failed.iter_mut().find(|it| it.code == code) {
+            Some(known) => known.count += 1,
+            None => operation.failed.push(FailureCount { code, count: 1 }),
+        }
+    }
+
+    /// All methods that were called, by name.
+    #[must_use]
+    pub fn stats(&self) -> Vec<OperationStats> {
+        let stats = self.methods.iter().map(|operation| OperationStats {
+            method: operation.method.to_string(),
+            ok: operation.ok,
+            failed: operation.failed.clone(),
+            latency: operation.latency.summary(),
+        });
+        stats.collect()
+    }
 }
 
 #[cfg(test)]

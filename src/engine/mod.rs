@@ -17,13 +17,17 @@ use std::rc::Rc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::database::PageCache;
 use crate::disk::Disk;
 use crate::error::{Code, Error, Result};
+use crate::health::{self, Check, Usage, Weighing};
+use crate::history::{self, Asker};
 use crate::host::Host;
 use crate::search::SearchCheck;
-use crate::store::{Caller, Durability, Event, Options, Store, Turn};
+use crate::store::{Caller, Durability, Event, Job, Listening, Options, Store, Turn};
 use crate::stream::StreamSettings;
 use methods::Nothing;
+use metrics::Operations;
 use streams::{Step, Streams};
 use wire::{FollowerNews, StreamStats};
 
@@ -36,7 +40,13 @@ pub struct EngineOptions {
     pub durability: Option<Durability>,
     /// When bundles and chunks close.
     pub stream: Option<StreamSettings>,
+    /// Milliseconds from one check of everything to the next, which begins when nothing else is to be done; none by
+    /// default, and for 0.
+    pub check_every_ms: Option<i64>,
 }
+
+/// Milliseconds before a check that failed is begun again.
+const CHECK_AGAIN_MS: i64 = 60 * 60 * 1000;
 
 /// A request: a method's name, its arguments, and on whose behalf.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +67,14 @@ impl<'a> Request<'a> {
             user: self.user.map(str::parse).transpose()?,
             request_id: self.request_id,
         })
+    }
+
+    /// The arguments of a request that only the app itself may make.
+    fn for_the_app<A: DeserializeOwned>(&self) -> Result<A> {
+        if self.user.is_some() {
+            return Err(Error::invalid("a user's own view cannot do this"));
+        }
+        json::read(self.args)
     }
 }
 
@@ -84,6 +102,8 @@ pub struct StoreStats {
     pub journal_bytes: u64,
     /// The schema version.
     pub schema: u32,
+    /// How the database's page cache does.
+    pub page_cache: PageCache,
     /// What streams have done.
     pub streams: StreamStats,
 }
@@ -118,6 +138,21 @@ pub struct Engine {
     streams: Streams,
     news: Vec<FollowerNews>,
     maintenance_at: Option<i64>,
+    /// Long work that was asked for, between two of its slices.
+    work: Option<Work>,
+    check_every_ms: i64,
+    /// When the next check is due; none until it is looked up.
+    check_at: Option<i64>,
+    /// A check that runs by itself.
+    check: Option<Check>,
+    operations: Operations,
+}
+
+/// Long work under way.
+struct Work {
+    id: u64,
+    job: Box<dyn Job>,
+    us: u64,
 }
 
 impl Engine {
@@ -135,11 +170,18 @@ impl Engine {
             durability: options.durability.unwrap_or_default(),
             ..Options::default()
         };
+        let check_every_ms = options.check_every_ms.unwrap_or(0);
+        if check_every_ms < 0 {
+            return Err(Error::invalid("checkEveryMs is not negative"));
+        }
         let store = Store::open(disk, host, store_options).await?;
-        Ok(Self::over(store, settings))
+        let mut engine = Self::over(store, settings);
+        engine.check_every_ms = check_every_ms;
+        engine.next_check();
+        Ok(engine)
     }
 
-    /// An engine over a store that is open already.
+    /// An engine over a store that is open already. It makes no checks by itself.
     #[must_use]
     pub fn over(store: Store, settings: StreamSettings) -> Self {
         let now = store.host().now_ms();
@@ -148,6 +190,11 @@ impl Engine {
             streams: Streams::new(settings),
             news: Vec::new(),
             maintenance_at: Some(now),
+            work: None,
+            check_every_ms: 0,
+            check_at: None,
+            check: None,
+            operations: Operations::default(),
         }
     }
 
@@ -157,14 +204,29 @@ impl Engine {
     pub fn turn(&mut self, requests: &[Request<'_>]) -> Vec<Answer> {
         let started = self.store.host().monotonic_us();
         let now_ms = self.store.host().now_ms();
+        let host = self.store.host().clone();
         let mut answers = Vec::with_capacity(requests.len());
+        let mut clock = Clock {
+            host: &*host,
+            last_us: started,
+            laps: Vec::with_capacity(requests.len()),
+        };
         let kept = match self.store.turn() {
             Ok(mut turn) => {
-                answer_all(&mut turn, &mut self.streams, now_ms, requests, &mut answers);
+                let streams = &mut self.streams;
+                answer_all(
+                    &mut turn,
+                    streams,
+                    now_ms,
+                    requests,
+                    &mut answers,
+                    &mut clock,
+                );
                 turn.finish()
             }
             Err(error) => Err(error),
         };
+        let laps = clock.stop(requests.len());
         self.conclude(&kept, started);
         let damaged = self.store.is_damaged();
         let failed = |error: Error| {
@@ -174,7 +236,7 @@ impl Engine {
                 Answer::Failed(error)
             }
         };
-        match kept {
+        let answers: Vec<Answer> = match kept {
             Ok(()) => answers
                 .into_iter()
                 .map(|answer| match answer {
@@ -186,7 +248,15 @@ impl Engine {
                 })
                 .collect(),
             Err(error) => requests.iter().map(|_| failed(error.clone())).collect(),
+        };
+        for ((request, answer), us) in requests.iter().zip(&answers).zip(laps) {
+            let failed = match answer {
+                Answer::Done(_) => None,
+                Answer::Failed(error) | Answer::Again(error) => Some(error.code()),
+            };
+            self.operations.add(request.method, us, failed);
         }
+        answers
     }
 
     /// Settles the streams and schedules what the turn made due.
@@ -223,7 +293,8 @@ impl Engine {
     /// In how many milliseconds [`tick`](Self::tick) should be called; none when nothing is due.
     pub fn due(&self) -> Option<u64> {
         let now = self.store.host().now_ms();
-        let next = [self.streams.deadline(), self.maintenance_at]
+        let check_at = self.check_at.filter(|_| self.check_every_ms > 0);
+        let next = [self.streams.deadline(), self.maintenance_at, check_at]
             .into_iter()
             .flatten()
             .min();
@@ -258,19 +329,138 @@ impl Engine {
             let now = self.store.host().now_ms();
             self.maintenance_at =
                 next.map(|ms| now.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)));
+        } else if idle {
+            self.check_by_itself(now).await;
         }
         Ok(())
     }
 
-    /// Methods that concern the store as a whole, and run between turns: none if there is no such method. `progress` is told
-    /// steps as JSON.
+    /// Does a slice of the check that is due, if one is.
+    async fn check_by_itself(&mut self, now: i64) {
+        if self.check_every_ms == 0 || self.next_check().is_none_or(|at| at > now) {
+            return;
+        }
+        let mut check = self.check.take().unwrap_or_else(|| Check::new(now));
+        match check.step(&mut self.store, &mut |_| {}).await {
+            Ok(None) => self.check = Some(check),
+            Ok(Some(_)) => {
+                self.streams.doubt();
+                self.check_at = Some(now.saturating_add(self.check_every_ms));
+                self.maintenance_at = Some(now);
+            }
+            Err(error) => {
+                self.check_at = Some(now.saturating_add(CHECK_AGAIN_MS));
+                self.store.trouble("checking", &error);
+            }
+        }
+    }
+
+    /// When the next check is due; none while that cannot be read.
+    fn next_check(&mut self) -> Option<i64> {
+        if self.check_at.is_none() {
+            let last = self.store.read(Caller::default(), health::last_checked);
+            let last = last.inspect_err(|error| self.store.trouble("checking", error));
+            self.check_at = Some(match last {
+                Ok(last) => last.saturating_add(self.check_every_ms),
+                Err(_) => self.store.host().now_ms().saturating_add(CHECK_AGAIN_MS),
+            });
+        }
+        self.check_at
+    }
+
+    /// Methods that concern the store as a whole, and run between turns: none if there is no such method. Long ones do one
+    /// slice, and give no answer until they are done: call again with the same `id`, which is the request's, after turns and
+    /// [`tick`](Self::tick) had their chance. Another id ends what was under way. `progress` is told steps as JSON.
     pub async fn task(
         &mut self,
+        id: u64,
         request: Request<'_>,
-        mut progress: impl FnMut(&str),
+        progress: &mut dyn FnMut(&str),
+    ) -> Option<Result<Option<String>>> {
+        let started = self.store.host().monotonic_us();
+        let resumed = self.work.take().filter(|work| work.id == id);
+        let begun = match resumed {
+            Some(work) => Some(Ok(work)),
+            None => self.begin(request).map(|begun| {
+                let job = begun?;
+                Ok(Work { id, job, us: 0 })
+            }),
+        };
+        let (answer, us) = match begun {
+            Some(Ok(mut work)) => {
+                let step = work.job.step(&mut self.store, progress).await;
+                let now = self.store.host().monotonic_us();
+                work.us += now.saturating_sub(started);
+                let us = work.us;
+                if let Ok(None) = step {
+                    self.work = Some(work);
+                    return Some(Ok(None));
+                }
+                self.streams.doubt();
+                self.maintenance_at = Some(self.store.host().now_ms());
+                (step, us)
+            }
+            Some(Err(error)) => (Err(error), 0),
+            None => {
+                let answer = self.at_once(request, progress).await?.map(Some);
+                let now = self.store.host().monotonic_us();
+                (answer, now.saturating_sub(started))
+            }
+        };
+        let failed = answer.as_ref().err().map(Error::code);
+        self.operations.add(request.method, us, failed);
+        Some(answer)
+    }
+
+    /// Gives up the long work that is between two of its slices.
+    pub fn drop_task(&mut self) {
+        self.work = None;
+    }
+
+    /// Begins long work; none if the method is none.
+    fn begin(&mut self, request: Request<'_>) -> Option<Result<Box<dyn Job>>> {
+        let store = &mut self.store;
+        let asker = || {
+            Ok(Asker {
+                user: request.caller()?.user,
+                request_id: request.request_id.map(str::to_owned),
+            })
+        };
+        let begun = match request.method {
+            "history.list" => {
+                asker().and_then(|it| history::list(store, &it, json::read(request.args)?))
+            }
+            "history.at" => {
+                asker().and_then(|it| history::at(store, &it, json::read(request.args)?))
+            }
+            "history.undo" => {
+                asker().and_then(|it| history::undo(store, &it, json::read(request.args)?))
+            }
+            "health.check" => request.for_the_app().map(|NoArguments {}| -> Box<dyn Job> {
+                Box::new(Check::new(store.host().now_ms()))
+            }),
+            "health.usage" => request
+                .for_the_app()
+                .map(|query| -> Box<dyn Job> { Box::new(Usage::new(query)) }),
+            "health.reclaimable" => request
+                .for_the_app()
+                .map(|NoArguments {}| -> Box<dyn Job> { Box::new(Weighing::default()) }),
+            _ => return None,
+        };
+        Some(begun)
+    }
+
+    /// Does what takes one step; none if there is no such method.
+    async fn at_once(
+        &mut self,
+        request: Request<'_>,
+        progress: &mut dyn FnMut(&str),
     ) -> Option<Result<String>> {
         match request.method {
-            "migrations.migrate" => Some(self.migrate(request, &mut progress).await),
+            "health.operations" => Some(
+                self.app_only::<NoArguments, _>(request, |engine, _| Ok(engine.operations.stats())),
+            ),
+            "migrations.migrate" => Some(self.migrate(request, progress).await),
             "migrations.status" => {
                 Some(self.app_only::<NoArguments, _>(request, |engine, _| {
                     engine.store.migration_status()
@@ -289,7 +479,7 @@ impl Engine {
                 engine.store.check_search(args.cursor.as_deref())
             })),
             "store.stats" => {
-                Some(self.app_only::<NoArguments, _>(request, |engine, _| Ok(engine.stats())))
+                Some(self.app_only::<NoArguments, _>(request, |engine, _| engine.stats()))
             }
             "store.setDurability" => {
                 Some(self.app_only::<SetDurability, _>(request, |engine, args| {
@@ -307,10 +497,7 @@ impl Engine {
         request: Request<'_>,
         work: impl FnOnce(&mut Self, A) -> Result<T>,
     ) -> Result<String> {
-        if request.user.is_some() {
-            return Err(Error::invalid("a user's own view cannot do this"));
-        }
-        let args = json::read(request.args)?;
+        let args = request.for_the_app()?;
         let done = work(self, args);
         // It may have begun a batch, which must end.
         self.maintenance_at = Some(self.store.host().now_ms());
@@ -320,7 +507,7 @@ impl Engine {
     async fn migrate(
         &mut self,
         request: Request<'_>,
-        progress: &mut impl FnMut(&str),
+        progress: &mut dyn FnMut(&str),
     ) -> Result<String> {
         let MigrateTo { to } = json::read(request.args)?;
         if request.user.is_some() {
@@ -347,8 +534,8 @@ impl Engine {
         (self.store.take_events(), std::mem::take(&mut self.news))
     }
 
-    /// Whether measured steps are told.
-    pub fn set_listening(&mut self, listening: bool) {
+    /// Whether measured steps and changes are told.
+    pub fn set_listening(&mut self, listening: Listening) {
         self.store.set_listening(listening);
     }
 
@@ -358,15 +545,19 @@ impl Engine {
     }
 
     /// Figures of the running store.
-    pub fn stats(&self) -> StoreStats {
+    ///
+    /// # Errors
+    /// `io` while the database is being replaced.
+    pub fn stats(&self) -> Result<StoreStats> {
         let segments = self.store.journal().segments();
-        StoreStats {
+        Ok(StoreStats {
             journal_seq: self.store.last_seq(),
             journal_segments: segments.len() as u64,
             journal_bytes: self.store.journal_bytes(),
             schema: self.store.schema(),
+            page_cache: self.store.page_cache()?,
             streams: self.streams.stats(),
-        }
+        })
     }
 
     /// Ends open streams as interrupted, keeping all their text; followers are told with the next
@@ -398,6 +589,7 @@ fn answer_all(
     now_ms: i64,
     requests: &[Request<'_>],
     answers: &mut Vec<Result<String>>,
+    clock: &mut Clock<'_>,
 ) {
     let mut steps = Vec::new();
     for request in requests {
@@ -410,12 +602,41 @@ fn answer_all(
             continue;
         }
         streams.grow(turn, now_ms, &mut steps, answers);
+        clock.lap(answers.len());
         answers.push(answer(turn, streams, request));
+        clock.lap(answers.len());
         if turn.is_open() {
             streams.doubt();
         }
     }
     streams.grow(turn, now_ms, &mut steps, answers);
+    clock.lap(answers.len());
+}
+
+/// How long each request of a turn took.
+struct Clock<'a> {
+    host: &'a dyn Host,
+    last_us: u64,
+    laps: Vec<u64>,
+}
+
+impl Clock<'_> {
+    /// As many requests as this are answered: those since the last call took the time since then.
+    fn lap(&mut self, answered: usize) {
+        if answered > self.laps.len() {
+            let now = self.host.monotonic_us();
+            self.laps.resize(answered, now.saturating_sub(self.last_us));
+            self.last_us = now;
+        }
+    }
+
+    /// Adds the time that it took to keep them all.
+    fn stop(mut self, requests: usize) -> Vec<u64> {
+        let kept = self.host.monotonic_us().saturating_sub(self.last_us);
+        self.laps.resize(requests, 0);
+        self.laps.iter_mut().for_each(|us| *us += kept);
+        self.laps
+    }
 }
 
 /// Answers one request of a turn.

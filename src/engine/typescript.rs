@@ -8,7 +8,7 @@
 use ts_rs::{Config, TS};
 
 use super::methods;
-use super::metrics::LatencySummary;
+use super::metrics::{FailureCount, LatencySummary, OperationStats};
 use super::wire::{
     Follow, Followed, FollowerNews, FollowerRef, News, StreamBegin, StreamConfigure,
     StreamContinue, StreamEnd, StreamOpened, StreamPart, StreamProgress, StreamRef, StreamStats,
@@ -16,6 +16,7 @@ use super::wire::{
 };
 use super::{EngineOptions, MigrateTo, NoArguments, SetDurability, StoreStats};
 use crate::Code;
+use crate::database::PageCache;
 use crate::database::migrate::MigrationStatus;
 use crate::domain::artifacts as a;
 use crate::domain::charts::{
@@ -32,17 +33,21 @@ use crate::domain::messages as m;
 use crate::domain::metrics as me;
 use crate::domain::page::{Order, Page};
 use crate::domain::parts::{Chunk, Part, TextKind};
+use crate::domain::preload::ContextPreload;
 use crate::domain::retention as r;
 use crate::domain::sessions as se;
 use crate::domain::settings as s;
 use crate::domain::timeline as t;
 use crate::domain::{Json, Metadata, users as u};
+use crate::health as hh;
+use crate::history as y;
 use crate::search::{
     SearchCheck, SearchChecked, SearchFinding, SearchHit, SearchKind, SearchPage, SearchQuery,
     SearchStatus, Snippet,
 };
 use crate::store::{
-    Durability, Event, LogEvent, LogKind, MigrationProgress, Recovery, RecoveryCause, Trouble,
+    Change, Durability, Event, LogEvent, LogKind, MigrationProgress, Recovery, RecoveryCause,
+    Trouble,
 };
 use crate::stream::StreamSettings;
 
@@ -221,6 +226,7 @@ fn generate() -> String {
         x::ContextRef,
         x::ContextList,
         x::ContextRename,
+        ContextPreload,
         s::Setting,
         s::SettingRef,
         s::SettingSet,
@@ -400,6 +406,7 @@ fn generate() -> String {
         Durability,
         EngineOptions,
         SetDurability,
+        PageCache,
         StoreStats,
         LatencySummary,
         NoArguments,
@@ -412,6 +419,28 @@ fn generate() -> String {
         Recovery,
         RecoveryCause,
         Trouble,
+        Change,
+        y::HistoryList,
+        y::HistoryEntry,
+        y::HistoryRow,
+        y::HistoryAt,
+        y::RecordState,
+        y::HistoryUndo,
+        y::Undone,
+        hh::FindingCode,
+        hh::HealthFinding,
+        hh::HealthReport,
+        hh::HealthProgress,
+        hh::UsageQuery,
+        hh::HealthUsage,
+        hh::KindUsage,
+        hh::UserUsage,
+        hh::ContextUsage,
+        hh::ConstructUsage,
+        hh::Remedy,
+        hh::Reclaimable,
+        FailureCount,
+        OperationStats,
     );
     let table = methods::table(config);
     out.push_str("/** Every method by name: what it takes and what it gives. */\nexport interface Methods {\n");

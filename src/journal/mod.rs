@@ -371,14 +371,7 @@ impl Journal {
             .segments
             .iter()
             .skip(self.index_of(after_seq))
-            .map(|segment| replay::Part {
-                name: segment.name(),
-                limit: if segment.sealed {
-                    u64::MAX
-                } else {
-                    segment.bytes
-                },
-            })
+            .map(replay::Part::of)
             .collect();
         Replay::new(
             Rc::clone(&self.files),
@@ -386,6 +379,23 @@ impl Journal {
             after_seq,
             parts,
         )
+    }
+
+    /// Reads the lines of the segment that begins with line `first`, as it is now; nothing if there is no such segment.
+    pub fn replay_segment(&self, first: u64) -> Replay {
+        let segment = self.segments.iter().find(|segment| segment.first == first);
+        let parts = segment.map(replay::Part::of).into_iter().collect();
+        let after = first.saturating_sub(1);
+        Replay::new(Rc::clone(&self.files), self.identity.store, after, parts)
+    }
+
+    /// Length of a segment's file as it lies on the disk, by its path; none if it is not a segment's.
+    pub async fn file_bytes(&self, path: &str) -> Result<Option<u64>> {
+        if !self.segments.iter().any(|it| it.name().path() == path) {
+            return Ok(None);
+        }
+        let file = self.files.open(path, OpenMode::Existing).await?;
+        file.size().map(Some)
     }
 
     /// Checks the whole journal as it is now.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::SegmentInfo;
 use super::record::Record;
 use super::segment::{Digest, Event, Files, Finding, Header, Name, Reason, Scanner};
 use crate::error::Result;
@@ -34,6 +35,20 @@ pub enum Item<'a> {
 pub(super) struct Part {
     pub name: Name,
     pub limit: u64,
+}
+
+impl Part {
+    /// A segment as it is now.
+    pub fn of(segment: &SegmentInfo) -> Self {
+        Self {
+            name: segment.name(),
+            limit: if segment.sealed {
+                u64::MAX
+            } else {
+                segment.bytes
+            },
+        }
+    }
 }
 
 /// The segment that was read last: what the next one's header is checked against.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::database::Database;
+use crate::database::capture::Touched;
 use crate::error::Result;
 
 /// The schema version from which the index exists.
@@ -41,14 +42,14 @@ pub struct Touch {
     pub op: String,
     /// Who did it.
     pub by: Option<String>,
-    /// The records it touched.
-    pub records: Vec<String>,
+    /// What it touched.
+    pub touched: Touched,
 }
 
 impl Audit {
     /// Adds a line.
     pub fn add(&mut self, touch: Touch) {
-        for record in touch.records {
+        for record in touch.touched.records {
             let key = Key {
                 record,
                 op: touch.op.clone(),

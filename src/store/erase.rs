@@ -16,7 +16,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{Caller, Store, snapshot};
-use crate::database::schema::{self, ForeignKey, RecordKey, TABLES};
+use crate::database::rows::{self, ForeignKey};
+use crate::database::schema::{RecordKey, TABLES};
 use crate::domain::erasures::{self, Erasure};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, UserId};
@@ -362,9 +363,9 @@ impl Links {
         let key = key
             .query_map([table], |row| row.get(0))?
             .collect::<rusqlite::Result<Vec<String>>>()?;
-        let parents = schema::foreign_keys(connection, table)?.into_iter();
+        let parents = rows::foreign_keys(connection, table)?.into_iter();
         let named_by = |foreign: ForeignKey| {
-            let columns = foreign.columns.into_iter().map(|(column, _)| column);
+            let columns = foreign.pairs.into_iter().map(|(column, _)| column);
             (foreign.parent, columns.collect())
         };
         Ok(Self {

@@ -2,8 +2,11 @@
 
 use serde::Serialize;
 
+use super::audit::Touch;
+use crate::database::schema;
 use crate::error::Code;
-use crate::id::MessageId;
+use crate::health::HealthReport;
+use crate::id::{MessageId, UserId};
 
 /// Something that happened in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,6 +19,10 @@ pub enum Event {
     Recovery(Recovery),
     /// A background step failed; the store goes on and will try again.
     Trouble(Trouble),
+    /// A write is kept; sent only while someone listens.
+    Change(Change),
+    /// A check that ran by itself found something.
+    Health(HealthReport),
 }
 
 /// What a log event measured.
@@ -127,4 +134,68 @@ pub struct Trouble {
     pub code: Code,
     /// The error's message.
     pub message: String,
+}
+
+/// The most records and users that a change names.
+const MAX_NAMED: usize = 1000;
+
+/// A write that is kept: one line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// The line.
+    pub seq: u64,
+    /// When, in milliseconds since 1970-01-01 UTC.
+    pub at: i64,
+    /// The operation, such as `conversations.update`; for the text of streams `messages.stream`.
+    pub op: String,
+    /// The user on whose behalf, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The ids of the records that changed, each once.
+    pub records: Vec<String>,
+    /// The groups whose records changed: `conversations`, `messages`, ….
+    pub groups: Vec<String>,
+    /// The users whose records changed, each once.
+    pub users: Vec<UserId>,
+    /// Whether more than 1,000 records or users changed, and only some are named.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}
+
+impl Change {
+    /// What a line changed.
+    pub(super) fn of(touch: &Touch) -> Self {
+        let mut records = touch.touched.records.clone();
+        records.sort_unstable();
+        records.dedup();
+        let mut owners = touch.touched.owners.clone();
+        owners.sort_unstable();
+        owners.dedup();
+        let truncated = records.len().max(owners.len()) > MAX_NAMED;
+        records.truncate(MAX_NAMED);
+        owners.truncate(MAX_NAMED);
+        let mut groups: Vec<String> = Vec::new();
+        for group in touch
+            .touched
+            .tables
+            .iter()
+            .filter_map(|it| schema::group(it))
+        {
+            if !groups.iter().any(|known| known == group) {
+                groups.push(group.to_owned());
+            }
+        }
+        Self {
+            seq: touch.seq,
+            at: touch.at_ms,
+            op: touch.op.clone(),
+            by: touch.by.clone(),
+            records,
+            groups,
+            users: owners.into_iter().map(|user| UserId { user }).collect(),
+            truncated,
+        }
+    }
 }

@@ -14,14 +14,14 @@ use crate::error::{Code, Error, Result};
 use crate::host::Host;
 use crate::journal::{Identity, Journal};
 
-const FILE: &str = "lease";
+pub const FILE: &str = "lease";
 
 /// The layout of the store's folder that this build reads and writes.
 const FORMAT: u32 = 1;
 
 /// A store that is ours until this is dropped.
 pub struct Lease {
-    _file: Rc<dyn File>,
+    file: Rc<dyn File>,
     /// Whose journal it is.
     pub identity: Identity,
 }
@@ -58,6 +58,11 @@ impl Content {
 }
 
 impl Lease {
+    /// Length of its file in bytes.
+    pub fn bytes(&self) -> Result<u64> {
+        self.file.size()
+    }
+
     /// Takes the store of `disk`.
     ///
     /// # Errors
@@ -106,10 +111,7 @@ impl Lease {
             file.flush()?;
             identity
         };
-        Ok(Self {
-            _file: file,
-            identity,
-        })
+        Ok(Self { file, identity })
     }
 }
 

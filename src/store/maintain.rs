@@ -291,7 +291,7 @@ impl Store {
 
     /// Tells a measured step from outside this module's own.
     pub fn tell_log(&mut self, event: LogEvent) {
-        if self.listening {
+        if self.listening.steps {
             self.tell(Event::Log(event));
         }
     }

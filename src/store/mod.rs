@@ -7,6 +7,8 @@ mod ahead;
 mod audit;
 mod erase;
 mod event;
+mod files;
+mod job;
 mod lease;
 mod maintain;
 mod migration;
@@ -20,7 +22,8 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::database::{Database, Position};
+use crate::database::pages::Sizes;
+use crate::database::{Database, PageCache, Position};
 use crate::disk::Disk;
 use crate::domain::messages::{self, MessageStatus};
 use crate::error::{Code, Error, Result};
@@ -32,8 +35,11 @@ use ahead::Ahead;
 use audit::Audit;
 use lease::Lease;
 
-pub use event::{Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
+pub use event::{Change, Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
+pub use files::FileSize;
+pub use job::{Job, answer};
 pub use migration::MigrationProgress;
+pub use recover::MIGRATE_OP;
 #[cfg(test)]
 pub use transaction::asked;
 pub use transaction::{Tx, View};
@@ -95,6 +101,15 @@ impl Default for Options {
     }
 }
 
+/// What is told only while someone listens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Listening {
+    /// Measured steps: [`Event::Log`].
+    pub steps: bool,
+    /// Kept writes: [`Event::Change`].
+    pub changes: bool,
+}
+
 /// Whether the state in memory can be trusted.
 enum Condition {
     Sound,
@@ -145,7 +160,7 @@ pub struct Store {
     retained_at: i64,
     line_buffer: Vec<u8>,
     events: Vec<Event>,
-    listening: bool,
+    listening: Listening,
 }
 
 impl Store {
@@ -213,7 +228,10 @@ impl Store {
             retained_at: now,
             line_buffer: Vec::new(),
             events: Vec::new(),
-            listening: true,
+            listening: Listening {
+                steps: true,
+                changes: false,
+            },
         };
         store.report(report).await?;
         store.log(LogKind::Open, None, 0, loaded.replayed, started);
@@ -248,6 +266,58 @@ impl Store {
         work: impl FnOnce(&View<'_>) -> Result<T>,
     ) -> Result<T> {
         self.turn()?.read(caller, work)
+    }
+
+    /// Commits what is written, so that the audit index names every line.
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn), and when the commit failed: a recovery is due then.
+    pub fn commit_now(&mut self) -> Result<()> {
+        self.check_sound()?;
+        self.commit();
+        self.check_sound()
+    }
+
+    /// Commits, and moves the log into the database file, so that the file is what the state is. While a snapshot is being
+    /// made, or the disk is full, the log stays.
+    ///
+    /// # Errors
+    /// As [`commit_now`](Self::commit_now), and the disk's own.
+    pub fn checkpoint_now(&mut self) -> Result<()> {
+        self.commit_now()?;
+        if self.snapshot.is_some() {
+            return Ok(());
+        }
+        match self.checkpoint() {
+            Err(error) if error.code() == Code::QuotaExceeded => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Checks pages of the database file from `offset` on, which moves on whatever they are; false once there are none.
+    ///
+    /// # Errors
+    /// `corrupt` naming the first of them that fails.
+    pub fn verify_pages(&self, offset: &mut u64) -> Result<bool> {
+        self.check_sound()?;
+        self.database()?.verify_slice(offset)
+    }
+
+    /// How large each table and index is in the database file, as of the last checkpoint.
+    ///
+    /// # Errors
+    /// `corrupt` when the file cannot tell.
+    pub fn tree_sizes(&self) -> Result<Sizes> {
+        self.check_sound()?;
+        Sizes::read(&*self.database()?.file()?)
+    }
+
+    /// How the database's page cache does.
+    ///
+    /// # Errors
+    /// `io` while the database is being replaced.
+    pub fn page_cache(&self) -> Result<PageCache> {
+        self.database()?.page_cache()
     }
 
     /// How the store behaves; changes take effect with the next turn.
@@ -285,8 +355,8 @@ impl Store {
         matches!(self.condition, Condition::Damaged(_))
     }
 
-    /// Whether measured steps are told; everything else always is.
-    pub fn set_listening(&mut self, listening: bool) {
+    /// Whether measured steps and changes are told; everything else always is.
+    pub fn set_listening(&mut self, listening: Listening) {
         self.listening = listening;
     }
 
@@ -480,7 +550,7 @@ impl Store {
     }
 
     fn log(&mut self, kind: LogKind, id: Option<String>, bytes: u64, count: u64, started_us: u64) {
-        if self.listening {
+        if self.listening.steps {
             let us = self.host.monotonic_us().saturating_sub(started_us);
             self.events.push(Event::Log(LogEvent {
                 kind,

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::audit::{Audit, Touch};
 use super::event::{Recovery, RecoveryCause};
 use super::snapshot;
+use crate::database::capture::Touched;
 use crate::database::migrate::{self, Step};
 use crate::database::{self, Database, Position};
 use crate::disk::{Disk, OpenMode};
@@ -462,8 +463,8 @@ struct Derived {
 impl Derived {
     fn add(&mut self, touch: Touch) {
         if self.indexed <= REPLAY_INDEXED {
-            self.indexed += touch.records.len();
-            self.search.add(&touch.records);
+            self.indexed += touch.touched.records.len();
+            self.search.add(&touch.touched.records);
         }
         self.audit.add(touch);
     }
@@ -496,7 +497,10 @@ fn touch(record: &Record<'_>, records: Vec<String>) -> Touch {
         at_ms: record.at_ms,
         op: record.op.to_owned(),
         by: record.by.map(str::to_owned),
-        records,
+        touched: Touched {
+            records,
+            ..Touched::default()
+        },
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use rusqlite::{CachedStatement, Connection};
 
+use crate::database::apply::Applier;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::id::{ConversationId, MessageId, UserId};
@@ -26,6 +27,11 @@ impl<'a> View<'a> {
     #[must_use]
     pub const fn scope(&self) -> Option<UserId> {
         self.scope
+    }
+
+    /// The connection, for statements that are made from the schema.
+    pub(crate) const fn connection(&self) -> &'a Connection {
+        self.connection
     }
 
     /// A prepared statement, kept for the next time.
@@ -87,6 +93,15 @@ impl<'a> Tx<'a> {
     /// Runs a prepared statement and says how many rows it changed.
     pub fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize> {
         Ok(self.prepare(sql)?.execute(params)?)
+    }
+
+    /// Puts and deletes rows in the form in which the journal records them.
+    ///
+    /// # Errors
+    /// `invalid_argument` when a row does not fit the schema, and what SQLite refuses.
+    pub fn apply(&self, rows: &[u8]) -> Result<()> {
+        let applier = Applier::new(self.connection)?;
+        applier.apply(self.connection, rows).map(|_| ())
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::ahead::Ahead;
 use super::audit::Touch;
 use super::transaction::{Tx, View};
-use super::{Condition, Durability, LogKind, Store};
+use super::{Change, Condition, Durability, Event, LogKind, Store};
 use crate::database::capture::Capture;
 use crate::domain::erasures;
 use crate::error::{Code, Error, Result};
@@ -145,7 +145,7 @@ impl<'s> Turn<'s> {
         // What is taken in within the turn's savepoint goes with it, and waits again then.
         self.indexed_before.add(self.store.search.waiting());
         for touch in self.touches.get(self.indexed..).unwrap_or_default() {
-            self.store.search.add(&touch.records);
+            self.store.search.add(&touch.touched.records);
         }
         self.indexed = self.touches.len();
         self.store.index_waiting()
@@ -303,7 +303,7 @@ impl<'s> Turn<'s> {
         let seq = self.last_seq + 1;
         let store = &*self.store;
         let (lines, ahead) = (&mut self.lines, &mut self.ahead);
-        store.database()?.capture().drain(|rows, records| {
+        store.database()?.capture().drain(|rows, touched| {
             if rows.is_empty() {
                 return Ok(None);
             }
@@ -321,13 +321,12 @@ impl<'s> Turn<'s> {
             if is_ahead {
                 ahead.push(rows);
             }
-            let records = std::mem::take(records);
             Ok(Some(Touch {
                 seq,
                 at_ms,
                 op: op.to_owned(),
                 by,
-                records,
+                touched: std::mem::take(touched),
             }))
         })?
     }
@@ -386,9 +385,13 @@ impl<'s> Turn<'s> {
             self.store.written_at = self.store.host.now_ms();
         }
         for (touch, place) in self.touches.drain(..).zip(0..) {
+            if self.store.listening.changes {
+                let change = Change::of(&touch);
+                self.store.events.push(Event::Change(change));
+            }
             self.store.erasures_wanted |= touch.op == erasures::OP;
             if place >= self.indexed {
-                self.store.search.add(&touch.records);
+                self.store.search.add(&touch.touched.records);
             }
             self.store.audit.add(touch);
         }

@@ -15,6 +15,7 @@ use crate::disk::opfs::OpfsDisk;
 use crate::engine::json::{self, WireAnswers, WireRequest};
 use crate::engine::{self, Answer, EngineOptions};
 use crate::error::{Code, Error, Result};
+use crate::store::Listening;
 use convert::{failure, from_js};
 use host::BrowserHost;
 
@@ -86,26 +87,30 @@ impl Engine {
         Ok(Array::of2(&answers.into_text().into(), &again))
     }
 
-    /// Answers a request that concerns the store as a whole, like `turn`; undefined if there is no such method.
+    /// Answers a request that concerns the store as a whole, like `turn`; undefined if there is no such method, null when it
+    /// is to be asked again because there is more to do.
     pub async fn task(
         &mut self,
         request: String,
         progress: Function,
-    ) -> std::result::Result<Option<String>, JsValue> {
+    ) -> std::result::Result<JsValue, JsValue> {
         let engine = self.engine()?;
-        let report = |step: &str| {
+        let mut report = |step: &str| {
             // A listener that throws must not stop the work it listens to.
             let _thrown = progress.call1(&JsValue::UNDEFINED, &step.into());
         };
         let task = async {
             let request: WireRequest<'_> = json::read_requests(&request)?;
-            let Some(answered) = engine.task(request.request(), report).await else {
-                return Ok(None);
+            let stepped = engine.task(request.0, request.request(), &mut report).await;
+            let answer = match stepped {
+                None => return Ok(JsValue::UNDEFINED),
+                Some(Ok(None)) => return Ok(JsValue::NULL),
+                Some(Ok(Some(value))) => Answer::Done(value),
+                Some(Err(error)) => Answer::Failed(error),
             };
             let mut answers = WireAnswers::default();
-            let answer = answered.map_or_else(Answer::Failed, Answer::Done);
             answers.add(request.0, answer)?;
-            Ok(answers.into_text())
+            Ok(answers.into_text().into())
         };
         task.await.map_err(|error: Error| failure(&error))
     }
@@ -141,10 +146,21 @@ impl Engine {
         text.map(Some).map_err(|error| failure(&error))
     }
 
-    /// Whether measured steps are told.
+    /// Gives up the long work that `task` is to be asked again for.
+    #[wasm_bindgen(js_name = dropTask)]
+    pub fn drop_task(&mut self) -> std::result::Result<(), JsValue> {
+        self.engine()?.drop_task();
+        Ok(())
+    }
+
+    /// Whether measured steps are told, and whether changes are.
     #[wasm_bindgen(js_name = setListening)]
-    pub fn set_listening(&mut self, on: bool) -> std::result::Result<(), JsValue> {
-        self.engine()?.set_listening(on);
+    pub fn set_listening(
+        &mut self,
+        steps: bool,
+        changes: bool,
+    ) -> std::result::Result<(), JsValue> {
+        self.engine()?.set_listening(Listening { steps, changes });
         Ok(())
     }
 

@@ -1,0 +1,128 @@
+/** Whether what is stored is sound, and how much room it takes and has. */
+
+import type { Caller } from './groups.js';
+import type { CallOptions } from './options.js';
+import type {
+  HealthProgress,
+  HealthReport,
+  HealthUsage,
+  OperationStats,
+  Reclaimable,
+  Setting,
+  UsageQuery,
+} from './types.js';
+
+/** The app's setting that holds how much was stored on past days. */
+const SAMPLES = 'health.samples';
+
+/** Days that are remembered. */
+const MAX_SAMPLES = 90;
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** How much was stored when: milliseconds since 1970, and bytes. */
+type Sample = [at: number, bytes: number];
+
+/** How much room the origin takes, and how much it has. */
+export interface StorageReport {
+  /** Bytes that the origin takes, this store's among them; absent where the browser does not say. */
+  usage?: number;
+  /** Bytes that the origin may take; absent where the browser does not say. */
+  quota?: number;
+  /** Whether the browser keeps the origin's data when it runs out of room. */
+  isPersisted: boolean;
+  /** Bytes by which it grew per day, from what past calls of `storage` saw; absent until they span a day. */
+  growthPerDay?: number;
+  /** Days until the quota is reached if it goes on like that; absent when it does not grow. */
+  daysUntilFull?: number;
+}
+
+/** Whether what is stored is sound, and where the bytes are. */
+export class Health {
+  readonly #caller: Caller;
+
+  /** @internal */
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  /**
+   * Checks everything: the pages' checksums, SQLite's tables and indexes, what records refer to, counters, paths, ids, the
+   * audit index and the journal's chain. Works in slices, so that other calls go on; its `signal` ends it. The result is also kept, as the
+   * setting `health.lastCheck`, and findings are the event `health`.
+   */
+  check(
+    { onProgress }: { onProgress?: (progress: HealthProgress) => void } = {},
+    options?: CallOptions,
+  ): Promise<HealthReport> {
+    const progress = onProgress && ((value: unknown): void => onProgress(value as HealthProgress));
+    return this.#caller.call('health.check', {}, options, { progress });
+  }
+
+  /** Counts where the bytes are: by kind, adding up to the sizes of the files, and by user, context and construct. */
+  usage(query: UsageQuery = {}, options?: CallOptions): Promise<HealthUsage> {
+    return this.#caller.call('health.usage', query, options);
+  }
+
+  /** What became of calls since the store was opened, and how long they took, by method. */
+  operations(options?: CallOptions): Promise<OperationStats[]> {
+    return this.#caller.call('health.operations', {}, options);
+  }
+
+  /** The bytes that each remedy would free, retention and erasing among them. Works in slices. */
+  reclaimable(options?: CallOptions): Promise<Reclaimable[]> {
+    return this.#caller.call('health.reclaimable', {}, options);
+  }
+
+  /**
+   * How much room there is, and for how long. Remembers what is stored once a day, as the setting `health.samples`, so
+   * call it from time to time.
+   */
+  async storage(options?: CallOptions): Promise<StorageReport> {
+    const storage = globalThis.navigator?.storage as StorageManager | undefined;
+    const [{ usage, quota } = {}, isPersisted = false] = await Promise.all([
+      storage?.estimate?.(),
+      storage?.persisted?.(),
+    ]);
+    const known = { ...(usage === undefined ? {} : { usage }), ...(quota === undefined ? {} : { quota }), isPersisted };
+    if (usage === undefined) return known;
+    const samples = await this.#sample([Date.now(), usage], options);
+    return { ...known, ...forecast(samples, usage, quota) };
+  }
+
+  /** Asks the browser to keep the origin's data when it runs out of room; it may ask its user. Resolves to whether it does. */
+  async persist(): Promise<boolean> {
+    const storage = globalThis.navigator?.storage as StorageManager | undefined;
+    return (await storage?.persist?.()) ?? false;
+  }
+
+  /** Adds a sample to those of earlier days, once a day. Gives all, the new one included. */
+  async #sample(sample: Sample, options: CallOptions | undefined): Promise<Sample[]> {
+    const setting = await this.#caller.call<Setting | undefined>('settings.get', { name: SAMPLES }, options);
+    const earlier = (setting?.value ?? []) as Sample[];
+    const samples = [...earlier, sample].slice(-MAX_SAMPLES);
+    const last = earlier.at(-1);
+    // A clock that was set back begins anew.
+    if (last && sample[0] < last[0]) return this.#remember([sample], options);
+    return last && sample[0] - last[0] < DAY_MS ? samples : this.#remember(samples, options);
+  }
+
+  async #remember(samples: Sample[], options: CallOptions | undefined): Promise<Sample[]> {
+    await this.#caller.call('settings.set', { name: SAMPLES, value: samples }, options);
+    return samples;
+  }
+}
+
+/** @internal How samples go on. */
+export function forecast(
+  samples: readonly Sample[],
+  usage: number,
+  quota: number | undefined,
+): Pick<StorageReport, 'growthPerDay' | 'daysUntilFull'> {
+  const first = samples[0];
+  const last = samples.at(-1);
+  if (!first || !last || last[0] - first[0] < DAY_MS) return {};
+  const growthPerDay = ((last[1] - first[1]) / (last[0] - first[0])) * DAY_MS;
+  if (quota === undefined || growthPerDay <= 0) return { growthPerDay };
+  return { growthPerDay, daysUntilFull: Math.max(0, quota - usage) / growthPerDay };
+}

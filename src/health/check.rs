@@ -1,0 +1,474 @@
+//! Checks everything that is stored, a slice at a time.
+
+use super::walk::{SLICE_ROWS, Walk};
+use super::{FindingCode, HealthFinding, HealthProgress, HealthReport, LAST_CHECK};
+use crate::database::rows::{key_columns, references};
+use crate::database::schema::{RecordKey, TABLES};
+use crate::disk::LocalFuture;
+use crate::domain::Json;
+use crate::domain::settings::{self, SettingSet};
+use crate::error::{Code, Error, Result};
+use crate::journal::Verify;
+use crate::store::{Caller, Event, Job, Store, View, answer};
+
+/// The most findings that are kept.
+const MAX_FINDINGS: usize = 1000;
+
+/// The most findings that the setting keeps.
+const MAX_REMEMBERED: usize = 100;
+
+/// Rows of one slice that are named for one reason.
+const MAX_NAMED: usize = 20;
+
+/// Bytes of a table and its indexes up to which SQLite's own check of it is run, which cannot be done in slices. Of larger
+/// tables each row is looked up by its key and by each index instead.
+const QUICK_BYTES: u64 = 4 << 20;
+
+/// Rows of a slice in which each row is looked up.
+const LOOKED_UP_ROWS: usize = SLICE_ROWS / 4;
+
+/// Tables that hold no records.
+const OWN_TABLES: &[&str] = &["history", "schema_migration", "journal_state"];
+
+const REBUILD: &str =
+    "the database is rebuilt from the newest snapshot and the journal, which lack nothing";
+
+/// What is checked of every row of a table.
+struct Rule {
+    code: FindingCode,
+    /// Fulfilled by rows, named `child`, that are wrong.
+    condition: String,
+    message: String,
+    repair: &'static str,
+}
+
+/// Where a check is.
+enum Stage {
+    /// Pages of the database file from an offset on.
+    Pages(u64),
+    /// SQLite's check of the table at this place.
+    Table(usize),
+    /// The rows of the table at this place.
+    Rows(usize, Walk),
+    Journal(Box<Verify>),
+    Done,
+}
+
+/// A check under way.
+pub struct Check {
+    stage: Stage,
+    /// Tables that are too large for SQLite's own check.
+    large: Vec<String>,
+    begun_at: i64,
+    report: HealthReport,
+}
+
+impl Check {
+    /// Begins a check.
+    #[must_use]
+    pub fn new(now_ms: i64) -> Self {
+        Self {
+            stage: Stage::Pages(0),
+            large: Vec::new(),
+            begun_at: now_ms,
+            report: HealthReport {
+                at: now_ms,
+                duration_ms: 0,
+                findings: Vec::new(),
+                truncated: false,
+                database_bytes: 0,
+                rows: 0,
+                lines: 0,
+            },
+        }
+    }
+
+    /// What was found so far.
+    #[must_use]
+    pub const fn report(&self) -> &HealthReport {
+        &self.report
+    }
+
+    fn find(
+        &mut self,
+        code: FindingCode,
+        record: Option<String>,
+        message: String,
+        repair: &'static str,
+    ) {
+        if self.report.findings.len() >= MAX_FINDINGS {
+            self.report.truncated = true;
+            return;
+        }
+        self.report.findings.push(HealthFinding {
+            code,
+            record: record.filter(|record| !record.is_empty()),
+            message,
+            repair: repair.to_owned(),
+        });
+    }
+
+    /// Takes damage as a finding, and any other error as what it is.
+    fn survive<T>(
+        &mut self,
+        code: FindingCode,
+        what: &str,
+        result: Result<T>,
+    ) -> Result<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.code() == Code::Corrupt => {
+                self.find(code, None, format!("{what}: {error}"), REBUILD);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Does a slice; true when all is checked.
+    async fn slice(&mut self, store: &mut Store) -> Result<bool> {
+        let stage = std::mem::replace(&mut self.stage, Stage::Done);
+        self.stage = match stage {
+            Stage::Pages(mut offset) => {
+                let checked = store.verify_pages(&mut offset);
+                self.report.database_bytes = self.report.database_bytes.max(offset);
+                // Damage in one slice says nothing about the next.
+                match self.survive(FindingCode::Page, "the database file", checked)? {
+                    Some(false) => {
+                        self.weigh(store)?;
+                        Stage::Table(0)
+                    }
+                    _ => Stage::Pages(offset),
+                }
+            }
+            Stage::Table(at) => match table_at(at) {
+                Some(table) if self.is_large(table) => Stage::Table(at + 1),
+                Some(table) => {
+                    let found = store.read(Caller::default(), |view| quick_check(view, table));
+                    let found = self.survive(FindingCode::Database, table, found)?;
+                    for finding in found.into_iter().flatten() {
+                        self.find(FindingCode::Database, None, finding, REBUILD);
+                    }
+                    Stage::Table(at + 1)
+                }
+                None => Stage::Rows(0, Walk::default()),
+            },
+            Stage::Rows(at, walk) => match table_at(at) {
+                Some(table) => match self.rows(store, table, &walk)? {
+                    Some(next) => Stage::Rows(at, next),
+                    None => Stage::Rows(at + 1, Walk::default()),
+                },
+                None => Stage::Journal(Box::new(store.journal().verify())),
+            },
+            Stage::Journal(mut verify) => {
+                let more = verify.step().await?;
+                if more {
+                    Stage::Journal(verify)
+                } else {
+                    let report = verify.report();
+                    self.report.lines = report.lines;
+                    for finding in &report.findings {
+                        self.find(
+                            FindingCode::Journal,
+                            None,
+                            finding.to_string(),
+                            "a new snapshot keeps the state, from which the journal goes on",
+                        );
+                    }
+                    Stage::Done
+                }
+            }
+            Stage::Done => Stage::Done,
+        };
+        Ok(matches!(self.stage, Stage::Done))
+    }
+
+    /// Finds out which tables are large.
+    fn weigh(&mut self, store: &mut Store) -> Result<()> {
+        let trees = store.read(Caller::default(), |view| {
+            let mut statement = view.prepare(
+                "SELECT rootpage, tbl_name FROM sqlite_schema WHERE rootpage > 0 ORDER BY tbl_name",
+            )?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<rusqlite::Result<Vec<(usize, String)>>>()?)
+        });
+        let trees = self.survive(FindingCode::Database, "the schema", trees)?;
+        let sizes = self.survive(FindingCode::Page, "the database file", store.tree_sizes())?;
+        let (trees, sizes) = (trees.unwrap_or_default(), sizes.unwrap_or_default());
+        for trees in trees.chunk_by(|(_, a), (_, b)| a == b) {
+            let bytes: u64 = trees.iter().map(|(root, _)| sizes.of(*root)).sum();
+            if bytes > QUICK_BYTES {
+                self.large
+                    .extend(trees.first().map(|(_, table)| table.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_large(&self, table: &str) -> bool {
+        self.large.iter().any(|large| large == table)
+    }
+
+    /// Checks a slice of a table's rows; gives where the next one begins.
+    fn rows(&mut self, store: &mut Store, table: &str, walk: &Walk) -> Result<Option<Walk>> {
+        let last_seq = store.last_seq();
+        let is_large = self.is_large(table);
+        let slice_rows = if is_large { LOOKED_UP_ROWS } else { SLICE_ROWS };
+        let checked = store.read(Caller::default(), |view| {
+            let slice = walk.slice(view, table, slice_rows)?;
+            let spec = TABLES.iter().find(|spec| spec.name == table);
+            let key = spec.map_or(RecordKey::None, |spec| spec.record);
+            let mut wrong = Vec::new();
+            let mut rules = rules(view, table, last_seq)?;
+            if is_large {
+                rules.extend(lookups(view, table)?);
+            }
+            for rule in rules {
+                let select = format!("SELECT * FROM \"{table}\" AS child WHERE");
+                let rest = format!("({}) LIMIT {MAX_NAMED}", rule.condition);
+                slice.query(view, &select, &rest, &mut |row| {
+                    let record = key.id(|index| row.get_ref(index).ok());
+                    wrong.push((rule.code, record, rule.message.clone(), rule.repair));
+                    Ok(())
+                })?;
+            }
+            Ok((slice.rows, slice.next, wrong))
+        });
+        let Some((rows, next, wrong)) = self.survive(FindingCode::Database, table, checked)? else {
+            return Ok(None);
+        };
+        self.report.rows += rows;
+        for (code, record, message, repair) in wrong {
+            self.find(code, record, message, repair);
+        }
+        Ok(next)
+    }
+
+    fn progress(&self) -> HealthProgress {
+        let tables = TABLES.len() + OWN_TABLES.len();
+        let done = match self.stage {
+            Stage::Pages(_) => 0,
+            Stage::Table(at) => 1 + at,
+            Stage::Rows(at, _) => 1 + tables + at,
+            Stage::Journal(_) => 1 + 2 * tables,
+            Stage::Done => 2 + 2 * tables,
+        };
+        HealthProgress {
+            done: u32::try_from(done).unwrap_or(u32::MAX),
+            total: u32::try_from(2 + 2 * tables).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Keeps the report, and tells of findings.
+    fn conclude(&mut self, store: &mut Store) -> Result<()> {
+        self.report.at = store.host().now_ms();
+        self.report.duration_ms = self.report.at.saturating_sub(self.begun_at);
+        let mut remembered = self.report.clone();
+        remembered.truncated |= remembered.findings.len() > MAX_REMEMBERED;
+        remembered.findings.truncate(MAX_REMEMBERED);
+        let setting = SettingSet {
+            user_id: None,
+            name: LAST_CHECK.to_owned(),
+            value: Json::new(&remembered)?,
+        };
+        if !self.report.findings.is_empty() {
+            store.tell(Event::Health(self.report.clone()));
+        }
+        let kept = store.write("health.check", Caller::default(), |tx| {
+            settings::set(tx, &setting).map(|_| ())
+        });
+        match kept {
+            // What was found is worth more than that it is remembered.
+            Err(error) if error.code() == Code::QuotaExceeded => Ok(()),
+            kept => kept.map(|_| ()),
+        }
+    }
+}
+
+impl Job for Check {
+    fn step<'a>(
+        &'a mut self,
+        store: &'a mut Store,
+        progress: &'a mut dyn FnMut(&str),
+    ) -> LocalFuture<'a, Result<Option<String>>> {
+        Box::pin(async move {
+            if store.is_damaged() {
+                // The store mends itself first, and the check goes on with what it has become.
+                return Ok(None);
+            }
+            let before = self.progress();
+            let is_done = self.slice(store).await?;
+            let now = self.progress();
+            if now != before {
+                progress(&answer(&now)?);
+            }
+            if !is_done {
+                return Ok(None);
+            }
+            self.conclude(store)?;
+            answer(&self.report).map(Some)
+        })
+    }
+}
+
+fn table_at(at: usize) -> Option<&'static str> {
+    let own = || OWN_TABLES.get(at.checked_sub(TABLES.len())?).copied();
+    TABLES.get(at).map(|spec| spec.name).or_else(own)
+}
+
+/// SQLite's own check of a table and its indexes; each finding is a sentence.
+fn quick_check(view: &View<'_>, table: &str) -> Result<Vec<String>> {
+    let mut statement = view.prepare(&format!("PRAGMA quick_check(\"{table}\")"))?;
+    let found = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let found = found.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(found
+        .into_iter()
+        .filter(|finding| finding != "ok")
+        .map(|finding| format!("{table}: {finding}"))
+        .collect())
+}
+
+/// What is checked of every row of a table.
+fn rules(view: &View<'_>, table: &str, last_seq: u64) -> Result<Vec<Rule>> {
+    let mut rules = Vec::new();
+    let mut add = |code, condition: String, message: String, repair| {
+        rules.push(Rule {
+            code,
+            condition,
+            message,
+            repair,
+        });
+    };
+    for key in references(view.connection(), table)? {
+        let is_leaf = table == "conversation" && key.parent == "message";
+        let (code, repair) = if is_leaf {
+            (FindingCode::Leaf, "the path ends at its newest message")
+        } else {
+            (
+                FindingCode::Reference,
+                "the record is set aside in quarantine/",
+            )
+        };
+        let message = format!("a {table} refers to a {} that is not there", key.parent);
+        add(code, key.is_missing(), message, repair);
+    }
+    let counters: &[(&str, &str)] = match table {
+        "user" => &[(
+            "child.next_conversation <= (SELECT max(c.conversation) FROM conversation AS c WHERE c.user = child.user)",
+            "the user's next conversation would get a number that is taken",
+        )],
+        "conversation" => &[(
+            "child.next_message <= (SELECT max(m.message) FROM message AS m
+               WHERE m.user = child.user AND m.conversation = child.conversation)",
+            "the conversation's next message would get a number that is taken",
+        )],
+        "counter" => &[(
+            "child.name = 'user' AND child.value < (SELECT max(user) FROM user)",
+            "the next user would get a number that is taken",
+        )],
+        _ => &[],
+    };
+    for (condition, message) in counters {
+        let repair = "the counter goes on behind the greatest number";
+        let (condition, message) = ((*condition).to_owned(), (*message).to_owned());
+        add(FindingCode::Counter, condition, message, repair);
+    }
+    if table == "message" {
+        let message = "a message comes before the one that it follows".to_owned();
+        let repair = "the message begins a path of its own";
+        let condition = "child.parent >= child.message".to_owned();
+        add(FindingCode::Order, condition, message, repair);
+    }
+    if has_column(view, table, "uuid")? {
+        let condition = format!(
+            "length(child.uuid) <> 36 OR (SELECT count(*) FROM \"{table}\" AS other WHERE other.uuid = child.uuid) <> 1"
+        );
+        let message = format!("the UUID of a {table} is malformed, or another's too");
+        add(
+            FindingCode::Uuid,
+            condition,
+            message,
+            "the record gets another UUID",
+        );
+    }
+    if table == "history" {
+        let condition = format!("child.first_seq > child.last_seq OR child.last_seq > {last_seq}");
+        let message = "the audit index names a line that cannot be".to_owned();
+        let repair = "the index is made again from the journal";
+        add(FindingCode::History, condition, message, repair);
+    }
+    Ok(rules)
+}
+
+/// That each row of a table is found by its key and by each index that it belongs to.
+fn lookups(view: &View<'_>, table: &str) -> Result<Vec<Rule>> {
+    let key = key_columns(view.connection(), table)?;
+    let mut rules = vec![lookup(
+        table,
+        "",
+        "1",
+        &key,
+        format!("a {table} is not found by its key"),
+    )];
+    let mut statement = view.prepare(
+        "SELECT i.name, s.sql FROM pragma_index_list(?1) AS i LEFT JOIN sqlite_schema AS s ON s.name = i.name
+         WHERE i.origin <> 'pk' ORDER BY i.name",
+    )?;
+    let mut indexes = statement.query([table])?;
+    while let Some(index) = indexes.next()? {
+        let (name, sql): (String, Option<String>) = (index.get(0)?, index.get(1)?);
+        let mut info = view.prepare(
+            "SELECT name FROM pragma_index_xinfo(?1) WHERE name IS NOT NULL ORDER BY seqno",
+        )?;
+        let columns = info.query_map([&name], |row| row.get(0))?;
+        let mut columns = columns.collect::<rusqlite::Result<Vec<String>>>()?;
+        columns.extend(key.iter().cloned());
+        // A partial index has the rows that fulfil its condition.
+        let sql = sql.unwrap_or_default();
+        let condition = sql
+            .split_once(" WHERE ")
+            .map_or("1", |(_, condition)| condition);
+        let by = format!("INDEXED BY \"{name}\"");
+        let message = format!("a {table} is not in the index {name}");
+        rules.push(lookup(table, &by, condition, &columns, message));
+    }
+    Ok(rules)
+}
+
+fn lookup(table: &str, by: &str, condition: &str, columns: &[String], message: String) -> Rule {
+    let matches: Vec<_> = columns
+        .iter()
+        .map(|column| format!("other.\"{column}\" IS child.\"{column}\""))
+        .collect();
+    Rule {
+        code: FindingCode::Database,
+        condition: format!(
+            "({condition}) AND NOT EXISTS (SELECT 1 FROM \"{table}\" AS other {by} WHERE ({condition}) AND {})",
+            matches.join(" AND ")
+        ),
+        message,
+        repair: REBUILD,
+    }
+}
+
+fn has_column(view: &View<'_>, table: &str, column: &str) -> Result<bool> {
+    let mut statement = view.prepare("SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2")?;
+    Ok(statement.exists((table, column))?)
+}
+
+/// When the last check ended; when the store was made, if there was none.
+pub fn last_checked(view: &View<'_>) -> Result<i64> {
+    let setting = settings::get(
+        view,
+        &settings::SettingRef {
+            user_id: None,
+            name: LAST_CHECK.to_owned(),
+        },
+    )?;
+    if let Some(setting) = setting {
+        return Ok(setting.updated_at);
+    }
+    let mut made = view.prepare("SELECT min(applied_at) FROM schema_migration")?;
+    let made: Option<i64> = made.query_row([], |row| row.get(0))?;
+    made.ok_or_else(|| Error::corrupt("no migration says when the store was made"))
+}

@@ -1,0 +1,91 @@
+//! Health: whether what is stored is sound, where the bytes are, and which could be freed.
+
+mod check;
+mod content;
+mod reclaim;
+mod usage;
+mod walk;
+
+use serde::{Deserialize, Serialize};
+
+pub use check::{Check, last_checked};
+pub use reclaim::{Reclaimable, Remedy, Weighing};
+pub use usage::{
+    ConstructUsage, ContextUsage, HealthUsage, KindUsage, Usage, UsageQuery, UserUsage,
+};
+
+/// The app's setting that holds the last [`HealthReport`], with its first 100 findings.
+pub const LAST_CHECK: &str = "health.lastCheck";
+
+/// What a check found wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum FindingCode {
+    /// A page of the database file fails its checksum.
+    Page,
+    /// SQLite finds a table or an index malformed.
+    Database,
+    /// A record refers to one that is not there.
+    Reference,
+    /// A counter would give a number again.
+    Counter,
+    /// An active path ends at a message that is not there.
+    Leaf,
+    /// A message comes before the one that it follows.
+    Order,
+    /// A UUID is malformed, or names two records.
+    Uuid,
+    /// The audit index names lines that cannot be.
+    History,
+    /// The journal has damaged or missing lines, or its chain is broken.
+    Journal,
+}
+
+/// Something that did not check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub struct HealthFinding {
+    /// What is wrong.
+    pub code: FindingCode,
+    /// The record it is about, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
+    /// The same for people.
+    pub message: String,
+    /// What would mend it.
+    pub repair: String,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct HealthReport {
+    /// When it ended, in milliseconds since 1970-01-01 UTC.
+    pub at: i64,
+    /// How long it took, turns between its slices included, in milliseconds.
+    pub duration_ms: i64,
+    /// What did not check: at most 1,000 findings; none is health.
+    pub findings: Vec<HealthFinding>,
+    /// Whether there is more than that.
+    pub truncated: bool,
+    /// Bytes of the database file that were checked.
+    pub database_bytes: u64,
+    /// Rows that were checked.
+    pub rows: u64,
+    /// Journal lines that were checked.
+    pub lines: u64,
+}
+
+/// How far a check has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct HealthProgress {
+    /// Stages done.
+    pub done: u32,
+    /// Stages in all.
+    pub total: u32,
+}

@@ -1,0 +1,286 @@
+//! Which bytes could be freed, and how.
+
+use serde::Serialize;
+
+use super::content::{belongs_to, columns, content_bytes};
+use super::walk::{SLICE_ROWS, Walk};
+use crate::database;
+use crate::disk::LocalFuture;
+use crate::domain::retention;
+use crate::error::Result;
+use crate::id::ConversationId;
+use crate::store::{Caller, Job, Store, View, answer};
+
+/// The share of a journal segment that compressing it frees, in hundredths, where no segment has shown it yet.
+const SEALING_FREES_PERCENT: u64 = 75;
+
+/// The most records of one policy that are looked at.
+const MAX_DUE: usize = 1000;
+
+/// The tables with the rows of a conversation.
+const CONVERSATION_TABLES: &[&str] = &["conversation", "participant", "message", "part", "chunk"];
+
+/// The tables with the rows of a construct, beside its transcripts, and the column that names it.
+const CONSTRUCT_TABLES: &[(&str, &str)] = &[
+    ("construct", "construct"),
+    ("session", "construct"),
+    ("construct_link", "source"),
+    ("construct_link", "target"),
+    ("artifact", "construct"),
+    ("timeline_event", "construct"),
+    ("metric", "construct"),
+];
+
+/// Records that can be removed, so that they can be restored.
+const REMOVABLE: &[&str] = &["conversation", "construct"];
+
+/// A way to free bytes. What one frees, another may free too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum Remedy {
+    /// Cutting pages that hold nothing off the database file. The store does so by itself.
+    Vacuum,
+    /// Moving the database's log into its file.
+    Checkpoint,
+    /// Compressing journal segments that are closed: an estimate by those that are compressed. The store does so by itself.
+    Seal,
+    /// Removing all snapshots but the newest.
+    Snapshots,
+    /// Removing what was set aside because it was damaged.
+    Quarantine,
+    /// Deleting for good the conversations and constructs that were removed and can still be restored, with everything below
+    /// them: what they hold. The file shrinks by it after a vacuum.
+    Removed,
+    /// Erasing them instead, so that they go from the journal too: what that frees besides, an estimate by how far the journal
+    /// is compressed.
+    Erase,
+    /// Running the retention policies that delete and are enabled: what the records hold that have come of age, of each
+    /// policy the first 1,000.
+    Retention,
+}
+
+/// What a remedy would free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Reclaimable {
+    /// The remedy.
+    pub remedy: Remedy,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+enum Stage {
+    /// The rows of the removable records at this place.
+    Removed(usize, Walk),
+    /// The first policy behind this number.
+    Policies(i64),
+    Files,
+}
+
+/// The weighing of what each remedy would free, under way. Gives a [`Reclaimable`] for each.
+pub struct Weighing {
+    stage: Stage,
+    /// Records to be weighed, for the stage that found them.
+    waiting: Vec<String>,
+    removed: u64,
+    due: u64,
+}
+
+impl Default for Weighing {
+    fn default() -> Self {
+        Self {
+            stage: Stage::Removed(0, Walk::default()),
+            waiting: Vec::new(),
+            removed: 0,
+            due: 0,
+        }
+    }
+}
+
+impl Weighing {
+    async fn slice(&mut self, store: &mut Store) -> Result<Option<Vec<Reclaimable>>> {
+        if let Some(record) = self.waiting.pop() {
+            let bytes = store.read(Caller::default(), |view| held_by(view, &record))?;
+            match self.stage {
+                Stage::Removed(..) => self.removed += bytes,
+                _ => self.due += bytes,
+            }
+            return Ok(None);
+        }
+        let now_ms = store.host().now_ms();
+        match &self.stage {
+            Stage::Removed(at, walk) => {
+                let Some(table) = REMOVABLE.get(*at) else {
+                    self.stage = Stage::Policies(0);
+                    return Ok(None);
+                };
+                let found = store.read(Caller::default(), |view| removed(view, table, walk))?;
+                self.waiting = found.records;
+                self.stage = match found.next {
+                    Some(next) => Stage::Removed(*at, next),
+                    None => Stage::Removed(at + 1, Walk::default()),
+                };
+                Ok(None)
+            }
+            Stage::Policies(after) => {
+                let due = store.read(Caller::default(), |view| {
+                    retention::next_to_delete(view, *after, MAX_DUE, now_ms)
+                })?;
+                match due {
+                    Some((policy, records)) => {
+                        self.stage = Stage::Policies(policy);
+                        self.waiting = records;
+                    }
+                    None => self.stage = Stage::Files,
+                }
+                Ok(None)
+            }
+            Stage::Files => self.files(store).await.map(Some),
+        }
+    }
+
+    /// What the files say, and the sums.
+    async fn files(&self, store: &mut Store) -> Result<Vec<Reclaimable>> {
+        store.commit_now()?;
+        let free = store.read(Caller::default(), free_bytes)?;
+        let files = store.files().await?;
+        let bytes_in = |folder: &str| {
+            let inside = files.iter().filter(|file| file.path.starts_with(folder));
+            inside.map(|file| file.bytes).sum::<u64>()
+        };
+        let snapshots = files
+            .iter()
+            .rfind(|file| file.path.starts_with("snapshots/"));
+        let log = files.iter().find(|file| file.path == database::WAL_FILE);
+        let segments = store.journal().segments();
+        let closed = segments.split_last().map_or(&[][..], |(_, closed)| closed);
+        let plain = closed.iter().filter(|segment| !segment.sealed);
+        let plain: u64 = plain.map(|segment| segment.bytes).sum();
+        let sealed = segments.iter().filter(|it| it.sealed && it.bytes > 0);
+        let (mut before, mut after) = (0, 0);
+        for segment in sealed {
+            let name = format!("{:012}.jsonl.gz", segment.first);
+            let file = files.iter().find(|file| file.path.ends_with(&name));
+            before += segment.bytes;
+            after += file.map_or(segment.bytes, |file| file.bytes);
+        }
+        let freed_percent = match before {
+            0 => SEALING_FREES_PERCENT,
+            _ => before.saturating_sub(after) * 100 / before.max(1),
+        };
+        let removed = self.removed;
+        let newest = snapshots.map_or(0, |newest| newest.bytes);
+        let remedies = [
+            (Remedy::Vacuum, free),
+            (Remedy::Checkpoint, log.map_or(0, |log| log.bytes)),
+            (Remedy::Seal, plain * freed_percent / 100),
+            (Remedy::Snapshots, bytes_in("snapshots/") - newest),
+            (Remedy::Quarantine, bytes_in("quarantine/")),
+            (Remedy::Removed, removed),
+            (Remedy::Erase, removed * (100 - freed_percent) / 100),
+            (Remedy::Retention, self.due),
+        ];
+        let told = |(remedy, bytes)| Reclaimable { remedy, bytes };
+        Ok(remedies.into_iter().map(told).collect())
+    }
+}
+
+impl Job for Weighing {
+    fn step<'a>(
+        &'a mut self,
+        store: &'a mut Store,
+        _progress: &'a mut dyn FnMut(&str),
+    ) -> LocalFuture<'a, Result<Option<String>>> {
+        Box::pin(async move {
+            let weighed = self.slice(store).await?;
+            weighed.map(|all| answer(&all)).transpose()
+        })
+    }
+}
+
+/// Removed records of a slice.
+struct Removed {
+    records: Vec<String>,
+    next: Option<Walk>,
+}
+
+fn removed(view: &View<'_>, table: &str, walk: &Walk) -> Result<Removed> {
+    let slice = walk.slice(view, table, SLICE_ROWS)?;
+    let mut records = Vec::new();
+    let construct = belongs_to(view, table, "construct")?;
+    let select = format!("SELECT child.* FROM \"{table}\" AS child WHERE");
+    // A transcript goes with its construct.
+    let rest = if table == "construct" {
+        "child.deleted_at IS NOT NULL".to_owned()
+    } else {
+        format!(
+            "child.deleted_at IS NOT NULL
+             AND (SELECT k.deleted_at FROM construct AS k WHERE k.construct = {construct}) IS NULL"
+        )
+    };
+    slice.query(view, &select, &rest, &mut |row| {
+        records.push(if table == "construct" {
+            row.get(0)?
+        } else {
+            let id = ConversationId {
+                user: row.get(0)?,
+                conversation: row.get(1)?,
+            };
+            id.to_string()
+        });
+        Ok(())
+    })?;
+    Ok(Removed {
+        records,
+        next: slice.next,
+    })
+}
+
+/// The bytes that a conversation or construct holds with everything below it.
+fn held_by(view: &View<'_>, record: &str) -> Result<u64> {
+    if let Ok(conversation) = record.parse::<ConversationId>() {
+        return in_conversation(view, conversation);
+    }
+    let mut bytes = 0;
+    for (table, column) in CONSTRUCT_TABLES {
+        let mut sum = view.prepare(&format!(
+            "SELECT coalesce(sum({}), 0) FROM \"{table}\" AS child WHERE child.{column} = ?1",
+            content_bytes(&columns(view, table)?)
+        ))?;
+        bytes += sum.query_row([record], |row| row.get::<_, u64>(0))?;
+    }
+    let mut transcripts = view.prepare(
+        "SELECT user, conversation FROM conversation
+         WHERE session IN (SELECT session FROM session WHERE construct = ?1)",
+    )?;
+    let mut rows = transcripts.query([record])?;
+    while let Some(row) = rows.next()? {
+        let transcript = ConversationId {
+            user: row.get(0)?,
+            conversation: row.get(1)?,
+        };
+        bytes += in_conversation(view, transcript)?;
+    }
+    Ok(bytes)
+}
+
+fn in_conversation(view: &View<'_>, id: ConversationId) -> Result<u64> {
+    let mut bytes = 0;
+    for table in CONVERSATION_TABLES {
+        let mut sum = view.prepare(&format!(
+            "SELECT coalesce(sum({}), 0) FROM \"{table}\" AS child WHERE child.user = ?1 AND child.conversation = ?2",
+            content_bytes(&columns(view, table)?)
+        ))?;
+        bytes += sum.query_row((id.user, id.conversation), |row| row.get::<_, u64>(0))?;
+    }
+    Ok(bytes)
+}
+
+/// Bytes of pages that hold nothing.
+fn free_bytes(view: &View<'_>) -> Result<u64> {
+    let mut statement = view.prepare("PRAGMA freelist_count")?;
+    let pages: u64 = statement.query_row([], |row| row.get(0))?;
+    Ok(pages * u64::from(database::PAGE_BYTES))
+}

@@ -1,0 +1,26 @@
+//! Long work on a store, done in slices so that turns go on between them.
+
+use serde::Serialize;
+
+use super::Store;
+use crate::disk::LocalFuture;
+use crate::error::{Code, Error, Result};
+
+/// Long work: each step is a slice of a few milliseconds.
+pub trait Job {
+    /// Does the next slice; gives the answer, as JSON, once the work is done. `progress` is told steps as JSON.
+    ///
+    /// # Errors
+    /// The work has failed then, and is given up.
+    fn step<'a>(
+        &'a mut self,
+        store: &'a mut Store,
+        progress: &'a mut dyn FnMut(&str),
+    ) -> LocalFuture<'a, Result<Option<String>>>;
+}
+
+/// An answer as JSON.
+pub fn answer<T: Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| Error::new(Code::Internal, "an answer is not JSON").caused_by(error))
+}
