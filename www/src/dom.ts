@@ -47,3 +47,13 @@ export function oncePerFrame(draw: () => void): () => void {
     });
   };
 }
+
+/** Draws, and gives the focus back to what stands where the focused element stood. */
+export function keepingFocus(place: HTMLElement, draw: () => void): void {
+  const focused = document.activeElement;
+  const key = focused instanceof HTMLElement && place.contains(focused) ? focused.dataset.focus : undefined;
+  draw();
+  if (key === undefined) return;
+  const next = place.querySelector(`[data-focus="${CSS.escape(key)}"]`);
+  if (next instanceof HTMLElement) next.focus();
+}
