@@ -68,6 +68,8 @@ export class AgentDesk {
   open: OpenConstruct | undefined;
 
   #user: UserView;
+  /** The construct that is to be open; what was read of another meanwhile is dropped. */
+  #wanted: string | undefined;
   #next: string | undefined;
   #eventsShown = EVENTS_PER_PAGE;
   #changed: () => void;
@@ -89,7 +91,7 @@ export class AgentDesk {
     if (filter !== this.filter) return;
     this.constructs.splice(0, Infinity, ...page.items);
     this.#next = page.nextCursor;
-    if (this.open) await this.#readOpen(this.open.construct.id);
+    if (this.#wanted !== undefined) await this.#readOpen(this.#wanted);
     this.#changed();
   }
 
@@ -102,14 +104,21 @@ export class AgentDesk {
     this.#changed();
   }
 
-  /** Opens a construct. */
+  /** Opens a construct. Rejects when it is not there; none is open then. */
   async show(id: string): Promise<void> {
-    if (this.open?.construct.id !== id) this.#eventsShown = EVENTS_PER_PAGE;
-    await this.#readOpen(id);
+    if (this.#wanted !== id) this.#eventsShown = EVENTS_PER_PAGE;
+    this.#wanted = id;
+    try {
+      await this.#readOpen(id);
+    } catch (error) {
+      if (this.#wanted === id) this.close();
+      throw error;
+    }
     this.#changed();
   }
 
   close(): void {
+    this.#wanted = undefined;
     this.open = undefined;
     this.#changed();
   }
@@ -178,6 +187,7 @@ export class AgentDesk {
       this.#links(id),
       timeline.list({ constructId: id, limit: Math.min(1000, this.#eventsShown) }),
     ]);
+    if (this.#wanted !== id) return;
     this.open = {
       construct,
       sessions: sessionPage.items,

@@ -58,6 +58,8 @@ export class ChartDesk {
   warnings: ChartWarning[] = [];
 
   #user: UserView;
+  /** The chart that is to be open; what was read of another meanwhile is dropped. */
+  #wanted: ChartName | undefined;
   #next: string | undefined;
   #changed: () => void;
 
@@ -77,8 +79,7 @@ export class ChartDesk {
     this.charts.splice(0, Infinity, ...page.items);
     this.#next = page.nextCursor;
     this.contexts = contexts.map(({ name }) => name);
-    const name = this.#openName();
-    if (name) await this.#readOpen(name);
+    if (this.#wanted) await this.#readOpen(this.#wanted);
     this.#changed();
   }
 
@@ -91,15 +92,21 @@ export class ChartDesk {
     this.#changed();
   }
 
-  /** Opens a chart. */
+  /** Opens a chart. Rejects when it is not there; none is open then. */
   async show(name: ChartName): Promise<void> {
-    const isSame = this.open?.chart.id === name.chart && this.open.chart.context === name.context;
-    if (!isSame) this.warnings = [];
-    await this.#readOpen(name);
+    if (!this.#isWanted(name)) this.warnings = [];
+    this.#wanted = name;
+    try {
+      await this.#readOpen(name);
+    } catch (error) {
+      if (this.#isWanted(name)) this.close();
+      throw error;
+    }
     this.#changed();
   }
 
   close(): void {
+    this.#wanted = undefined;
     this.open = undefined;
     this.warnings = [];
     this.#changed();
@@ -207,6 +214,7 @@ export class ChartDesk {
       this.#user.charts.get(name),
       this.#user.charts.children({ ...name, limit: CHILDREN_PER_PAGE }),
     ]);
+    if (!this.#isWanted(name)) return;
     this.open = detail;
     this.below.clear();
     for (const child of children.items) this.below.set(child.id, child);
@@ -224,8 +232,8 @@ export class ChartDesk {
     await this.read();
   }
 
-  #openName(): ChartName | undefined {
-    return this.open && { context: this.open.chart.context, chart: this.open.chart.id };
+  #isWanted({ context, chart }: ChartName): boolean {
+    return this.#wanted?.context === context && this.#wanted.chart === chart;
   }
 
   #contextOf(): string {

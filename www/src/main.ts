@@ -62,9 +62,12 @@ async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): P
       learnings: makeLearningsRoom(tools),
       jobs: makeJobsRoom(tools),
     },
-    () => {
-      panels.close();
-      notices.replaceChildren();
+    {
+      failed,
+      left: () => {
+        panels.close();
+        notices.replaceChildren();
+      },
     },
   );
   store.on('log', ({ kind }) => kind === 'append' && rooms.wrote());

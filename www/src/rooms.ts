@@ -1,6 +1,6 @@
 // The views of the demo, of which one is shown at a time.
 
-import type { UserView } from '../../pkg/index.js';
+import { StrongroomError, type UserView } from '../../pkg/index.js';
 import { byId, h } from './dom.js';
 import { hashOf, type Route, routeOf, type ViewName, VIEWS } from './router.js';
 
@@ -14,7 +14,7 @@ export interface Room {
   /** Puts the focus where one begins. */
   focus(): void;
   /** Something was written: reads again what is shown. */
-  refresh?(): void;
+  refresh?(): Promise<void>;
 }
 
 /** What a room is given. */
@@ -52,7 +52,11 @@ export function drawNavigation(): void {
 }
 
 /** Shows in `place` the room that the address names, now and whenever it changes. `left` is called at each change of rooms. */
-export function makeRooms(place: HTMLElement, rooms: Record<ViewName, Room>, left: () => void): Rooms {
+export function makeRooms(
+  place: HTMLElement,
+  rooms: Record<ViewName, Room>,
+  { left, failed }: { left(): void; failed(error: unknown): void },
+): Rooms {
   let shown: ViewName | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const show = (): void => {
@@ -75,7 +79,11 @@ export function makeRooms(place: HTMLElement, rooms: Record<ViewName, Room>, lef
     wrote: () => {
       timer ??= setTimeout(() => {
         timer = undefined;
-        if (shown) rooms[shown].refresh?.();
+        rooms[shown ?? 'chat'].refresh?.().catch((error: unknown) => {
+          // What was read of a worker that ended is read again when the next one is ready.
+          const isCutOff = error instanceof StrongroomError && error.code === 'indeterminate';
+          if (!isCutOff) failed(error);
+        });
       }, REFRESH_AFTER_MS);
     },
   };

@@ -2,7 +2,7 @@
 
 import type { Artifact, Construct, ConstructStatus, Session, TimelineEvent } from '../../../pkg/index.js';
 import { AgentDesk, CONSTRUCT_CHANGES, type LinkSeen, SESSION_CHANGES, type SessionChange } from '../agents.js';
-import { announce, h, keepingFocus, oncePerFrame } from '../dom.js';
+import { announce, h, redraw, oncePerFrame } from '../dom.js';
 import { exampleConstructs } from '../examples.js';
 import type { Room, Tools } from '../rooms.js';
 import { hashOf } from '../router.js';
@@ -101,7 +101,10 @@ export function makeAgentsRoom({ user, attempt, failed }: Tools): Room {
     for (const { type } of desk.constructs) known.add(type);
     types.replaceChildren(...[...known].sort().map((value) => h('option', { value })));
     split.toggleAttribute('data-open', desk.open !== undefined);
-    keepingFocus(list, () => drawList(list, desk, attempt, fresh.open, fill));
+    const { constructs, open, hasMore, filter: listed } = desk;
+    redraw(list, [constructs, open?.construct.id, hasMore, listed], () =>
+      drawList(list, desk, attempt, fresh.open, fill),
+    );
     detail.draw();
   });
 
@@ -126,7 +129,7 @@ export function makeAgentsRoom({ user, attempt, failed }: Tools): Room {
     },
     leave: () => clearTimeout(timer),
     focus: () => list.closest('.room')?.querySelector('h2')?.focus(),
-    refresh: () => attempt(desk.read()),
+    refresh: () => desk.read(),
   };
 }
 
@@ -274,7 +277,7 @@ function makeDetail(
     const { construct } = open;
     const next = CONSTRUCT_CHANGES[construct.status];
     const linkable = desk.constructs.filter(({ id }) => id !== construct.id);
-    keepingFocus(element, () => {
+    redraw(body, [open, linkable], () => {
       heading.textContent = construct.name || 'Unnamed';
       facts.replaceChildren(
         badge(construct.status),

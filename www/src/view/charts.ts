@@ -2,7 +2,7 @@
 
 import type { Chart, ChartDetail, ChartPhase, ChartStatus, ChartStep } from '../../../pkg/index.js';
 import { ChartDesk, type Loaded, PHASES } from '../charts.js';
-import { announce, h, keepingFocus, oncePerFrame } from '../dom.js';
+import { announce, h, redraw, oncePerFrame } from '../dom.js';
 import { exampleCharts } from '../examples.js';
 import type { Room, Tools } from '../rooms.js';
 import { hashOf } from '../router.js';
@@ -144,7 +144,9 @@ export function makeChartsRoom({ user, attempt, failed }: Tools): Room {
     setOptions(context, contextOptions(desk.contexts));
     contexts.replaceChildren(...desk.contexts.map((name) => h('option', { value: name })));
     split.toggleAttribute('data-open', desk.open !== undefined);
-    keepingFocus(list, () => drawList(list, desk, attempt, fresh.open, fill));
+    const { charts, open, hasMore, status: listed, context: within } = desk;
+    const from = [charts, open?.chart.id, open?.chart.context, hasMore, listed, within];
+    redraw(list, from, () => drawList(list, desk, attempt, fresh.open, fill));
     detail.draw();
   });
   const fill = (): void => attempt(exampleCharts(user).then(() => desk.read()));
@@ -186,7 +188,7 @@ export function makeChartsRoom({ user, attempt, failed }: Tools): Room {
     },
     leave: () => report.replaceChildren(),
     focus: () => status.closest('.room')?.querySelector('h2')?.focus(),
-    refresh: () => attempt(desk.read()),
+    refresh: () => desk.read(),
   };
 }
 
@@ -330,7 +332,7 @@ function makeDetail(
     }
     if (body.parentElement !== element) element.replaceChildren(body);
     const { chart, currentReality } = open;
-    keepingFocus(element, () => {
+    redraw(body, [open, [...desk.below], desk.warnings], () => {
       way.replaceChildren(...wayTo(chart));
       heading.textContent = chart.title;
       facts.replaceChildren(
@@ -346,7 +348,7 @@ function makeDetail(
           stepItem(
             step,
             desk,
-            () => attempt(complete(desk, step)),
+            (check) => attempt(complete(desk, step, check)),
             () => telescope(step),
           ),
         ),
@@ -367,8 +369,13 @@ function makeDetail(
   return { element, draw, focus: () => requestAnimationFrame(() => requestAnimationFrame(() => heading.focus())) };
 }
 
-async function complete(desk: ChartDesk, step: ChartStep): Promise<void> {
-  await desk.completeStep(step);
+async function complete(desk: ChartDesk, step: ChartStep, check: HTMLInputElement): Promise<void> {
+  try {
+    await desk.completeStep(step);
+  } catch (error) {
+    check.checked = false;
+    throw error;
+  }
   const { chart } = desk.open ?? {};
   if (!chart) return;
   const { done, total } = chart.progress;
@@ -391,17 +398,22 @@ function summary({ dueDate, progress }: Chart): string {
     .join(' · ');
 }
 
-function stepItem(step: ChartStep, desk: ChartDesk, done: () => void, telescope: () => void): HTMLElement {
+function stepItem(
+  step: ChartStep,
+  desk: ChartDesk,
+  done: (check: HTMLInputElement) => void,
+  telescope: () => void,
+): HTMLElement {
   const { name, text, dueDate, completed, subChart } = step;
   const below = subChart === undefined ? undefined : desk.below.get(subChart);
-  const check = h('input', {
+  const check: HTMLInputElement = h('input', {
     type: 'checkbox',
     'aria-label': `Done: ${text}`,
     checked: completed,
     // A step is not undone, and one that became a chart is done with it.
     disabled: completed || subChart !== undefined,
     'data-focus': `done ${name}`,
-    on: { change: done },
+    on: { change: () => done(check) },
   });
   return h(
     'li',

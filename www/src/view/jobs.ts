@@ -1,7 +1,7 @@
 // Jobs: what waits, what runs, how it ended, and the worker that does it in this page.
 
 import type { Job, JobState } from '../../../pkg/index.js';
-import { announce, byId, h, keepingFocus, oncePerFrame } from '../dom.js';
+import { announce, byId, h, redraw, showItems, oncePerFrame } from '../dom.js';
 import { JobDesk, STATES, type Task, taskOf, TASKS } from '../jobs.js';
 import type { Room, Tools } from '../rooms.js';
 import { hashOf } from '../router.js';
@@ -31,13 +31,30 @@ export function makeJobsRoom({ user, attempt, failed }: Tools): Room {
   const task = choice({ name: 'task', 'aria-label': 'What is to be done' }, Object.entries(TASKS));
   const add = (times: number) => (): void => attempt(desk.enqueue(task.value as Task, times));
   const counts = h('ul', { class: 'counts', 'aria-label': 'Jobs by state' });
-  const list = h('div', {});
+  const items = h('ul', { class: 'cards', 'aria-label': 'Jobs' });
+  const more = button('Show more', 'more', () => attempt(desk.more()), 'wide');
+  const list = h('div', {}, items, more);
+  const nothing = h('div', {});
+  const drawJobs = (): void => {
+    showItems(items, desk.jobs, (job) => jobItem(job, desk, attempt));
+    more.hidden = !desk.hasMore;
+    redraw(nothing, [desk.jobs.length === 0, desk.state], () => {
+      const first = button('Add the first job', 'first', add(1), 'primary');
+      const fill = button('Fill with examples', 'examples', () => attempt(examples(desk)));
+      const why = 'A job is work for later that is not forgotten, also when the page ends in the middle of it.';
+      const explained = desk.state === '' ? empty(why, first, fill) : empty(`No job is ${desk.state}.`);
+      nothing.replaceChildren(...(desk.jobs.length === 0 ? [explained] : []));
+    });
+    list.hidden = desk.jobs.length === 0;
+  };
   const draw = oncePerFrame(() => {
     worker.setAttribute('aria-checked', String(desk.isWorking));
     // Seen from every view: work goes on behind it.
-    byId('views').querySelector('[data-view="jobs"]')?.toggleAttribute('data-working', desk.isWorking);
-    keepingFocus(counts, () => drawCounts(counts, desk));
-    keepingFocus(list, () => drawList(list, desk, attempt, add));
+    const link = byId('views').querySelector('[data-view="jobs"]');
+    if (desk.isWorking) link?.setAttribute('aria-description', 'The worker runs');
+    else link?.removeAttribute('aria-description');
+    redraw(counts, [[...desk.counts], desk.state], () => drawCounts(counts, desk));
+    drawJobs();
   });
 
   return {
@@ -62,6 +79,7 @@ export function makeJobsRoom({ user, attempt, failed }: Tools): Room {
         ),
         counts,
         list,
+        nothing,
       ),
     ),
     enter: ({ path: [state] }) => {
@@ -69,7 +87,7 @@ export function makeJobsRoom({ user, attempt, failed }: Tools): Room {
       attempt(desk.read());
     },
     focus: () => list.closest('.room')?.querySelector('h2')?.focus(),
-    refresh: () => attempt(desk.read()),
+    refresh: () => desk.read(),
   };
 }
 
@@ -95,29 +113,6 @@ function drawCounts(place: HTMLElement, desk: JobDesk): void {
     tile('all', all, ''),
     ...STATES.map((state) => tile(state, desk.counts.get(state) ?? 0, state)),
   );
-}
-
-function drawList(
-  place: HTMLElement,
-  desk: JobDesk,
-  attempt: Tools['attempt'],
-  add: (times: number) => () => void,
-): void {
-  if (desk.jobs.length === 0) {
-    place.replaceChildren(
-      desk.state === ''
-        ? empty(
-            'A job is work for later that is not forgotten, also when the page ends in the middle of it.',
-            button('Add the first job', 'first', add(1), 'primary'),
-            button('Fill with examples', 'examples', () => attempt(examples(desk))),
-          )
-        : empty(`No job is ${desk.state}.`),
-    );
-    return;
-  }
-  const items = desk.jobs.map((job) => jobItem(job, desk, attempt));
-  const more = button('Show more', 'more', () => attempt(desk.more()), 'wide');
-  place.replaceChildren(h('ul', { class: 'cards', 'aria-label': 'Jobs' }, ...items), ...(desk.hasMore ? [more] : []));
 }
 
 async function examples(desk: JobDesk): Promise<void> {

@@ -1,7 +1,7 @@
 // What was learned, how sure it is, and where it comes from.
 
 import { type Learning, StrongroomError } from '../../../pkg/index.js';
-import { announce, h, keepingFocus, oncePerFrame } from '../dom.js';
+import { announce, h, redraw, oncePerFrame } from '../dom.js';
 import { exampleLearnings } from '../examples.js';
 import { type LearningDraft, Notebook } from '../learnings.js';
 import type { Room, Tools } from '../rooms.js';
@@ -17,7 +17,7 @@ export function makeLearningsRoom({ user, attempt }: Tools): Room {
 
   let timer: ReturnType<typeof setTimeout> | undefined;
   const filter = (): void => {
-    atLeast.value = percent(sure.valueAsNumber);
+    atLeast.textContent = percent(sure.valueAsNumber);
     clearTimeout(timer);
     timer = setTimeout(() => {
       notebook.filter = {
@@ -31,9 +31,9 @@ export function makeLearningsRoom({ user, attempt }: Tools): Room {
   };
   const text = h('input', { type: 'search', placeholder: 'any', on: { input: filter } });
   const category = h('input', { type: 'search', placeholder: 'any', list: 'categories', on: { input: filter } });
-  const tags = h('input', { type: 'search', placeholder: 'any, comma between', on: { input: filter } });
+  const tags = h('input', { type: 'search', placeholder: 'one, another', on: { input: filter } });
   const sure = h('input', { type: 'range', min: 0, max: 1, step: 0.05, value: 0, on: { input: filter } });
-  const atLeast = h('output', {}, percent(0));
+  const atLeast = h('b', {}, percent(0));
   const categories = h('datalist', { id: 'categories' });
   const known = new Set<string>();
 
@@ -67,7 +67,7 @@ export function makeLearningsRoom({ user, attempt }: Tools): Room {
   const draw = oncePerFrame(() => {
     for (const { category: name } of notebook.learnings) if (name !== undefined) known.add(name);
     categories.replaceChildren(...[...known].sort().map((value) => h('option', { value })));
-    keepingFocus(list, () => drawList(list));
+    redraw(list, [notebook.asked, notebook.learnings, notebook.hasMore, notebook.isFiltered], () => drawList(list));
   });
   const drawList = (place: HTMLElement): void => {
     const { asked, learnings } = notebook;
@@ -130,7 +130,7 @@ export function makeLearningsRoom({ user, attempt }: Tools): Room {
     },
     leave: () => clearTimeout(timer),
     focus: () => list.closest('.room')?.querySelector('h2')?.focus(),
-    refresh: () => attempt(notebook.read()),
+    refresh: () => notebook.read(),
   };
 }
 

@@ -53,7 +53,13 @@ export function makeSearchRoom({ user, attempt, failed }: Tools): Room {
       },
     },
     h('div', { class: 'search-line' }, box, h('button', { type: 'submit', class: 'primary' }, 'Search')),
-    h('p', { class: 'note', id: 'search-help' }, 'All words must be there. "A phrase", begin*, and -without.'),
+    h(
+      'p',
+      { class: 'note', id: 'search-help' },
+      'All words must be there. "A phrase", begin*, and ',
+      h('span', { class: 'nowrap' }, '-without'),
+      '.',
+    ),
     h(
       'div',
       { class: 'filters' },
@@ -121,23 +127,23 @@ export function makeSearchRoom({ user, attempt, failed }: Tools): Room {
   });
   const welcome = (): HTMLElement =>
     empty(
-      'Everything that is said, charted, learned and made here can be found in one place. Nothing is found until ' +
-        'something was written.',
-      button('Fill with examples', 'examples', () =>
-        attempt(
-          exampleLearnings(user).then(() => {
-            box.value = 'journal';
-            begin();
-            box.focus();
-          }),
-        ),
-      ),
+      'Everything that is said, charted, learned and made here can be found in one place.',
+      // The first record makes the first context.
+      context.options.length === 1 && button('Fill with examples', 'examples', () => attempt(fill())),
     );
+  const fill = async (): Promise<void> => {
+    await exampleLearnings(user);
+    await listContexts();
+    box.value = 'journal';
+    begin();
+    box.focus();
+  };
   const listContexts = async (): Promise<void> => {
     const contexts = await user.contexts.list();
     const asked = context.dataset.wanted ?? context.value;
     setOptions(context, contextOptions(contexts.map(({ name }) => name)));
     context.value = asked;
+    draw();
   };
 
   return {
