@@ -132,7 +132,7 @@ export class ChartDesk {
     return this.#reviewed(chart, warnings);
   }
 
-  /** Says the outcome in other words, or moves its date. */
+  /** Says the outcome in other words, and moves its date unless that is empty. */
   async reword({ id, context, version }: Chart, desiredOutcome: string, dueDate: string): Promise<void> {
     const { warnings } = await this.#user.charts.update({
       context,

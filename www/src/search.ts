@@ -74,15 +74,19 @@ export class Searching {
   /** Ends the search where it is; the hits so far stay. */
   stop(): void {
     if (this.state !== 'searching') return;
+    this.supersede();
+    this.#become('stopped');
+  }
+
+  /** Ends the search because another is about to begin; until then the hits so far stay. */
+  supersede(): void {
     this.#running?.abort.abort();
     this.#running = undefined;
-    this.#become('stopped');
   }
 
   /** Ends the search and forgets its hits. */
   clear(): void {
-    this.#running?.abort.abort();
-    this.#running = undefined;
+    this.supersede();
     this.hits.length = 0;
     this.#become('idle');
   }

@@ -202,15 +202,13 @@ function makeDetail(
     if (desk.open) await work(desk.open.construct);
   };
   const begin = lineForm(
-    'Begin a session',
-    'Begin',
+    { label: 'Begin a session', action: 'Begin', told: 'The session has begun.' },
     [h('input', { name: 'name', 'aria-label': 'A new session', placeholder: 'A new session', required: true })],
     (values) => withConstruct((construct) => desk.beginSession(construct, entered(values, 'name'))),
     failed,
   );
   const make = lineForm(
-    'Add an artifact',
-    'Add',
+    { label: 'Add an artifact', action: 'Add', told: 'The artifact was added.' },
     [
       h('input', { name: 'name', 'aria-label': 'A new artifact', placeholder: 'A new artifact', required: true }),
       choice(
@@ -223,15 +221,13 @@ function makeDetail(
     failed,
   );
   const connect = lineForm(
-    'Link it',
-    'Link',
+    { label: 'Link it', action: 'Link', told: 'They are linked.' },
     [choice({ name: 'kind', 'aria-label': 'What the link says' }, LINK_KINDS), others],
     (values) => withConstruct((construct) => desk.link(construct, entered(values, 'kind'), entered(values, 'to'))),
     failed,
   );
   const note = lineForm(
-    'Note something',
-    'Note',
+    { label: 'Note something', action: 'Note', told: 'It is on the timeline.' },
     [h('input', { name: 'text', 'aria-label': 'A note', placeholder: 'A note for the timeline', required: true })],
     (values) => withConstruct((construct) => desk.note(construct, entered(values, 'text'))),
     failed,

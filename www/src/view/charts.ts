@@ -90,7 +90,10 @@ export function makeChartsRoom({ user, attempt, failed }: Tools): Room {
     'Save',
     [field('What do you want to create?', outcome), field('By when?', due)],
     async (values) => {
-      if (desk.open) await desk.reword(desk.open.chart, entered(values, 'outcome'), entered(values, 'due'));
+      if (!desk.open) return;
+      const { chart } = desk.open;
+      const day = entered(values, 'due');
+      await desk.reword(chart, entered(values, 'outcome'), day === dayOf(chart) ? '' : day);
     },
   );
   const report = h('div', { class: 'report', role: 'status' });
@@ -131,7 +134,7 @@ export function makeChartsRoom({ user, attempt, failed }: Tools): Room {
     },
     reword: ({ chart }) => {
       outcome.value = chart.desiredOutcome;
-      due.value = chart.dueDate?.slice(0, 10) ?? '';
+      due.value = dayOf(chart);
       reword.open();
     },
   });
@@ -178,7 +181,8 @@ export function makeChartsRoom({ user, attempt, failed }: Tools): Room {
       } else if (inContext !== undefined && entity !== null) {
         attempt(
           desk.chartOf(inContext, entity).then((found) => {
-            if (found) location.replace(hashOf('charts', [found.context, found.chart]));
+            if (!found) throw new Error(`“${entity}” in ${inContext} is a part of no chart.`);
+            location.replace(hashOf('charts', [found.context, found.chart]));
           }),
         );
       } else {
@@ -282,8 +286,7 @@ function makeDetail(
     if (desk.open) await work(desk.open.chart);
   };
   const addStep = lineForm(
-    'Add a step',
-    'Add step',
+    { label: 'Add a step', action: 'Add step', told: 'The step was added.' },
     [
       h('input', { name: 'text', 'aria-label': 'A further step', placeholder: 'A further step', required: true }),
       h('input', { name: 'due', type: 'date', 'aria-label': 'Due, if not midway' }),
@@ -292,8 +295,7 @@ function makeDetail(
     failed,
   );
   const observe = lineForm(
-    'Add what is the case',
-    'Add',
+    { label: 'Add what is the case', action: 'Add', told: 'The current reality has grown.' },
     [
       h('input', {
         name: 'text',
@@ -322,7 +324,7 @@ function makeDetail(
     h('div', { class: 'facts' }, h('span', { class: 'note' }, 'Phase'), phases, actions),
   );
   const none = h('p', { class: 'note nothing' }, 'Choose a chart to see what it is made of.');
-  const element = h('div', { class: 'split-detail', 'aria-live': 'off' }, none);
+  const element = h('div', { class: 'split-detail' }, none);
 
   const draw = (): void => {
     const { open } = desk;
@@ -483,6 +485,11 @@ async function download(desk: ChartDesk, context: string): Promise<void> {
   h('a', { href: address, download: `charts-${context}.jsonl` }).click();
   // The download has its own hold on the file by the next turn.
   setTimeout(() => URL.revokeObjectURL(address));
+}
+
+/** The day on which a chart is due, as a field for days takes it; a time of the day is left out. */
+function dayOf({ dueDate }: Chart): string {
+  return dueDate?.slice(0, 10) ?? '';
 }
 
 /** A date as people write it; as it was given when it is none. */

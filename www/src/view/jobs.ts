@@ -29,7 +29,8 @@ export function makeJobsRoom({ user, attempt, failed }: Tools): Room {
     'Worker',
   );
   const task = choice({ name: 'task', 'aria-label': 'What is to be done' }, Object.entries(TASKS));
-  const add = (times: number) => (): void => attempt(desk.enqueue(task.value as Task, times));
+  const add = (times: number) => (): void =>
+    attempt(desk.enqueue(task.value as Task, times).then(() => announce(`${counted(times, 'job')} added.`)));
   const counts = h('ul', { class: 'counts', 'aria-label': 'Jobs by state' });
   const items = h('ul', { class: 'cards', 'aria-label': 'Jobs' });
   const more = button('Show more', 'more', () => attempt(desk.more()), 'wide');

@@ -41,8 +41,10 @@ export function makeLearningsRoom({ user, attempt }: Tools): Room {
     'A new learning',
     'Keep',
     draftFields(),
-    (values, submitter) =>
-      notebook.add(draftOf(values), submitter === 'merge' || submitter === 'keep' ? submitter : 'refuse'),
+    async (values, submitter) => {
+      await notebook.add(draftOf(values), submitter === 'merge' || submitter === 'keep' ? submitter : 'refuse');
+      announce('The learning is kept.');
+    },
     (error) =>
       isConflict(error)
         ? [
@@ -53,7 +55,9 @@ export function makeLearningsRoom({ user, attempt }: Tools): Room {
   );
   let chosen: Learning | undefined;
   const edit = formDialog('Edit the learning', 'Save', draftFields(), async (values) => {
-    if (chosen) await notebook.change(chosen, draftOf(values));
+    if (!chosen) return;
+    await notebook.change(chosen, draftOf(values));
+    announce('The learning was changed.');
   });
   const quote = h('p', { class: 'quote' });
   const remove = formDialog('Delete it for good?', 'Delete', [quote], async () => {

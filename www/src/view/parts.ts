@@ -1,6 +1,6 @@
 // What the views are put together from.
 
-import { h } from '../dom.js';
+import { announce, h } from '../dom.js';
 import { explain } from '../trouble.js';
 
 type Child = Node | string | undefined | false;
@@ -90,10 +90,12 @@ export function progressBar(done: number, total: number, label: string): HTMLEle
   );
 }
 
-/** A form of one line: its fields, and a button that sends it. `submit` is given what was entered; it is then emptied. */
+/**
+ * A form of one line: its fields, and a button that sends it. `submit` is given what was entered; once it has resolved, the
+ * form is emptied and `told` is said.
+ */
 export function lineForm(
-  label: string,
-  action: string,
+  { label, action, told }: { label: string; action: string; told: string },
   controls: HTMLElement[],
   submit: (values: FormData) => Promise<unknown>,
   failed: (error: unknown) => void,
@@ -106,7 +108,11 @@ export function lineForm(
       on: {
         submit: (event) => {
           event.preventDefault();
-          submit(new FormData(form)).then(() => form.reset(), failed);
+          once(form, async () => {
+            await submit(new FormData(form));
+            form.reset();
+            announce(told);
+          }).catch(failed);
         },
       },
     },
@@ -145,13 +151,11 @@ export function formDialog(
           event.preventDefault();
           trouble.replaceChildren();
           const by = event.submitter instanceof HTMLButtonElement ? event.submitter.value : '';
-          submit(new FormData(form), by).then(
-            () => {
-              form.reset();
-              element.close();
-            },
-            (error: unknown) => trouble.replaceChildren(h('p', {}, sentence(error)), ...rescue(error)),
-          );
+          once(form, async () => {
+            await submit(new FormData(form), by);
+            form.reset();
+            element.close();
+          }).catch((error: unknown) => trouble.replaceChildren(h('p', {}, sentence(error)), ...rescue(error)));
         },
       },
     },
@@ -174,6 +178,17 @@ export function formDialog(
 }
 
 let dialogs = 0;
+
+/** Runs what a form asks for, unless it is still at it. */
+async function once(form: HTMLFormElement, work: () => Promise<void>): Promise<void> {
+  if (form.ariaBusy === 'true') return;
+  form.ariaBusy = 'true';
+  try {
+    await work();
+  } finally {
+    form.ariaBusy = null;
+  }
+}
 
 function sentence(error: unknown): string {
   const { title, detail } = explain(error);

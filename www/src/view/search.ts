@@ -22,6 +22,9 @@ const KINDS: Record<SearchKind, { filter: string; one: string }> = {
 /** A search begins when nothing was typed for so many milliseconds. */
 const TYPING_PAUSE_MS = 180;
 
+/** The states whose sentence is worth hearing. */
+const OVER: readonly SearchState[] = ['paused', 'done', 'stopped'];
+
 /** Makes the search. */
 export function makeSearchRoom({ user, attempt, failed }: Tools): Room {
   const box = h('input', {
@@ -73,13 +76,14 @@ export function makeSearchRoom({ user, attempt, failed }: Tools): Room {
     ),
   );
   const words = h('span', {});
-  const stop = button('Stop', 'stop', () => searching.stop());
+  const stop = button('Stop', 'stop', () => end());
   const state = h('p', { class: 'search-state', id: 'search-state' }, words, stop);
   const results = h('ol', { class: 'hits', 'aria-label': 'Hits' });
   const after = h('div', { class: 'after' });
 
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let told: SearchState = 'idle';
+  let isShown = false;
+  let told = '';
   const searching = new Searching(user, () => draw(), failed);
 
   const wanted = (): Wanted => ({
@@ -89,6 +93,7 @@ export function makeSearchRoom({ user, attempt, failed }: Tools): Room {
   });
   const begin = (): void => {
     clearTimeout(timer);
+    if (!isShown) return;
     const now = wanted();
     replaceHash(hashOf('search', [], { q: now.text, in: now.kinds.join(','), context: now.context }));
     if (now.text === '') searching.clear();
@@ -96,13 +101,17 @@ export function makeSearchRoom({ user, attempt, failed }: Tools): Room {
   };
   const typed = (): void => {
     clearTimeout(timer);
-    // What was asked before is not wanted any more; its hits stay until there are others.
-    searching.stop();
+    searching.supersede();
     const { length } = [...box.value.trim()];
     if (length === 1) {
       searching.clear();
       draw();
     } else timer = setTimeout(begin, length === 0 ? 0 : TYPING_PAUSE_MS);
+  };
+
+  const end = (): void => {
+    clearTimeout(timer);
+    searching.stop();
   };
 
   const draw = oncePerFrame(() => {
@@ -120,10 +129,9 @@ export function makeSearchRoom({ user, attempt, failed }: Tools): Room {
         ...(searching.state === 'idle' && text === '' ? [welcome()] : []),
       ),
     );
-    if (searching.state !== told && ['done', 'paused', 'stopped'].includes(searching.state)) {
-      announce(sentence(searching, text));
-    }
-    told = searching.state;
+    const result = `${searching.state}, ${text}: ${words.textContent}`;
+    if (result !== told && OVER.includes(searching.state)) announce(words.textContent);
+    told = result;
   });
   const welcome = (): HTMLElement =>
     empty(
@@ -149,6 +157,7 @@ export function makeSearchRoom({ user, attempt, failed }: Tools): Room {
   return {
     element: h('div', { class: 'room' }, h('div', { class: 'column' }, top('Search'), form, state, results, after)),
     enter: ({ query }) => {
+      isShown = true;
       box.value = query.get('q') ?? '';
       const asked = (query.get('in') ?? '').split(',');
       for (const { input } of kinds) input.checked = asked.includes(input.value);
@@ -163,8 +172,8 @@ export function makeSearchRoom({ user, attempt, failed }: Tools): Room {
       draw();
     },
     leave: () => {
-      clearTimeout(timer);
-      searching.stop();
+      isShown = false;
+      end();
     },
     focus: () => box.focus(),
   };
