@@ -66,6 +66,11 @@ export class Chat {
     return new Chat(store, user, changed, failed);
   }
 
+  /** Whose chat it is. */
+  get userId(): string {
+    return this.#user.id;
+  }
+
   get hasMoreConversations(): boolean {
     return this.#moreConversations !== undefined;
   }
@@ -81,7 +86,12 @@ export class Chat {
 
   /** Reads the newest conversations. */
   async listConversations(): Promise<void> {
-    const page = await this.#store.conversations.list({ userId: this.#user.id, limit: CONVERSATIONS_PER_PAGE });
+    const page = await this.#store.conversations.list({
+      userId: this.#user.id,
+      // What agents say in their sessions is opened from there.
+      transcripts: false,
+      limit: CONVERSATIONS_PER_PAGE,
+    });
     this.conversations.splice(0, Infinity, ...page.items);
     this.#moreConversations = page.nextCursor;
     this.#changed('list');
@@ -93,6 +103,7 @@ export class Chat {
     const cursor = this.#moreConversations;
     const page = await this.#store.conversations.list({
       userId: this.#user.id,
+      transcripts: false,
       limit: CONVERSATIONS_PER_PAGE,
       cursor,
     });
@@ -118,6 +129,15 @@ export class Chat {
     this.#moreMessages = page.nextCursor;
     this.thread.unshift(...(await this.#withSiblings(page.items)));
     this.#changed('thread');
+  }
+
+  /** Brings a message into the open thread, however far back it is. One on another branch makes that the open one. */
+  async reveal(id: string): Promise<void> {
+    const isShown = (): boolean => this.thread.some(({ message }) => message.id === id);
+    while (!isShown() && this.hasOlderMessages) await this.older();
+    if (isShown()) return this.#changed('thread');
+    await this.switchBranch(id);
+    while (!isShown() && this.hasOlderMessages) await this.older();
   }
 
   /** Sends a message and has it answered. Resolves once the message is kept; the answer goes on. */

@@ -1,24 +1,23 @@
 // Opens the store and puts the page together.
 
-import type { Conversation } from '../../pkg/index.js';
-import { Chat, type Change } from './chat.js';
-import { announce, byId, h, oncePerFrame } from './dom.js';
+import type { Store } from '../../pkg/index.js';
+import { byId, h } from './dom.js';
 import { type Keeper, openKeeper } from './keeper.js';
 import { makePanels } from './panels.js';
+import { drawNavigation, makeRooms, type Tools } from './rooms.js';
 import { explain } from './trouble.js';
 import { scriptUrl, SERVICE_WORKER } from './trusted.js';
-import { makeComposer } from './view/composer.js';
-import { makeInspector } from './view/inspector.js';
-import { drawList } from './view/list.js';
-import { drawAnswer, drawThread } from './view/thread.js';
+import { makeAgentsRoom } from './view/agents.js';
+import { makeChartsRoom } from './view/charts.js';
+import { makeChatRoom } from './view/chat.js';
+import { type Inspector, makeInspector } from './view/inspector.js';
+import { makeJobsRoom } from './view/jobs.js';
+import { makeLearningsRoom } from './view/learnings.js';
+import { makeSearchRoom } from './view/search.js';
 
 const STORE = 'demo';
 
-/** A thread scrolled to within this distance of its end stays at its end. */
-const AT_END_PX = 80;
-
 const main = byId('main');
-const list = byId('list');
 const panels = makePanels();
 
 async function start(storage: 'opfs' | 'memory'): Promise<void> {
@@ -34,18 +33,11 @@ async function start(storage: 'opfs' | 'memory'): Promise<void> {
 }
 
 async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): Promise<void> {
-  const thread = h('div', { class: 'thread', tabindex: 0, role: 'region', 'aria-label': 'Messages' });
   const notices = h('div', { class: 'notices', role: 'alert' });
-  let isAtEnd = true;
-  const stayAtEnd = (): void => {
-    if (isAtEnd) thread.scrollTop = thread.scrollHeight;
-  };
-  thread.addEventListener('scroll', () => {
-    isAtEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < AT_END_PX;
-  });
-  new ResizeObserver(stayAtEnd).observe(thread);
-  const attempt = (work: Promise<unknown>): void => void work.catch(failed);
+  const place = h('div', { class: 'place' });
   const failed = (error: unknown): void => notice(notices, error);
+  const attempt = (work: Promise<unknown>): void => void work.catch(failed);
+  const opened = storage === 'memory' ? 'Nothing is kept' : 'Ready';
 
   const inspector = makeInspector(byId('inspector'), {
     killWorker: () => {
@@ -54,110 +46,47 @@ async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): P
     },
     close: () => panels.close(),
   });
+  inspect(store, inspector);
+
+  const chat = await makeChatRoom(store, { panels, notices, failed, attempt });
+  const tools: Tools = { user: store.as(chat.userId), failed, attempt };
+  main.replaceChildren(notices, place);
+  setState(opened);
+  const rooms = makeRooms(
+    place,
+    {
+      chat,
+      search: makeSearchRoom(tools),
+      charts: makeChartsRoom(tools),
+      agents: makeAgentsRoom(tools),
+      learnings: makeLearningsRoom(tools),
+      jobs: makeJobsRoom(tools),
+    },
+    {
+      failed,
+      left: () => {
+        panels.close();
+        notices.replaceChildren();
+      },
+    },
+  );
+  store.on('log', ({ kind }) => kind === 'append' && rooms.wrote());
+  store.on('state', ({ state }) => {
+    if (state === 'ready') {
+      setState(opened);
+      attempt(chat.reread());
+      rooms.wrote();
+    } else if (state === 'restarting') setState('Restarting…');
+    else if (state === 'failed') setState('Not open');
+  });
+}
+
+function inspect(store: Store, inspector: Inspector): void {
   store.on('log', (event) => inspector.log(event));
   store.on('recovery', (event) =>
     inspector.say(`recovered: ${event.causes.join(', ')}; ${event.replayed} lines replayed`),
   );
   store.on('trouble', (event) => inspector.say(`${event.during}: ${event.message}`));
-
-  const redraw = (change: Change): void => {
-    if (change === 'list') redrawList();
-    else if (change === 'thread') redrawThread();
-    else redrawAnswer();
-  };
-  const chat = await Chat.open(store, redraw, failed);
-
-  const composer = makeComposer({
-    send: (text) => {
-      isAtEnd = true;
-      askToPersist();
-      attempt(chat.send(text));
-    },
-    stop: () => chat.currentAnswer?.stop(),
-    answerFrom: (endpoint) => {
-      chat.endpoint = endpoint;
-    },
-  });
-
-  const redrawList = oncePerFrame(() =>
-    keepingFocus(list, () =>
-      drawList(list, chat, {
-        open: (id) => {
-          panels.close();
-          isAtEnd = true;
-          attempt(chat.open(id).then(() => composer.focus()));
-        },
-        more: () => attempt(chat.moreConversations()),
-        remove: (conversation) =>
-          attempt(chat.remove(conversation).then(() => offerUndo(notices, conversation, chat, attempt))),
-        close: () => panels.close(),
-      }),
-    ),
-  );
-  let answered = chat.currentAnswer?.message.id;
-  const redrawThread = oncePerFrame(() => {
-    const fromEnd = thread.scrollHeight - thread.scrollTop;
-    keepingFocus(thread, () =>
-      drawThread(thread, chat, {
-        older: () => attempt(chat.older()),
-        edit: (message, text) => attempt(chat.edit(message, text)),
-        regenerate: (message) => attempt(chat.regenerate(message)),
-        continue: (message) => attempt(chat.continue(message)),
-        switchTo: (id) => attempt(chat.switchBranch(id)),
-      }),
-    );
-    thread.scrollTop = thread.scrollHeight - (isAtEnd ? 0 : fromEnd);
-    const now = chat.currentAnswer?.message.id;
-    composer.setAnswering(now !== undefined);
-    if (now !== answered) tellAnswer(chat, answered, now);
-    answered = now;
-    redrawList();
-  });
-  const redrawAnswer = oncePerFrame(() => {
-    const answering = chat.currentAnswer;
-    if (!answering) return;
-    drawAnswer(thread, answering);
-    stayAtEnd();
-  });
-
-  store.on('state', ({ state }) => {
-    if (state === 'ready') {
-      setState(storage === 'memory' ? 'Nothing is kept' : 'Ready');
-      attempt(chat.reread());
-    } else if (state === 'restarting') setState('Restarting…');
-    else if (state === 'failed') setState('Not open');
-  });
-
-  main.replaceChildren(notices, thread, composer.element);
-  setState(storage === 'memory' ? 'Nothing is kept' : 'Ready');
-  await chat.listConversations();
-  await chat.open(chat.conversations[0]?.id);
-  composer.focus();
-}
-
-/** Asks the browser, once somebody has written something, not to clear it when space runs low. */
-function askToPersist(): void {
-  if (typeof navigator.storage?.persist === 'function') void navigator.storage.persist().catch(() => false);
-}
-
-/** Draws, and gives the focus back to what stands where the focused element stood. */
-function keepingFocus(place: HTMLElement, draw: () => void): void {
-  const focused = document.activeElement;
-  const key = focused instanceof HTMLElement && place.contains(focused) ? focused.dataset.focus : undefined;
-  draw();
-  if (key === undefined) return;
-  const next = place.querySelector(`[data-focus="${CSS.escape(key)}"]`);
-  if (next instanceof HTMLElement) next.focus();
-}
-
-/** Says that an answer begins, and reads it once it has ended: not every word as it comes. */
-function tellAnswer(chat: Chat, before: string | undefined, now: string | undefined): void {
-  if (now !== undefined) return announce('The answer is being written.');
-  const ended = chat.thread.find(({ message }) => message.id === before)?.message;
-  if (!ended) return;
-  announce(
-    ended.status === 'complete' ? `The answer: ${ended.text}` : 'The answer was interrupted. You can continue it.',
-  );
 }
 
 function setState(text: string): void {
@@ -179,30 +108,6 @@ function notice(place: HTMLElement, error: unknown): void {
   place.replaceChildren(element);
 }
 
-function offerUndo(
-  place: HTMLElement,
-  conversation: Conversation,
-  chat: Chat,
-  attempt: (work: Promise<unknown>) => void,
-): void {
-  const undo = h(
-    'button',
-    {
-      type: 'button',
-      on: {
-        click: () => {
-          place.replaceChildren();
-          attempt(chat.restore(conversation));
-        },
-      },
-    },
-    'Undo',
-  );
-  place.replaceChildren(
-    h('div', { class: 'notice' }, h('p', {}, `“${conversation.title || 'Untitled'}” was deleted.`), undo),
-  );
-}
-
 /** Shows why the chat cannot open, in place of the chat. */
 function showTrouble(error: unknown, retry: () => void): void {
   const { title, detail, action } = explain(error);
@@ -219,8 +124,15 @@ for (const event of ['online', 'offline']) {
   addEventListener(event, () => setState(byId('state').dataset.state ?? 'Ready'));
 }
 
+byId('skip').addEventListener('click', (event) => {
+  // The address's hash names what is shown; the way to the content must not change it.
+  event.preventDefault();
+  main.focus();
+});
+
 if (import.meta.env.PROD && 'serviceWorker' in navigator) {
   navigator.serviceWorker.register(scriptUrl(SERVICE_WORKER)).catch((error: unknown) => console.warn(error));
 }
 
+drawNavigation();
 await start('opfs');
