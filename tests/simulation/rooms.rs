@@ -123,6 +123,23 @@ impl RoomRows {
         changed
     }
 
+    /// The users of the rows that differ.
+    fn differing(&self, other: &Self) -> Vec<Value> {
+        let of = |rows: &Self| -> BTreeMap<String, Row> {
+            let each = rows.each();
+            each.map(|(name, row)| (name, row.clone())).collect()
+        };
+        let (before, after) = (of(self), of(other));
+        let names = before.keys().chain(after.keys());
+        let differing = names.filter(|name| before.get(*name) != after.get(*name));
+        let row = |name: &String| after.get(name).or(before.get(name)).unwrap();
+        let mut users: Vec<Value> = differing
+            .map(|name| row(name).get("user").cloned().unwrap_or_default())
+            .collect();
+        users.sort_by_key(Value::as_i64);
+        users
+    }
+
     /// These rows after the line is taken back before which they were `before`; none if nothing of it can be.
     pub fn undone(&self, before: &Self, now: i64) -> Option<Self> {
         let mut undone = self.clone();
@@ -346,6 +363,10 @@ fn may_become(table: &str, from: &str, to: &str) -> bool {
     from == to || allowed.contains(&to)
 }
 
+fn user_number(id: &str) -> i64 {
+    id.trim_start_matches("us").parse().unwrap()
+}
+
 fn rule(holds: bool, otherwise: Code) -> std::result::Result<(), Code> {
     if holds { Ok(()) } else { Err(otherwise) }
 }
@@ -417,10 +438,7 @@ impl Model {
             }
             "learnings.create" => {
                 let context = args["context"].as_str().unwrap_or("default");
-                let user = arg("userId")
-                    .trim_start_matches("us")
-                    .parse::<i64>()
-                    .unwrap();
+                let user = user_number(arg("userId"));
                 let is_known = rows.table("learning").any(|known| {
                     known["user"] == user
                         && known["context"] == context
@@ -447,10 +465,7 @@ impl Model {
                 rule(!is_there, Code::Conflict)
             }
             "contexts.rename" | "contexts.delete" => {
-                let user = arg("userId")
-                    .trim_start_matches("us")
-                    .parse::<i64>()
-                    .unwrap();
+                let user = user_number(arg("userId"));
                 let name = arg("name");
                 let is_in = |row: &Row| row["user"] == user && row["context"] == name;
                 rows.find("context", &format!("{user} {name}"))?;
@@ -488,6 +503,15 @@ impl Model {
         let Op::Call { method, args } = op else {
             return;
         };
+        let mut users = before.differing(&after);
+        users.retain(|user| !user.is_null());
+        users.dedup();
+        // The app takes everyone's jobs.
+        let is_of_all = *method == "jobs.dequeue";
+        assert!(users.len() < 2 || is_of_all, "{op:?} changed {users:?}");
+        if let (Some(user), Some(changed)) = (args["userId"].as_str(), users.first()) {
+            assert_eq!(user_number(user), *changed, "{op:?}");
+        }
         check_effect(op, method, args, answer, &before, &after, now);
         if *method == "sessions.create" {
             let construct = after.find("construct", args["constructId"].as_str().unwrap());
@@ -569,6 +593,14 @@ fn check_effect(
             }
         }
         let was = before.find(table, id).ok();
+        for (column, value) in was
+            .filter(|_| method.ends_with(".update"))
+            .into_iter()
+            .flatten()
+        {
+            let is_asked = args.get(column).is_some() || column == "updated_at";
+            assert!(is_asked || row[column] == *value, "{op:?} changed {column}");
+        }
         if let Some(was) = was.filter(|was| was.contains_key("version") && *was != row) {
             let next = was["version"].as_i64().unwrap() + 1;
             assert_eq!(row["version"], next, "{op:?}");
@@ -617,7 +649,25 @@ fn check_effect(
             );
             assert_eq!(count, 1);
         }
+        "contexts.rename" => {
+            let user = user_number(args["userId"].as_str().unwrap());
+            let (name, to) = (&args["name"], &args["to"]);
+            for table in ["construct", "learning"] {
+                let moved = before.table(table).cloned().map(|mut row| {
+                    if row["user"] == user && row["context"] == *name {
+                        row["context"] = to.clone();
+                    }
+                    row
+                });
+                assert!(after.table(table).cloned().eq(moved), "{op:?}: {table}");
+            }
+        }
         "jobs.dequeue" => {
+            let is_held = |job: &&Row| job["lease_until"].as_i64() > Some(now);
+            for held in before.table("job").filter(is_held) {
+                let id = held["id"].as_str().unwrap();
+                assert_eq!(after.find("job", id), Ok(held), "{op:?}");
+            }
             for job in answer.as_array().unwrap() {
                 let was = before.find("job", job["id"].as_str().unwrap()).unwrap();
                 let is_free = was["state"] == "queued" && was["run_at"].as_i64() <= Some(now);
