@@ -5147,8 +5147,8 @@ export interface Contexts {
   get(args: ContextRef, options?: CallOptions): Promise<Context>;
   /** Lists a user's contexts by name. */
   list(args?: ContextList, options?: CallOptions): Promise<Array<Context>>;
-  /** Reads ahead what is shown first of a context: the first page of each list, and the newest messages of its newest
-   * conversations, up to 512 KiB of text. They are read faster then. Rejects with `not_found`. */
+  /** Reads ahead what is shown first of a context: the first page of each list, and the newest messages of its three newest
+   * conversations, up to 256 KiB of text. They are read faster then. Rejects with `not_found`. */
   preload(args: ContextRef, options?: CallOptions): Promise<ContextPreload>;
   /** Gives a context another name, or moves all its records to one that is there already. */
   rename(args: ContextRename, options?: WriteOptions): Promise<Context>;

@@ -182,7 +182,8 @@ test('a check, the bytes and the calls are told', async () => {
   expect(report.findings).toEqual([]);
   expect(steps).toEqual([...steps].sort((a, b) => a - b));
   expect((await store.settings.get({ name: 'health.lastCheck' }))?.value).toEqual(report);
-  const { totalBytes, kinds } = await store.health.usage();
+  const { totalBytes, kinds, constructs } = await store.health.usage();
+  expect(constructs).toEqual([]);
   expect(kinds.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(totalBytes);
   expect((await store.health.operations()).map(({ method }) => method)).toContain('conversations.create');
   expect((await store.health.reclaimable()).map(({ remedy }) => remedy)).toContain('vacuum');

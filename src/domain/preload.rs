@@ -12,13 +12,13 @@ use crate::error::Result;
 use crate::store::View;
 
 /// Conversations whose newest messages are read.
-const CONVERSATIONS: usize = 10;
+const CONVERSATIONS: usize = 3;
 
 /// Messages of each that are read.
 const MESSAGES: i64 = 20;
 
 /// Bytes of text after which no more messages are read: a part of the page cache, and of what a write may have to wait for.
-const MAX_TEXT_BYTES: usize = 512 << 10;
+const MAX_TEXT_BYTES: usize = 256 << 10;
 
 /// What was read ahead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

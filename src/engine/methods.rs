@@ -115,8 +115,8 @@ methods! {
     "contexts.get": read(ContextRef) -> Context = |view, args| contexts::get(view, &args);
     /// Lists a user's contexts by name.
     "contexts.list": read(ContextList) -> Vec<Context> = |view, args| contexts::list(view, &args);
-    /// Reads ahead what is shown first of a context: the first page of each list, and the newest messages of its newest
-    /// conversations, up to 512 KiB of text. They are read faster then. Rejects with `not_found`.
+    /// Reads ahead what is shown first of a context: the first page of each list, and the newest messages of its three newest
+    /// conversations, up to 256 KiB of text. They are read faster then. Rejects with `not_found`.
     "contexts.preload": read(ContextRef) -> ContextPreload = |view, args| preload::preload(view, &args);
     /// Gives a context another name, or moves all its records to one that is there already.
     "contexts.rename": write(ContextRename) -> Context = |tx, args| contexts::rename(tx, &args);

@@ -56,7 +56,7 @@ pub enum Remedy {
     /// is compressed.
     Erase,
     /// Running the retention policies that delete and are enabled: what the records hold that have come of age, of each
-    /// policy the first 1,000.
+    /// policy the first 1,000. What two policies are for counts twice.
     Retention,
 }
 

@@ -12,7 +12,9 @@
 
 mod model;
 mod operations;
+mod rooms;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use strongroom::Code;
@@ -69,6 +71,36 @@ fn run(driver: &mut Driver, steps: usize) {
             panic!("a step failed on a sound disk: {error}");
         }
     }
+}
+
+#[test]
+fn every_operation_is_answered_and_refused_by_the_models_rules() {
+    let mut outcomes: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+    let seeds = seeds(1200, 30, &[]);
+    for &seed in &seeds {
+        let mut driver = Driver::new(SimDisk::new(seed), seed, Answers::Relaxed);
+        run(&mut driver, 150);
+        for (name, counts) in std::mem::take(&mut driver.outcomes) {
+            let all = outcomes.entry(name).or_default();
+            (0..2).for_each(|at| all[at] += counts[at]);
+        }
+        driver.store = None;
+        for file in ["store.sqlite3", "snapshots/"] {
+            erase(&driver.disk, file);
+        }
+        driver.open().unwrap();
+        driver.compare();
+        driver.check_integrity();
+    }
+    let never = rooms::METHODS.iter().find(|method| {
+        let counts = outcomes.get(**method);
+        counts.is_none_or(|[answered, _]| *answered == 0)
+    });
+    println!("outcomes of {} seeds: {outcomes:?}", seeds.len());
+    assert_eq!(never, None);
+    assert!(outcomes["history.undo"][0] > 0);
+    let refused = outcomes.values().filter(|[_, refused]| *refused > 0);
+    assert!(refused.count() > 30);
 }
 
 /// What the end of a machine or process leaves.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use serde_json::Value;
 use strongroom::domain::conversations::{
@@ -19,6 +20,7 @@ use strongroom::store::View;
 use strongroom::{Code, Result};
 
 use super::operations::Op;
+use super::rooms::{RoomRows, read_rows};
 
 /// A message and the chunks of its text, by number.
 #[derive(Clone)]
@@ -49,6 +51,8 @@ pub struct Model {
     users_made: i64,
     /// Remembered requests: the operation and its answer.
     pub requests: BTreeMap<String, (String, String)>,
+    /// The rows of the rooms beside conversations.
+    pub rooms: Rc<RoomRows>,
 }
 
 /// Everything a store holds, as its public reads give it, one text per record.
@@ -106,6 +110,9 @@ pub fn read_all(view: &View<'_>) -> Result<Content> {
     while let Some(row) = rows.next()? {
         let (id, op, answer): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         content.put(format!("request {id}"), &(op, answer));
+    }
+    for (name, row) in read_rows(view)?.each() {
+        content.put(name, row);
     }
     Ok(content)
 }
@@ -205,15 +212,24 @@ impl Model {
 
     /// What [`read_all`] should give.
     pub fn content(&self) -> Content {
+        let mut content = self.conversation_content();
+        for (id, answer) in &self.requests {
+            content.put(format!("request {id}"), answer);
+        }
+        for (name, row) in self.rooms.each() {
+            content.put(name, row);
+        }
+        content
+    }
+
+    /// What it should give of users and conversations.
+    pub fn conversation_content(&self) -> Content {
         let mut content = Content::default();
         for user in self.users.values() {
             content.put(user.user.id, &user.user);
             for held in user.conversations.values() {
                 held.describe(&mut content);
             }
-        }
-        for (id, answer) in &self.requests {
-            content.put(format!("request {id}"), answer);
         }
         content
     }
@@ -320,43 +336,12 @@ impl Model {
                 agents,
             } => {
                 check_label(title)?;
-                let held = self.users.get_mut(&user.user).ok_or(Code::NotFound)?;
-                let id = ConversationId {
-                    user: user.user,
-                    conversation: held.next_conversation,
-                };
-                let conversation = Conversation {
-                    id,
-                    user_id: *user,
-                    uuid: uuid(),
-                    title: title.clone(),
-                    status: ConversationStatus::Active,
-                    session_id: None,
-                    context: "default".to_owned(),
-                    metadata: Metadata::default(),
-                    leaf_id: None,
-                    version: 1,
-                    created_at: now,
-                    updated_at: now,
-                    deleted_at: None,
-                };
-                let mut made = ModelConversation {
-                    conversation: conversation.clone(),
-                    participants: BTreeMap::new(),
-                    messages: BTreeMap::new(),
-                    next_message: 1,
-                };
-                made.join(
-                    &user.to_string(),
-                    ParticipantKind::User,
-                    Some(held.user.name.clone()),
-                    now,
-                )?;
+                let mut made = self.new_conversation(*user, title, uuid(), now)?;
                 for agent in agents {
                     made.join(agent, ParticipantKind::Agent, None, now)?;
                 }
-                held.next_conversation += 1;
-                held.conversations.insert(id.conversation, made);
+                let conversation = made.conversation.clone();
+                self.add_conversation(made);
                 Ok(json(&conversation))
             }
             Op::UpdateConversation {
@@ -511,7 +496,99 @@ impl Model {
                 held.touch(if survives { leaf } else { parent }, 1, now);
                 Ok(Value::Null)
             }
+            Op::Call { method, args } => {
+                self.admits(method, args)?;
+                Ok(made.cloned().unwrap_or_default())
+            }
             Op::Nonsense => Err(Code::InvalidArgument),
+        }
+    }
+
+    fn new_conversation(
+        &self,
+        user: UserId,
+        title: &str,
+        uuid: String,
+        now: i64,
+    ) -> std::result::Result<ModelConversation, Code> {
+        let held = self.users.get(&user.user).ok_or(Code::NotFound)?;
+        let mut made = ModelConversation {
+            conversation: Conversation {
+                id: ConversationId {
+                    user: user.user,
+                    conversation: held.next_conversation,
+                },
+                user_id: user,
+                uuid,
+                title: title.to_owned(),
+                status: ConversationStatus::Active,
+                session_id: None,
+                context: "default".to_owned(),
+                metadata: Metadata::default(),
+                leaf_id: None,
+                version: 1,
+                created_at: now,
+                updated_at: now,
+                deleted_at: None,
+            },
+            participants: BTreeMap::new(),
+            messages: BTreeMap::new(),
+            next_message: 1,
+        };
+        let name = Some(held.user.name.clone());
+        made.join(&user.to_string(), ParticipantKind::User, name, now)?;
+        Ok(made)
+    }
+
+    fn add_conversation(&mut self, made: ModelConversation) {
+        let id = made.conversation.id;
+        let held = self.users.get_mut(&id.user).unwrap();
+        held.next_conversation += 1;
+        held.conversations.insert(id.conversation, made);
+    }
+
+    /// The transcript that a session was begun with. Only its UUID is not known beforehand.
+    pub fn add_transcript(&mut self, session: &Value, uuid: &str, context: &str, now: i64) {
+        let of = |name: &str| session[name].as_str().unwrap().to_owned();
+        let user = of("userId").parse().unwrap();
+        let made = self.new_conversation(user, &of("name"), uuid.to_owned(), now);
+        let mut made = made.unwrap();
+        made.conversation.session_id = Some(of("id"));
+        context.clone_into(&mut made.conversation.context);
+        assert_eq!(made.conversation.id.to_string(), of("transcriptId"));
+        self.add_conversation(made);
+    }
+
+    /// Keeps only those transcripts whose session is there.
+    pub fn retain_transcripts(&mut self, is_there: &dyn Fn(&str) -> bool) {
+        for user in self.users.values_mut() {
+            user.conversations.retain(|_, held| {
+                let session = held.conversation.session_id.as_deref();
+                session.is_none_or(is_there)
+            });
+        }
+    }
+
+    /// Moves transcripts of some sessions to a context.
+    pub fn move_transcripts(&mut self, is_of: &dyn Fn(&str) -> bool, context: &str) {
+        let users = self.users.values_mut();
+        for held in users.flat_map(|user| user.conversations.values_mut()) {
+            let it = &mut held.conversation;
+            if it.context != context && it.session_id.as_deref().is_some_and(is_of) {
+                context.clone_into(&mut it.context);
+                it.version += 1;
+            }
+        }
+    }
+
+    /// Moves a user's conversations from one context to another.
+    pub fn rename_context(&mut self, user: &str, name: &str, to: &str) {
+        let users = self.users.values_mut();
+        let mut users = users.filter(|held| held.user.id.to_string() == user);
+        for held in users.next().unwrap().conversations.values_mut() {
+            if held.conversation.context == name {
+                to.clone_into(&mut held.conversation.context);
+            }
         }
     }
 

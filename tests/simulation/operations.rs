@@ -15,12 +15,14 @@ use strongroom::domain::messages::{
 use strongroom::domain::parts::{self, Part};
 use strongroom::domain::users::{self, NewUser, UserUpdate};
 use strongroom::domain::{Json, Metadata};
+use strongroom::history::{self, Asker, HistoryUndo};
 use strongroom::host::{Host, ManualHost};
 use strongroom::id::{ChunkId, ConversationId, MessageId, UserId};
 use strongroom::store::{Caller, Durability, Event, Options, Outcome, Recovery, Rows, Store, Tx};
 use strongroom::{Code, Error, Result};
 
 use super::model::{Content, Model, read_all};
+use super::rooms::{self, read_rows};
 
 /// One write.
 #[derive(Debug, Clone)]
@@ -95,6 +97,11 @@ pub enum Op {
     DeleteMessage {
         id: MessageId,
     },
+    /// A method of the rooms beside conversations.
+    Call {
+        method: &'static str,
+        args: Value,
+    },
     /// Writes a little of everything, and then is refused.
     Nonsense,
 }
@@ -134,6 +141,7 @@ impl Op {
             Self::Chunk { .. } => "messages.chunk",
             Self::SetStatus { .. } => "messages.end",
             Self::DeleteMessage { .. } => "messages.delete",
+            Self::Call { method, .. } => method,
             Self::Nonsense => "nonsense",
         }
     }
@@ -271,6 +279,7 @@ impl Op {
             }
             Self::SetStatus { id, status } => messages::set_status(tx, id, status, None).map(json),
             Self::DeleteMessage { id } => messages::delete(tx, id).map(json),
+            Self::Call { method, args } => rooms::run(tx, method, &args),
             Self::Nonsense => {
                 let user = users::create(
                     tx,
@@ -317,7 +326,7 @@ impl Random {
         self.below(odds) == 0
     }
 
-    fn pick<T: Clone>(&mut self, from: &[T]) -> Option<T> {
+    pub fn pick<T: Clone>(&mut self, from: &[T]) -> Option<T> {
         let index = usize::try_from(self.below(from.len() as u64)).unwrap();
         from.get(index).cloned()
     }
@@ -348,7 +357,14 @@ pub struct Driver {
     pub reads: u64,
     pub random: Random,
     pub answers: Answers,
+    /// Whether the rooms beside conversations are written in, too.
+    pub has_rooms: bool,
+    /// How often each operation was answered, and refused.
+    pub outcomes: BTreeMap<&'static str, [u64; 2]>,
 }
+
+/// Seeds that found something before there were other rooms: their steps stay what they were.
+const CONVERSATIONS_ALONE: &[u64] = &[503, 1002, 1004];
 
 /// Lines that creating a store appends: one for each migration.
 pub const MIGRATION_LINES: u64 = strongroom::database::migrate::LATEST as u64;
@@ -381,6 +397,8 @@ impl Driver {
             reads: 0,
             random: Random(seed),
             answers,
+            has_rooms: !CONVERSATIONS_ALONE.contains(&seed),
+            outcomes: BTreeMap::new(),
         }
     }
 
@@ -401,6 +419,8 @@ impl Driver {
             reads: 0,
             random: Random(seed),
             answers: self.answers,
+            has_rooms: self.has_rooms,
+            outcomes: BTreeMap::new(),
         }
     }
 
@@ -598,6 +618,9 @@ impl Driver {
         if self.store.is_none() {
             return self.open();
         }
+        if self.has_rooms && self.random.one_in(12) {
+            return self.undo();
+        }
         match self.random.below(20) {
             0..11 => self.turn(),
             11..17 => self.maintain(),
@@ -714,12 +737,18 @@ impl Driver {
             let remembered = name
                 .as_ref()
                 .and_then(|name| model.requests.get(name).cloned());
+            let mut left = None;
             let outcome = match op.growth(&model) {
                 Some(grow) if name.is_none() => turn
                     .write_ahead(op.name(), None, grow)
                     .map(|()| Outcome::Done(Value::Null)),
-                _ => turn.write(op.name(), caller, |tx| op.run(tx)),
+                _ => turn.write(op.name(), caller, |tx| {
+                    let answer = op.run(tx)?;
+                    left = Some((read_rows(tx)?, rooms::transcript_uuid(tx, &answer)?));
+                    Ok(answer)
+                }),
             };
+            self.outcomes.entry(op.name()).or_default()[usize::from(outcome.is_err())] += 1;
             match (outcome, remembered) {
                 (Err(error), _) if is_fault(&error) => {
                     broken = true;
@@ -732,9 +761,13 @@ impl Driver {
                     assert_ne!(op.name(), was);
                 }
                 (Ok(Outcome::Done(answer)), None) => {
-                    let before = matches!(op, Op::SetDeleted { .. }).then(|| model.content());
+                    let may_be_idle = matches!(op, Op::SetDeleted { .. } | Op::Call { .. });
+                    let before = may_be_idle.then(|| model.content());
                     let expected = model.apply(op, now, Some(&answer));
                     assert_eq!(Ok(&answer), expected.as_ref(), "{op:?}");
+                    if let Some((rows, transcript)) = left {
+                        model.take_rooms(op, &answer, &transcript, rows, now);
+                    }
                     if let Some(name) = name {
                         let remembered = (
                             op.name().to_owned(),
@@ -798,6 +831,65 @@ impl Driver {
         }
     }
 
+    /// Takes the last line back, where it changed nothing but what the rows of the rooms tell.
+    fn undo(&mut self) -> Result<()> {
+        self.learn_where_it_stands();
+        if self.store().is_damaged() {
+            // What became of the last lines is not known yet.
+            return Ok(());
+        }
+        let last = self.answered;
+        let before = last.checked_sub(1).and_then(|seq| self.states.get(&seq));
+        let Some(before) = before.filter(|_| last > MIGRATION_LINES) else {
+            return Ok(());
+        };
+        if before.conversation_content() != self.model.conversation_content() {
+            return Ok(());
+        }
+        let undone = self.model.rooms.undone(&before.rooms, self.host.now_ms());
+        let is_strict = self.answers == Answers::Strict || self.random.one_in(4);
+        let store = self.store.as_mut().unwrap();
+        store.options_mut().durability = if is_strict {
+            Durability::Strict
+        } else {
+            Durability::Relaxed
+        };
+        if let Some(rooms) = undone.clone() {
+            let mut model = self.model.clone();
+            model.rooms = Rc::new(rooms);
+            self.states.insert(last + 1, model);
+        }
+        let wanted = HistoryUndo {
+            seq: last,
+            record: None,
+        };
+        let taken_back = history::undo(store, &Asker::default(), wanted)
+            .and_then(|mut job| while_none(|| ready(job.step(store, &mut |_| {}))));
+        self.take_events();
+        let outcomes = self.outcomes.entry("history.undo").or_default();
+        outcomes[usize::from(taken_back.is_err())] += 1;
+        match taken_back {
+            Ok(_) => {
+                assert!(undone.is_some(), "line {last} had nothing to take back");
+                assert_eq!(self.store().last_seq(), last + 1);
+                self.settle_on(last + 1);
+                self.answered = last + 1;
+                if is_strict {
+                    self.flushed = last + 1;
+                }
+                Ok(())
+            }
+            Err(error) if undone.is_none() && error.code() == Code::InvalidArgument => Ok(()),
+            Err(error) => {
+                assert!(is_fault(&error), "line {last} is not taken back: {error}");
+                if error.code() != Code::Indeterminate && !self.disk.is_down() {
+                    self.settle_on(last);
+                }
+                Err(error)
+            }
+        }
+    }
+
     fn choose_request(&mut self, model: &Model, turn: &[(Op, Option<String>)]) -> Option<String> {
         match self.random.below(6) {
             0 | 1 => Some(format!("r{}", self.random.next())),
@@ -824,6 +916,10 @@ impl Driver {
         let messages = model.messages();
         if users.is_empty() {
             return Op::CreateUser { name: self.text() };
+        }
+        if self.has_rooms && self.random.below(5) < 2 {
+            let label: String = self.text().chars().take(30).collect();
+            return rooms::choose(&mut self.random, model, &label);
         }
         let stale = i64::from(self.random.one_in(6));
         let user = self.random.pick(&users).unwrap();
@@ -939,6 +1035,15 @@ impl Driver {
                 data: Metadata::default(),
             },
         ]
+    }
+}
+
+/// Steps until one gives something.
+fn while_none<T>(mut step: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    loop {
+        if let Some(done) = step()? {
+            return Ok(done);
+        }
     }
 }
 
