@@ -463,6 +463,42 @@ fn what_retention_and_erasing_would_free_is_weighed() {
     assert_eq!(of(&mut fixture, "removed"), 0);
 }
 
+#[test]
+fn each_kind_that_a_policy_deletes_is_weighed_with_what_is_below_it() {
+    let mut fixture = Fixture::new();
+    let of = |fixture: &mut Fixture| {
+        let all = fixture.task("health.reclaimable", json!({}));
+        let mut all = all.as_array().unwrap().iter();
+        let found = all.find(|it| it["remedy"] == "retention").unwrap();
+        found["bytes"].as_u64().unwrap()
+    };
+    let long = "w".repeat(3000);
+    let learning = json!({ "userId": "us01", "text": long, "tags": ["t".repeat(50)] });
+    fixture.call("learnings.create", learning);
+    let job = json!({ "userId": "us01", "queue": "q", "payload": long });
+    let job = fixture.call("jobs.enqueue", job)["id"].clone();
+    fixture.call("jobs.cancel", json!({ "id": job }));
+    let chart = json!({
+        "userId": "us01", "context": "a/b", "desiredOutcome": long, "currentReality": long,
+        "dueDate": "2027-01-01", "actionSteps": [long],
+    });
+    let chart = fixture.call("charts.create", chart)["chart"].clone();
+    let named = json!({ "userId": "us01", "context": "a/b", "chart": chart["id"] });
+    fixture.call("charts.complete", named);
+    for (kind, least) in [("learnings", 3050), ("jobs", 3000), ("charts", 12_000)] {
+        let policy = json!({ "kind": kind, "ageMs": 1, "action": "delete" });
+        let policy = fixture.call("retention.create", policy)["policy"].clone();
+        let bytes = of(&mut fixture);
+        assert!((least..least + 2500).contains(&bytes), "{kind}: {bytes}");
+        fixture.call("retention.remove", json!({ "policy": policy }));
+    }
+    // What is said of entities is their user's, though its rows do not say so.
+    let usage = fixture.task("health.usage", json!({ "userId": "us01" }));
+    let kinds = usage["users"][0]["kinds"].as_array().unwrap();
+    let said = kinds.iter().find(|it| it["kind"] == "observation").unwrap();
+    assert!(said["bytes"].as_u64() > Some(6000), "{said}");
+}
+
 /// A table so large that it is not left to SQLite's own check.
 fn with_large_table() -> Fixture {
     let mut fixture = Fixture::new();

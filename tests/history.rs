@@ -658,6 +658,37 @@ fn an_undo_does_not_bring_back_what_may_be_there_once() {
 }
 
 #[test]
+fn a_user_takes_back_what_was_said_of_an_entity() {
+    let mut fixture = Fixture::new();
+    let ada = Some("us01");
+    let entity = json!({ "name": "Plan", "entityType": "note", "observations": ["one"] });
+    fixture.call(ada, "charts.addEntity", entity);
+    let more = json!({ "name": "Plan", "observations": ["two", "three"] });
+    fixture.call(ada, "charts.addObservations", more);
+    let added = json!({ "seq": fixture.last_seq() });
+    let refused = fixture.try_task(Some("us02"), "history.undo", added.clone());
+    assert_eq!(refused.unwrap_err().code(), Code::NotFound);
+    fixture.try_task(ada, "history.undo", added).unwrap();
+    let read = |fixture: &mut Fixture| {
+        let found = fixture.call(ada, "charts.getEntity", json!({ "name": "Plan" }));
+        found["observations"].clone()
+    };
+    assert_eq!(read(&mut fixture), json!(["one"]));
+    fixture.call(ada, "charts.deleteEntity", json!({ "name": "Plan" }));
+    let deleted = json!({ "seq": fixture.last_seq() });
+    fixture.call(
+        ada,
+        "charts.addEntity",
+        json!({ "name": "Plan", "entityType": "other" }),
+    );
+    let refused = fixture.try_task(ada, "history.undo", deleted.clone());
+    assert_eq!(refused.unwrap_err().code(), Code::Conflict);
+    fixture.call(ada, "charts.deleteEntity", json!({ "name": "Plan" }));
+    fixture.try_task(ada, "history.undo", deleted).unwrap();
+    assert_eq!(read(&mut fixture), json!(["one"]));
+}
+
+#[test]
 fn a_construct_that_was_deleted_comes_back_with_everything_below_it() {
     let mut fixture = Fixture::new();
     let new = json!({ "userId": "us01", "type": "app", "name": "Build" });

@@ -436,13 +436,23 @@ pub fn next_due(view: &View<'_>, since_ms: i64) -> Result<Option<i64>> {
     Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
 }
 
-/// The first policy behind a number that deletes by itself, and the ids of the first records that it would delete now.
+/// What a policy would delete now.
+pub struct ToDelete {
+    /// The policy.
+    pub policy: i64,
+    /// What its records are, as policies call them.
+    pub kind: &'static str,
+    /// The ids of the first of them.
+    pub ids: Vec<String>,
+}
+
+/// What the first policy behind a number that deletes by itself would delete now.
 pub fn next_to_delete(
     view: &View<'_>,
     after: i64,
     limit: usize,
     now_ms: i64,
-) -> Result<Option<(i64, Vec<String>)>> {
+) -> Result<Option<ToDelete>> {
     let mut statement = view.prepare(
         "SELECT policy FROM retention_policy WHERE policy > ?1 AND enabled = 1 AND action = 'delete' ORDER BY policy LIMIT 1",
     )?;
@@ -452,7 +462,11 @@ pub fn next_to_delete(
     };
     let policy = get(view, row.get(0)?)?;
     let due = due(view, &policy, limit, now_ms)?;
-    Ok(Some((policy.policy, report(&policy, &due).ids)))
+    Ok(Some(ToDelete {
+        policy: policy.policy,
+        kind: kind_of(&policy.kind)?.name,
+        ids: report(&policy, &due).ids,
+    }))
 }
 
 /// Records that have come of age.

@@ -7,8 +7,8 @@ use super::walk::{SLICE_ROWS, Walk};
 use crate::database;
 use crate::disk::LocalFuture;
 use crate::domain::retention;
-use crate::error::Result;
-use crate::id::ConversationId;
+use crate::error::{Error, Result};
+use crate::id::{ConversationId, UserId};
 use crate::store::{Caller, Job, Store, View, answer};
 
 /// The share of a journal segment that compressing it frees, in hundredths, where no segment has shown it yet.
@@ -20,19 +20,45 @@ const MAX_DUE: usize = 1000;
 /// The tables with the rows of a conversation.
 const CONVERSATION_TABLES: &[&str] = &["conversation", "participant", "message", "part", "chunk"];
 
-/// The tables with the rows of a construct, beside its transcripts, and the column that names it.
-const CONSTRUCT_TABLES: &[(&str, &str)] = &[
-    ("construct", "construct"),
-    ("session", "construct"),
-    ("construct_link", "source"),
-    ("construct_link", "target"),
-    ("artifact", "construct"),
-    ("timeline_event", "construct"),
-    ("metric", "construct"),
+/// The tables with the rows of other records, and the column that names the record. Those of constructs have transcripts
+/// besides.
+const TABLES_OF: &[(&str, &[(&str, &str)])] = &[
+    (
+        "constructs",
+        &[
+            ("construct", "construct"),
+            ("session", "construct"),
+            ("construct_link", "source"),
+            ("construct_link", "target"),
+            ("artifact", "construct"),
+            ("timeline_event", "construct"),
+            ("metric", "construct"),
+        ],
+    ),
+    (
+        "learnings",
+        &[
+            ("learning", "learning"),
+            ("learning_tag", "learning"),
+            ("learning_source", "learning"),
+        ],
+    ),
+    ("jobs", &[("job", "job")]),
 ];
 
-/// Records that can be removed, so that they can be restored.
-const REMOVABLE: &[&str] = &["conversation", "construct"];
+/// The entities of a chart and of every chart below it, as SQL.
+const ENTITIES_OF_CHART: &str = "
+  WITH RECURSIVE below (chart) AS (
+    SELECT ?3
+    UNION SELECT e.chart FROM below AS b JOIN entity AS e
+      ON e.user = ?1 AND e.context = ?2 AND e.parent_chart = b.chart AND e.chart IS NOT NULL)
+  SELECT id FROM entity WHERE user = ?1 AND context = ?2 AND chart IN (SELECT chart FROM below)";
+
+/// Records that can be removed, so that they can be restored, and their tables.
+const REMOVABLE: &[(&str, &str)] = &[
+    ("conversations", "conversation"),
+    ("constructs", "construct"),
+];
 
 /// A way to free bytes. What one frees, another may free too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -82,8 +108,9 @@ enum Stage {
 /// The weighing of what each remedy would free, under way. Gives a [`Reclaimable`] for each.
 pub struct Weighing {
     stage: Stage,
-    /// Records to be weighed, for the stage that found them.
+    /// Records to be weighed, for the stage that found them, and their kind.
     waiting: Vec<String>,
+    kind: &'static str,
     removed: u64,
     due: u64,
 }
@@ -93,6 +120,7 @@ impl Default for Weighing {
         Self {
             stage: Stage::Removed(0, Walk::default()),
             waiting: Vec::new(),
+            kind: "",
             removed: 0,
             due: 0,
         }
@@ -102,7 +130,8 @@ impl Default for Weighing {
 impl Weighing {
     async fn slice(&mut self, store: &mut Store) -> Result<Option<Vec<Reclaimable>>> {
         if let Some(record) = self.waiting.pop() {
-            let bytes = store.read(Caller::default(), |view| held_by(view, &record))?;
+            let kind = self.kind;
+            let bytes = store.read(Caller::default(), |view| held_by(view, kind, &record))?;
             match self.stage {
                 Stage::Removed(..) => self.removed += bytes,
                 _ => self.due += bytes,
@@ -112,12 +141,13 @@ impl Weighing {
         let now_ms = store.host().now_ms();
         match &self.stage {
             Stage::Removed(at, walk) => {
-                let Some(table) = REMOVABLE.get(*at) else {
+                let Some((kind, table)) = REMOVABLE.get(*at) else {
                     self.stage = Stage::Policies(0);
                     return Ok(None);
                 };
                 let found = store.read(Caller::default(), |view| removed(view, table, walk))?;
                 self.waiting = found.records;
+                self.kind = kind;
                 self.stage = match found.next {
                     Some(next) => Stage::Removed(*at, next),
                     None => Stage::Removed(at + 1, Walk::default()),
@@ -129,9 +159,10 @@ impl Weighing {
                     retention::next_to_delete(view, *after, MAX_DUE, now_ms)
                 })?;
                 match due {
-                    Some((policy, records)) => {
-                        self.stage = Stage::Policies(policy);
-                        self.waiting = records;
+                    Some(due) => {
+                        self.stage = Stage::Policies(due.policy);
+                        self.waiting = due.ids;
+                        self.kind = due.kind;
                     }
                     None => self.stage = Stage::Files,
                 }
@@ -238,18 +269,46 @@ fn removed(view: &View<'_>, table: &str, walk: &Walk) -> Result<Removed> {
     })
 }
 
-/// The bytes that a conversation or construct holds with everything below it.
-fn held_by(view: &View<'_>, record: &str) -> Result<u64> {
-    if let Ok(conversation) = record.parse::<ConversationId>() {
-        return in_conversation(view, conversation);
+/// The bytes that a record holds with everything below it.
+fn held_by(view: &View<'_>, kind: &str, record: &str) -> Result<u64> {
+    match kind {
+        "conversations" => in_conversation(view, record.parse()?),
+        "charts" => in_chart(view, record),
+        _ => in_record(view, kind, record),
     }
+}
+
+/// The bytes of a chart, which is named by its user, its context and its id.
+fn in_chart(view: &View<'_>, chart: &str) -> Result<u64> {
+    let parts = chart.split_once('/').and_then(|(user, rest)| {
+        let (context, id) = rest.rsplit_once('/')?;
+        Some((user, context, id))
+    });
+    let (user, context, id) = parts.ok_or_else(|| Error::corrupt("a chart has no name"))?;
+    let user = user.parse::<UserId>()?.user;
     let mut bytes = 0;
-    for (table, column) in CONSTRUCT_TABLES {
+    for (table, column) in [("entity", "id"), ("observation", "entity")] {
+        let mut sum = view.prepare(&format!(
+            "SELECT coalesce(sum({}), 0) FROM \"{table}\" AS child WHERE child.\"{column}\" IN ({ENTITIES_OF_CHART})",
+            content_bytes(&columns(view, table)?)
+        ))?;
+        bytes += sum.query_row((user, context, id), |row| row.get::<_, u64>(0))?;
+    }
+    Ok(bytes)
+}
+
+fn in_record(view: &View<'_>, kind: &str, record: &str) -> Result<u64> {
+    let mut bytes = 0;
+    let tables = TABLES_OF.iter().find(|(known, _)| *known == kind);
+    for (table, column) in tables.map_or(&[][..], |(_, tables)| tables) {
         let mut sum = view.prepare(&format!(
             "SELECT coalesce(sum({}), 0) FROM \"{table}\" AS child WHERE child.{column} = ?1",
             content_bytes(&columns(view, table)?)
         ))?;
         bytes += sum.query_row([record], |row| row.get::<_, u64>(0))?;
+    }
+    if kind != "constructs" {
+        return Ok(bytes);
     }
     let mut transcripts = view.prepare(
         "SELECT user, conversation FROM conversation

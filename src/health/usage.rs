@@ -222,19 +222,20 @@ impl Usage {
         let mut held = Vec::new();
         let next = store.read(Caller::default(), |view| {
             let columns = columns(view, table)?;
-            if !columns.iter().any(|column| column == "user") {
+            let user = belongs_to(view, table, "user")?;
+            if user == "NULL" {
                 return Ok(None);
             }
             let slice = walk.slice(view, table, SLICE_ROWS)?;
             let select = format!(
-                "SELECT child.user, {}, {}, sum({}) FROM \"{table}\" AS child WHERE",
+                "SELECT {user}, {}, {}, sum({}) FROM \"{table}\" AS child WHERE",
                 belongs_to(view, table, "context")?,
                 belongs_to(view, table, "construct")?,
                 content_bytes(&columns)
             );
             // The app's own records are no user's.
-            let whose = only.map_or("child.user IS NOT NULL".to_owned(), |only| {
-                format!("child.user = {}", only.user)
+            let whose = only.map_or(format!("{user} IS NOT NULL"), |only| {
+                format!("{user} = {}", only.user)
             });
             let rest = format!("{whose} GROUP BY 1, 2, 3");
             slice.query(view, &select, &rest, &mut |row| {

@@ -225,7 +225,7 @@ impl Admission {
 }
 
 /// The owner of a record that is there.
-fn living_owner(store: &mut Store, record: &str) -> Result<Option<UserId>> {
+pub fn living_owner(store: &mut Store, record: &str) -> Result<Option<UserId>> {
     store.read(Caller::default(), |view| {
         for spec in TABLES.iter().filter(|spec| spec.record == RecordKey::Text) {
             // What belongs to a record without saying whose it is has its id from there.

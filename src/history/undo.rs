@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::at::Keys;
-use super::lines::{Found, Reading, Segments, Wanted, rows_of};
+use super::lines::{Found, Reading, Segments, Wanted, living_owner, rows_of};
 use super::{Asker, HistoryUndo, Undone};
 use crate::database::rows::{self, ForeignKey, Row};
 use crate::database::schema::{BOOKKEEPING, TABLES};
 use crate::disk::LocalFuture;
 use crate::error::{Code, Error, Result};
+use crate::id::UserId;
 use crate::journal::Record;
 use crate::store::{Caller, Job, Store, Tx, View, answer};
 
@@ -30,6 +31,16 @@ struct Change {
     /// The row until then; none if it was not there, or is not known yet.
     before: Option<Row>,
     is_known: bool,
+}
+
+impl Change {
+    /// Whose row it is, if it says so.
+    fn owner(&self) -> Option<UserId> {
+        let rows = [&self.after, &self.before];
+        let mut rows = rows.into_iter().flatten().chain([&self.key]);
+        let user = rows.find_map(|row| row.number("user"))?;
+        Some(UserId { user })
+    }
 }
 
 /// Where the work stands.
@@ -222,15 +233,30 @@ impl Undo {
         Ok(true)
     }
 
+    /// Whose record one is, by its other rows.
+    fn owner(&self, store: &mut Store, record: &str) -> Result<Option<UserId>> {
+        let mut same = self.changes.iter().filter(|it| it.record == record);
+        match same.find_map(Change::owner) {
+            None => living_owner(store, record),
+            owner => Ok(owner),
+        }
+    }
+
     /// Refuses what is not the asker's own, and what cannot be known.
-    fn check(&self) -> Result<()> {
+    fn check(&self, store: &mut Store) -> Result<()> {
         if let Some(scope) = self.asker.user {
+            let mut known: Option<&str> = None;
             for change in &self.changes {
-                let rows = [&change.after, &change.before];
-                let mut rows = rows.into_iter().flatten().chain([&change.key]);
-                if rows.find_map(|row| row.number("user")) != Some(scope.user) {
+                // A row that does not say whose it is belongs to a record that does.
+                let owner = match change.owner() {
+                    None if known == Some(&change.record) => continue,
+                    None => self.owner(store, &change.record)?,
+                    owner => owner,
+                };
+                if owner != Some(scope) {
                     return Err(self.no_such_line());
                 }
+                known = Some(&change.record);
             }
         }
         if self.incomplete && !self.unknown.is_empty() {
@@ -246,7 +272,7 @@ impl Undo {
     }
 
     fn write(&self, store: &mut Store) -> Result<String> {
-        self.check()?;
+        self.check(store)?;
         // So that the index can name what came later.
         store.commit_now()?;
         let caller = Caller {
@@ -373,6 +399,19 @@ const TWINS: &[(&str, &str)] = &[
         "SELECT 1 FROM job AS own JOIN job AS twin
            ON twin.user = own.user AND twin.queue = own.queue AND twin.key = own.key AND twin.job <> own.job
          WHERE own.job = ?1 AND own.ended_at IS NULL AND twin.ended_at IS NULL",
+    ),
+    (
+        "entity",
+        "SELECT 1 FROM entity AS own JOIN entity AS twin
+           ON twin.user = own.user AND twin.context = own.context AND twin.name = own.name AND twin.id <> own.id
+         WHERE own.id = ?1",
+    ),
+    (
+        "relation",
+        "SELECT 1 FROM relation AS own JOIN relation AS twin
+           ON twin.user = own.user AND twin.context = own.context AND twin.source = own.source
+             AND twin.type = own.type AND twin.target = own.target AND twin.id <> own.id
+         WHERE own.id = ?1",
     ),
 ];
 
