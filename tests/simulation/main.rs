@@ -10,6 +10,7 @@
     clippy::too_many_lines
 )]
 
+mod charts;
 mod model;
 mod operations;
 mod rooms;
@@ -76,7 +77,7 @@ fn run(driver: &mut Driver, steps: usize) {
 #[test]
 fn every_operation_is_answered_and_refused_by_the_models_rules() {
     let mut outcomes: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
-    let seeds = seeds(1200, 30, &[]);
+    let seeds = seeds(1200, 60, &[]);
     for &seed in &seeds {
         let mut driver = Driver::new(SimDisk::new(seed), seed, Answers::Relaxed);
         run(&mut driver, 150);

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use strongroom::database::schema::{BOOKKEEPING, TABLES};
+use strongroom::domain::charts::{graph, lines, tension};
 use strongroom::domain::sessions::SessionStatus;
 use strongroom::domain::{
     artifacts, constructs, contexts, conversations, jobs, learnings, links, metrics, sessions,
@@ -17,6 +18,7 @@ use strongroom::domain::{
 use strongroom::store::{Tx, View};
 use strongroom::{Code, Error, Result};
 
+use super::charts;
 use super::model::Model;
 use super::operations::{Op, Random};
 
@@ -31,7 +33,7 @@ const CONVERSATIONS: &[&str] = &[
     "chunk",
 ];
 
-type Row = Map<String, Value>;
+pub type Row = Map<String, Value>;
 
 /// All rows of the rooms' tables, by table and key. Each has its key besides, as `id`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -93,7 +95,7 @@ impl RoomRows {
         })
     }
 
-    fn table(&self, table: &str) -> impl Iterator<Item = &Row> + Clone {
+    pub fn table(&self, table: &str) -> impl Iterator<Item = &Row> + Clone {
         self.0.get(table).into_iter().flat_map(BTreeMap::values)
     }
 
@@ -121,6 +123,24 @@ impl RoomRows {
             .collect();
         changed.dedup();
         changed
+    }
+
+    /// Whether the graphs of two contexts have a name, a chart or a relation in common.
+    fn share_charts(&self, user: i64, one: &str, other: &str) -> bool {
+        let of = |context: &str| -> Vec<Vec<Value>> {
+            let is_in = |row: &&Row| row["user"] == user && row["context"] == *context;
+            let pick =
+                |row: &Row, columns: &[&str]| columns.iter().map(|it| row[*it].clone()).collect();
+            let entities = self.table("entity").filter(is_in);
+            let names = entities.clone().map(|row| pick(row, &["name"]));
+            let ids = entities.filter(|row| !row["chart"].is_null());
+            let ids = ids.map(|row| [pick(row, &["chart"]), vec!["chart".into()]].concat());
+            let relations = self.table("relation").filter(is_in);
+            let relations = relations.map(|row| pick(row, &["source", "type", "target"]));
+            names.chain(ids).chain(relations).collect()
+        };
+        let theirs = of(other);
+        one != other && of(one).iter().any(|name| theirs.contains(name))
     }
 
     /// The users of the rows that differ.
@@ -222,12 +242,35 @@ pub const METHODS: &[&str] = &[
     "jobs.cancel",
     "jobs.revive",
     "jobs.removeEnded",
+    "charts.create",
+    "charts.addStep",
+    "charts.telescope",
+    "charts.completeStep",
+    "charts.complete",
+    "charts.removeStep",
+    "charts.remove",
+    "charts.move",
+    "charts.archive",
+    "charts.updateReality",
+    "charts.addEntity",
+    "charts.addObservations",
+    "charts.removeObservations",
+    "charts.deleteEntity",
+    "charts.addRelation",
+    "charts.deleteRelation",
+    "charts.load",
+    "charts.clear",
     "contexts.create",
     "contexts.rename",
     "contexts.delete",
     "settings.set",
     "settings.remove",
 ];
+
+/// Whether the rules say when an operation is refused.
+pub fn is_judged(op: &Op) -> bool {
+    !matches!(op, Op::Call { method, .. } if method.starts_with("charts."))
+}
 
 /// Runs a method.
 pub fn run(tx: &Tx<'_>, method: &str, args: &Value) -> Result<Value> {
@@ -273,6 +316,24 @@ pub fn run(tx: &Tx<'_>, method: &str, args: &Value) -> Result<Value> {
         "jobs.cancel" => give(jobs::cancel(tx, id)),
         "jobs.revive" => give(jobs::revive(tx, id)),
         "jobs.removeEnded" => give(jobs::remove_ended(tx, &read(args))),
+        "charts.create" => give(tension::create(tx, &read(args))),
+        "charts.addStep" => give(tension::add_step(tx, &read(args))),
+        "charts.telescope" => give(tension::telescope(tx, &read(args))),
+        "charts.completeStep" => give(tension::complete_step(tx, &read(args))),
+        "charts.complete" => give(tension::complete(tx, &read(args))),
+        "charts.removeStep" => give(tension::remove_step(tx, &read(args)).map(drop)),
+        "charts.remove" => give(tension::remove(tx, &read(args)).map(drop)),
+        "charts.move" => give(tension::move_chart(tx, &read(args))),
+        "charts.archive" => give(tension::set_archived(tx, &read(args), true)),
+        "charts.updateReality" => give(tension::update_reality(tx, &read(args))),
+        "charts.addEntity" => give(graph::add_entity(tx, &read(args))),
+        "charts.addObservations" => give(graph::add_observations(tx, &read(args))),
+        "charts.removeObservations" => give(graph::remove_observations(tx, &read(args))),
+        "charts.deleteEntity" => give(graph::delete_entity(tx, &read(args)).map(drop)),
+        "charts.addRelation" => give(graph::add_relation(tx, &read(args))),
+        "charts.deleteRelation" => give(graph::delete_relation(tx, &read(args)).map(drop)),
+        "charts.load" => give(lines::load(tx, &read(args))),
+        "charts.clear" => give(graph::clear(tx, &read(args)).map(drop)),
         "contexts.create" => give(contexts::create(tx, &read(args))),
         "contexts.rename" => give(contexts::rename(tx, &read(args))),
         "contexts.delete" => give(contexts::delete(tx, &read(args))),
@@ -294,6 +355,7 @@ fn table_of(method: &str) -> &'static str {
         "learnings" => "learning",
         "jobs" => "job",
         "contexts" => "context",
+        "charts" => "entity",
         _ => "setting",
     }
 }
@@ -332,9 +394,27 @@ fn may_change(op: &Op) -> &'static [&'static str] {
             &["learning", "learning_tag", "learning_source", "context"]
         }
         "jobs.enqueue" => &["job", "counter"],
-        "contexts.create" | "contexts.delete" => &["context"],
-        "contexts.rename" => &["context", "construct", "learning"],
+        "contexts.create" => &["context"],
+        "contexts.delete" => &["context", "chart_event"],
+        "contexts.rename" => &[
+            "context",
+            "construct",
+            "learning",
+            "entity",
+            "relation",
+            "chart_line",
+            "chart_event",
+        ],
         "settings.set" | "settings.remove" => &["setting"],
+        _ if method.starts_with("charts.") => &[
+            "context",
+            "counter",
+            "entity",
+            "observation",
+            "relation",
+            "chart_line",
+            "chart_event",
+        ],
         _ => &["job"],
     }
 }
@@ -469,12 +549,15 @@ impl Model {
                 let name = arg("name");
                 let is_in = |row: &Row| row["user"] == user && row["context"] == name;
                 rows.find("context", &format!("{user} {name}"))?;
-                let is_used = rows.table("construct").any(is_in)
-                    || rows.table("learning").any(is_in)
+                let tables = ["construct", "learning", "entity", "relation", "chart_line"];
+                let is_used = tables.iter().any(|table| rows.table(table).any(is_in))
                     || self.conversations().iter().any(|conversation| {
                         conversation.user_id.user == user && conversation.context == name
                     });
-                rule(method == "contexts.rename" || !is_used, Code::Conflict)
+                if method == "contexts.rename" {
+                    return rule(!rows.share_charts(user, name, arg("to")), Code::Conflict);
+                }
+                rule(!is_used, Code::Conflict)
             }
             _ => Ok(()),
         }
@@ -563,7 +646,8 @@ fn check_effect(
         !known.any(|known| known["id"] == row["id"])
     });
     let count = made.clone().count();
-    if let Some(id) = answer["id"].as_str() {
+    let is_chart = method.starts_with("charts.");
+    if let Some(id) = answer["id"].as_str().filter(|_| !is_chart) {
         let row = after.find(table, id).expect("what was answered is there");
         for (field, column) in [
             ("version", "version"),
@@ -699,6 +783,9 @@ pub fn choose(random: &mut Random, model: &Model, label: &str) -> Op {
     } else {
         user
     };
+    if random.one_in(4) {
+        return charts::choose(random, rows, &user, label);
+    }
     let mut one_of = |table: &str| {
         let all: Vec<&Row> = rows.table(table).collect();
         random.pick(&all)
