@@ -18,6 +18,7 @@ use strongroom::domain::{Json, Metadata};
 use strongroom::history::{self, Asker, HistoryUndo};
 use strongroom::host::{Host, ManualHost};
 use strongroom::id::{ChunkId, ConversationId, MessageId, UserId};
+use strongroom::journal::SegmentInfo;
 use strongroom::store::{Caller, Durability, Event, Options, Outcome, Recovery, Rows, Store, Tx};
 use strongroom::{Code, Error, Result};
 
@@ -893,6 +894,15 @@ impl Driver {
                 Ok(())
             }
             Err(error) if undone.is_none() && error.code() == Code::InvalidArgument => Ok(()),
+            // After a power loss the journal may begin behind the line, or behind what was there before it.
+            Err(error) if matches!(error.code(), Code::NotFound | Code::Conflict) => {
+                let segments = self.store().journal().segments();
+                let may_begin_anew =
+                    |it: &SegmentInfo| it.header.is_none_or(|it| it.base.is_some());
+                assert!(segments.iter().any(may_begin_anew), "line {last}: {error}");
+                self.settle_on(last);
+                Ok(())
+            }
             Err(error) => {
                 assert!(is_fault(&error), "line {last} is not taken back: {error}");
                 if error.code() != Code::Indeterminate && !self.disk.is_down() {
