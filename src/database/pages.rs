@@ -11,8 +11,10 @@ use crate::error::{Error, Result};
 /// Bytes of one page's entry.
 const ENTRY_BYTES: usize = 5;
 
-/// Pages that one page of the map tells of.
-const ENTRIES: usize = (PAGE_BYTES as usize - CHECKSUM_BYTES) / ENTRY_BYTES;
+/// Pages that one page of the map tells of. The map begins with the second page of the file.
+pub const fn entries(page_bytes: usize) -> usize {
+    (page_bytes - CHECKSUM_BYTES) / ENTRY_BYTES
+}
 
 /// The page that SQLite never uses, because systems lock files by it. With this size of pages it is none of the map's.
 const LOCK_PAGE: usize = (1 << 30) / PAGE_BYTES as usize + 1;
@@ -80,7 +82,10 @@ impl Map {
             let offset = (number - 1) as u64 * u64::from(PAGE_BYTES);
             file.read_at(&mut page, offset)?;
             vfs::check_pages(&page, PAGE_BYTES, offset)?;
-            for entry in page.chunks_exact(ENTRY_BYTES).take(ENTRIES) {
+            for entry in page
+                .chunks_exact(ENTRY_BYTES)
+                .take(entries(PAGE_BYTES as usize))
+            {
                 if self.parents.len() > pages {
                     break;
                 }

@@ -139,11 +139,11 @@ impl Row {
     }
 }
 
-/// Reads the rows of a line.
+/// Reads the rows of a line, each as a [`RecordedRow`] or in a form of the caller's own.
 ///
 /// # Errors
 /// `corrupt` when they are not as the capture writes them.
-pub fn read<'a>(rows: &[u8], buffer: &'a mut Vec<u8>) -> Result<Vec<RecordedRow<'a>>> {
+pub fn read<'a, T: Deserialize<'a>>(rows: &[u8], buffer: &'a mut Vec<u8>) -> Result<Vec<T>> {
     buffer.clear();
     buffer.push(b'[');
     buffer.extend_from_slice(rows);
@@ -151,7 +151,8 @@ pub fn read<'a>(rows: &[u8], buffer: &'a mut Vec<u8>) -> Result<Vec<RecordedRow<
     serde_json::from_slice(buffer).map_err(unreadable)
 }
 
-fn unreadable(error: serde_json::Error) -> Error {
+/// What it means that a recorded row cannot be read.
+pub fn unreadable(error: serde_json::Error) -> Error {
     Error::corrupt("a recorded row is not as it was recorded").caused_by(error)
 }
 

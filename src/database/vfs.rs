@@ -25,6 +25,7 @@ use rsqlite_vfs::{
     VfsErrorCode, VfsFile, VfsRegistration, VfsResult, VfsStore, register_vfs,
 };
 
+use super::pages;
 use crate::disk::File;
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
@@ -362,10 +363,9 @@ fn is_page(length: usize) -> bool {
 /// to another page, which `secure_delete` does not reach once they are deleted.
 fn wipe_unused(page: &mut [u8], offset: u64) {
     let size = page.len();
-    let usable = size - CHECKSUM_BYTES;
     let index = offset / size as u64;
-    // A page of the pointer map, which a database with auto-vacuum has from its second page on, has no header.
-    let is_pointer_map = index % (usable as u64 / 5 + 1) == 1;
+    // A page of the pointer map, which comes again behind those it tells of, has no header.
+    let is_pointer_map = index % (pages::entries(size) as u64 + 1) == 1;
     if is_pointer_map {
         return;
     }
@@ -385,7 +385,7 @@ fn wipe_unused(page: &mut [u8], offset: u64) {
     };
     let pointers = header + header_bytes + 2 * usize::from(u16::from_be_bytes(cells));
     let start = usize::from(u16::from_be_bytes([start_high, start_low]));
-    if start <= usable
+    if start <= size - CHECKSUM_BYTES
         && let Some(unused) = page.get_mut(pointers..start)
     {
         unused.fill(0);

@@ -6,7 +6,7 @@ use super::listing::{Asked, Listing};
 use super::page::{Order, Page};
 use super::sessions::hook;
 use super::{
-    Metadata, check_label, check_name, check_version, from_json, lower, owner, text, to_json,
+    Metadata, Named, check_label, check_name, check_version, from_json, lower, owner, text, to_json,
 };
 use crate::error::{Error, Result};
 use crate::id::{MAX_NUMBER, MessageId, UserId};
@@ -138,6 +138,13 @@ pub struct ArtifactList {
 const COLUMNS: &str = "artifact, user, construct, session, message, kind, name, media_type, size, hash, metadata, version,
     created_at, updated_at";
 
+const ARTIFACT: Named = Named {
+    what: "artifact",
+    table: "artifact",
+    key: "artifact",
+    columns: COLUMNS,
+};
+
 fn read(row: &rusqlite::Row<'_>) -> Result<Artifact> {
     let message: Option<String> = row.get(4)?;
     let message = message.map(|id| id.parse::<MessageId>()).transpose();
@@ -219,12 +226,7 @@ pub fn create(tx: &Tx<'_>, new: &NewArtifact) -> Result<Artifact> {
 
 /// Reads what is known of an artifact.
 pub fn get(view: &View<'_>, id: &str) -> Result<Artifact> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM artifact WHERE artifact = ?1 AND (?2 IS NULL OR user = ?2)");
-    let mut statement = view.prepare(&sql)?;
-    let mut rows = statement.query((id, view.scope().map(|scope| scope.user)))?;
-    rows.next()?
-        .map_or_else(|| Err(Error::not_found("artifact", id)), read)
+    ARTIFACT.get(view, id, read)
 }
 
 /// Lists a user's artifacts by when they were created, newest first unless asked otherwise.

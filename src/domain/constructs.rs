@@ -8,8 +8,8 @@ use super::listing::{Asked, Listing};
 use super::page::{Order, Page};
 use super::users::exists;
 use super::{
-    Json, Metadata, check_label, check_name, check_version, contexts, from_json, lower, owner,
-    text, timeline, to_json,
+    Json, Metadata, Named, check_label, check_name, check_version, contexts, from_json, lower,
+    owner, text, timeline, to_json,
 };
 use crate::error::{Code, Error, Result};
 use crate::id::UserId;
@@ -231,6 +231,13 @@ pub struct ConstructList {
 
 const COLUMNS: &str = "construct, user, context, type, name, status, metadata, version, created_at, updated_at, deleted_at";
 
+const CONSTRUCT: Named = Named {
+    what: "construct",
+    table: "construct",
+    key: "construct",
+    columns: COLUMNS,
+};
+
 fn read(row: &rusqlite::Row<'_>) -> Result<Construct> {
     Ok(Construct {
         id: row.get(0)?,
@@ -269,13 +276,7 @@ pub fn create(tx: &Tx<'_>, new: &NewConstruct) -> Result<Construct> {
 
 /// Reads a construct, removed ones included.
 pub fn get(view: &View<'_>, id: &str) -> Result<Construct> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM construct WHERE construct = ?1 AND (?2 IS NULL OR user = ?2)"
-    );
-    let mut statement = view.prepare(&sql)?;
-    let mut rows = statement.query((id, view.scope().map(|scope| scope.user)))?;
-    rows.next()?
-        .map_or_else(|| Err(Error::not_found("construct", id)), read)
+    CONSTRUCT.get(view, id, read)
 }
 
 /// Reads a construct that something is to be added to.

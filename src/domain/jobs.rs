@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::page::{self, Cursor, Order, Page};
 use super::users::exists;
-use super::{Json, check_label, check_name, from_json, owner, text, to_json};
+use super::{Json, Named, check_label, check_name, from_json, next_number, owner, text, to_json};
 use crate::error::{Code, Error, Result};
 use crate::id::UserId;
 use crate::store::{Tx, View};
@@ -285,6 +285,13 @@ pub struct JobRemoval {
 const COLUMNS: &str = "job, user, number, queue, state, priority, run_at, key, payload, max_attempts, backoff_ms, max_backoff_ms,
   attempts, lease, lease_until, result, error, created_at, updated_at, ended_at";
 
+const JOB: Named = Named {
+    what: "job",
+    table: "job",
+    key: "job",
+    columns: COLUMNS,
+};
+
 /// Reads a job with its lease's token.
 fn read(row: &rusqlite::Row<'_>) -> Result<Job> {
     let result: Option<String> = row.get(15)?;
@@ -313,11 +320,7 @@ fn read(row: &rusqlite::Row<'_>) -> Result<Job> {
 }
 
 fn find(view: &View<'_>, id: &str) -> Result<Job> {
-    let sql = format!("SELECT {COLUMNS} FROM job WHERE job = ?1 AND (?2 IS NULL OR user = ?2)");
-    let mut statement = view.prepare(&sql)?;
-    let mut rows = statement.query((id, view.scope().map(|scope| scope.user)))?;
-    rows.next()?
-        .map_or_else(|| Err(Error::not_found("job", id)), read)
+    JOB.get(view, id, read)
 }
 
 /// Reads a job.
@@ -356,12 +359,7 @@ pub fn enqueue(tx: &Tx<'_>, new: &NewJob) -> Result<Job> {
             return get(tx, &active);
         }
     }
-    let number: i64 = tx
-        .prepare(
-            "INSERT INTO counter (name, value) VALUES ('job', 1)
-             ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
-        )?
-        .query_row([], |row| row.get(0))?;
+    let number = next_number(tx, "job")?;
     let id = tx.uuid();
     let now = tx.now_ms();
     tx.execute(

@@ -8,7 +8,7 @@ use super::listing::{MAX_LOOKS, id_of, numbers_of, parse_id};
 use super::page::{self, Cursor, Order, Page};
 use super::users::exists;
 use super::{
-    Metadata, check_label, check_version, contexts, from_json, lower, owner, text, to_json,
+    Metadata, Named, check_label, check_version, contexts, from_json, lower, owner, text, to_json,
 };
 use crate::error::{Code, Error, Result};
 use crate::id::{MessageId, UserId};
@@ -252,6 +252,13 @@ pub struct LearningList {
 
 const COLUMNS: &str = "learning, user, context, text, category, confidence, metadata, version, created_at, updated_at";
 
+const LEARNING: Named = Named {
+    what: "learning",
+    table: "learning",
+    key: "learning",
+    columns: COLUMNS,
+};
+
 fn read(view: &View<'_>, row: &rusqlite::Row<'_>) -> Result<Learning> {
     let id: String = row.get(0)?;
     Ok(Learning {
@@ -366,14 +373,7 @@ fn merge(tx: &Tx<'_>, id: &str, new: &NewLearning, confidence: f64) -> Result<Le
 
 /// Reads a learning.
 pub fn get(view: &View<'_>, id: &str) -> Result<Learning> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM learning WHERE learning = ?1 AND (?2 IS NULL OR user = ?2)");
-    let mut statement = view.prepare(&sql)?;
-    let mut rows = statement.query((id, view.scope().map(|scope| scope.user)))?;
-    match rows.next()? {
-        Some(row) => read(view, row),
-        None => Err(Error::not_found("learning", id)),
-    }
+    LEARNING.get(view, id, |row| read(view, row))
 }
 
 /// Changes a learning.

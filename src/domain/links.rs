@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::constructs::{self, Construct, get_in_use};
 use super::listing::{Asked, Listing, id_of, numbers_of, parse_id};
 use super::page::{self, Cursor, Order, Page};
-use super::{Metadata, check_name, check_version, from_json, owner, text, to_json};
+use super::{Metadata, Named, check_name, check_version, from_json, owner, text, to_json};
 use crate::error::{Code, Error, Result};
 use crate::id::UserId;
 use crate::store::{Tx, View};
@@ -145,6 +145,13 @@ pub struct Reached {
 
 const COLUMNS: &str = "link, user, source, target, kind, metadata, version, created_at, updated_at";
 
+const LINK: Named = Named {
+    what: "link",
+    table: "construct_link",
+    key: "link",
+    columns: COLUMNS,
+};
+
 fn read(row: &rusqlite::Row<'_>) -> Result<ConstructLink> {
     Ok(ConstructLink {
         id: row.get(0)?,
@@ -199,13 +206,7 @@ pub fn create(tx: &Tx<'_>, new: &NewConstructLink) -> Result<ConstructLink> {
 
 /// Reads a link.
 pub fn get(view: &View<'_>, id: &str) -> Result<ConstructLink> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM construct_link WHERE link = ?1 AND (?2 IS NULL OR user = ?2)"
-    );
-    let mut statement = view.prepare(&sql)?;
-    let mut rows = statement.query((id, view.scope().map(|scope| scope.user)))?;
-    rows.next()?
-        .map_or_else(|| Err(Error::not_found("link", id)), read)
+    LINK.get(view, id, read)
 }
 
 /// Lists a user's links by when they were created, newest first unless asked otherwise.

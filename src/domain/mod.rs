@@ -27,7 +27,7 @@ pub mod users;
 
 use crate::error::{Error, Result};
 use crate::id::{MAX_NUMBER, UserId};
-use crate::store::View;
+use crate::store::{Tx, View};
 
 pub use json::{Json, Metadata};
 
@@ -105,6 +105,49 @@ fn check_version(what: &str, seen: i64, current: i64) -> Result<()> {
         crate::Code::Conflict,
         format!("the {what} is at version {current}, not at {seen}"),
     ))
+}
+
+/// The next number of a counter; no number is given twice.
+fn next_number(tx: &Tx<'_>, counter: &str) -> Result<i64> {
+    let mut next = tx.prepare(
+        "INSERT INTO counter (name, value) VALUES (?1, 1)
+         ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
+    )?;
+    Ok(next.query_row([counter], |row| row.get(0))?)
+}
+
+/// A kind of record that is named by a text.
+struct Named {
+    what: &'static str,
+    table: &'static str,
+    key: &'static str,
+    columns: &'static str,
+}
+
+impl Named {
+    /// Reads the record with this id.
+    ///
+    /// # Errors
+    /// `not_found` where there is none, or none that the view may see.
+    fn get<T>(
+        &self,
+        view: &View<'_>,
+        id: &str,
+        read: impl FnOnce(&rusqlite::Row<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let Self {
+            what,
+            table,
+            key,
+            columns,
+        } = self;
+        let mut statement = view.prepare(&format!(
+            "SELECT {columns} FROM {table} WHERE {key} = ?1 AND (?2 IS NULL OR user = ?2)"
+        ))?;
+        let mut rows = statement.query((id, view.scope().map(|scope| scope.user)))?;
+        let row = rows.next()?.ok_or_else(|| Error::not_found(what, id))?;
+        read(row)
+    }
 }
 
 /// Whose records are meant: the user who is named, else the one that the view is limited to.

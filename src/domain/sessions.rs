@@ -11,7 +11,7 @@ use super::listing::{Asked, Listing};
 use super::page::{Order, Page};
 use super::users::exists;
 use super::{
-    Json, Metadata, check_label, check_version, from_json, owner, text, timeline, to_json,
+    Json, Metadata, Named, check_label, check_version, from_json, owner, text, timeline, to_json,
 };
 use crate::error::{Code, Error, Result};
 use crate::id::{ConversationId, UserId};
@@ -179,6 +179,13 @@ const COLUMNS: &str =
     "session, user, construct, name, status, state, metadata, version, created_at, updated_at, ended_at,
     (SELECT conversation FROM conversation AS c WHERE c.session = session.session LIMIT 1)";
 
+const SESSION: Named = Named {
+    what: "session",
+    table: "session",
+    key: "session",
+    columns: COLUMNS,
+};
+
 fn read(row: &rusqlite::Row<'_>) -> Result<Session> {
     let user: i64 = row.get(1)?;
     let transcript: Option<i64> = row.get(11)?;
@@ -233,12 +240,7 @@ pub fn create(tx: &Tx<'_>, new: &NewSession) -> Result<Session> {
 
 /// Reads a session.
 pub fn get(view: &View<'_>, id: &str) -> Result<Session> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM session WHERE session = ?1 AND (?2 IS NULL OR user = ?2)");
-    let mut statement = view.prepare(&sql)?;
-    let mut rows = statement.query((id, view.scope().map(|scope| scope.user)))?;
-    rows.next()?
-        .map_or_else(|| Err(Error::not_found("session", id)), read)
+    SESSION.get(view, id, read)
 }
 
 /// Lists a user's sessions by when they last changed, newest first unless asked otherwise.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::listing::{Asked, Listing};
 use super::page::{Order, Page};
 use super::sessions::{Hook, hook};
-use super::{Json, check_name, check_time, from_json, owner, text, to_json};
-use crate::error::{Error, Result};
+use super::{Json, Named, check_name, check_time, from_json, next_number, owner, text, to_json};
+use crate::error::Result;
 use crate::id::UserId;
 use crate::store::{Tx, View};
 
@@ -90,6 +90,13 @@ pub struct TimelineList {
 
 const COLUMNS: &str = "number, event, user, construct, session, kind, at, data";
 
+const EVENT: Named = Named {
+    what: "event",
+    table: "timeline_event",
+    key: "event",
+    columns: COLUMNS,
+};
+
 fn read(row: &rusqlite::Row<'_>) -> Result<TimelineEvent> {
     Ok(TimelineEvent {
         number: row.get(0)?,
@@ -119,12 +126,7 @@ pub fn append(tx: &Tx<'_>, new: &NewTimelineEvent) -> Result<TimelineEvent> {
 
 /// Writes an event and gives its id.
 pub(super) fn note(tx: &Tx<'_>, hook: &Hook, kind: &str, at: i64, data: &Json) -> Result<String> {
-    let number: i64 = tx
-        .prepare(
-            "INSERT INTO counter (name, value) VALUES ('event', 1)
-             ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
-        )?
-        .query_row([], |row| row.get(0))?;
+    let number = next_number(tx, "event")?;
     let id = tx.uuid();
     tx.execute(
         "INSERT INTO timeline_event (event, user, construct, session, kind, at, number, data)
@@ -145,13 +147,7 @@ pub(super) fn note(tx: &Tx<'_>, hook: &Hook, kind: &str, at: i64, data: &Json) -
 
 /// Reads an event.
 pub fn get(view: &View<'_>, id: &str) -> Result<TimelineEvent> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM timeline_event WHERE event = ?1 AND (?2 IS NULL OR user = ?2)"
-    );
-    let mut statement = view.prepare(&sql)?;
-    let mut rows = statement.query((id, view.scope().map(|scope| scope.user)))?;
-    rows.next()?
-        .map_or_else(|| Err(Error::not_found("event", id)), read)
+    EVENT.get(view, id, read)
 }
 
 /// Lists a user's events by when they happened, newest first unless asked otherwise.

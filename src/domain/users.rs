@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::page::{self, Cursor, Page};
-use super::{Metadata, check_label, check_version, from_json, to_json};
+use super::{Metadata, check_label, check_version, from_json, next_number, to_json};
 use crate::error::{Error, Result};
 use crate::id::UserId;
 use crate::store::{Tx, View};
@@ -99,12 +99,7 @@ pub fn create(tx: &Tx<'_>, new: &NewUser) -> Result<User> {
     }
     check_label("the name", &new.name)?;
     let metadata = to_json("the metadata", &new.metadata.clone().unwrap_or_default())?;
-    let user: i64 = tx
-        .prepare(
-            "INSERT INTO counter (name, value) VALUES ('user', 1)
-         ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
-        )?
-        .query_row([], |row| row.get(0))?;
+    let user = next_number(tx, "user")?;
     let now = tx.now_ms();
     tx.execute(
         "INSERT INTO user (user, uuid, name, metadata, next_conversation, version, created_at, updated_at)

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use serde::de::{DeserializeOwned, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
+use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
 use super::{Answer, Request};
 use crate::error::{Code, Error, Result};
+pub use crate::store::answer as write;
 
 /// Reads arguments: an object.
 ///
@@ -46,16 +47,6 @@ impl<'de> Deserializer<'de> for Object<'_, 'de> {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
         newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
-}
-
-/// Writes an answer.
-pub fn write<T: Serialize + ?Sized>(value: &T) -> Result<String> {
-    serde_json::to_string(value).map_err(unwritable)
-}
-
-#[cold]
-fn unwritable(error: serde_json::Error) -> Error {
-    Error::new(Code::Internal, "an answer is not JSON").caused_by(error)
 }
 
 /// A request as it crosses: `[id, method, arguments, user, requestId]`.

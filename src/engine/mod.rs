@@ -177,7 +177,9 @@ impl Engine {
         let store = Store::open(disk, host, store_options).await?;
         let mut engine = Self::over(store, settings);
         engine.check_every_ms = check_every_ms;
-        engine.next_check();
+        if check_every_ms > 0 {
+            engine.next_check();
+        }
         Ok(engine)
     }
 

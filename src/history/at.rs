@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::lines::{Admission, Found, Reading, Segments, Wanted, rows_of};
+use super::lines::{Admission, Found, Readings, Segments, Wanted, rows_of};
 use super::{Asker, HistoryAt, HistoryRow, RecordState};
 use crate::database::rows::{self, Fields, RecordedRow};
 use crate::database::schema::TABLES;
@@ -58,13 +58,10 @@ pub struct At {
     admission: Admission,
     args: HistoryAt,
     keys: Keys,
-    /// Segments to read; the last is next.
-    left: Vec<u64>,
-    reading: Option<Reading>,
+    readings: Readings,
     kept: BTreeMap<String, Kept>,
     places: u64,
     bytes: usize,
-    is_over: bool,
     state: RecordState,
 }
 
@@ -79,17 +76,13 @@ impl At {
             ..Wanted::default()
         };
         let segments = Segments::find(store, &args.record, wanted)?;
-        let mut left = segments.firsts;
-        left.reverse();
         Ok(Self {
             admission,
             keys: store.read(Caller::default(), Keys::learn)?,
-            left,
-            reading: None,
+            readings: Readings::oldest_first(segments.firsts),
             kept: BTreeMap::new(),
             places: 0,
             bytes: 0,
-            is_over: false,
             state: RecordState {
                 record: args.record.clone(),
                 seq: None,
@@ -137,12 +130,7 @@ impl At {
     }
 
     async fn read_on(&mut self, store: &Store) -> Result<bool> {
-        let open = self.reading.take();
-        let next = || {
-            let first = self.left.pop().filter(|_| !self.is_over)?;
-            Some(Reading::begin(store, first))
-        };
-        let Some(mut reading) = open.or_else(next) else {
+        let Some(mut reading) = self.readings.take(store) else {
             return Ok(false);
         };
         let more = reading
@@ -152,12 +140,14 @@ impl At {
                     return Ok(true);
                 };
                 let goes_on = self.apply(&line)?;
-                self.is_over = !goes_on;
+                if !goes_on {
+                    self.readings.end();
+                }
                 Ok(goes_on)
             })
             .await?;
         if more {
-            self.reading = Some(reading);
+            self.readings.put_back(reading);
         }
         Ok(true)
     }

@@ -128,6 +128,47 @@ impl Reading {
     }
 }
 
+/// Segments that are read one after another.
+#[derive(Default)]
+pub struct Readings {
+    /// The first lines of those that are not begun; the last is next.
+    left: Vec<u64>,
+    /// One that was begun and has more.
+    open: Option<Reading>,
+}
+
+impl Readings {
+    /// To be read from the oldest segment on.
+    pub fn oldest_first(mut firsts: Vec<u64>) -> Self {
+        firsts.reverse();
+        Self::newest_first(firsts)
+    }
+
+    /// To be read from the newest segment on.
+    pub fn newest_first(firsts: Vec<u64>) -> Self {
+        Self {
+            left: firsts,
+            open: None,
+        }
+    }
+
+    /// Takes out the segment to read on in; none when all are read.
+    pub fn take(&mut self, store: &Store) -> Option<Reading> {
+        let open = self.open.take();
+        open.or_else(|| Some(Reading::begin(store, self.left.pop()?)))
+    }
+
+    /// Puts back one that has more.
+    pub fn put_back(&mut self, reading: Reading) {
+        self.open = Some(reading);
+    }
+
+    /// Begins no other segment.
+    pub fn end(&mut self) {
+        self.left.clear();
+    }
+}
+
 /// Hands the rows of a line that belong to a record to `take`; all rows of records when none is named.
 pub fn rows_of(
     line: &Record<'_>,
@@ -138,7 +179,7 @@ pub fn rows_of(
         return Ok(());
     }
     let mut buffer = Vec::new();
-    for row in rows::read(line.rows, &mut buffer)? {
+    for row in rows::read::<RecordedRow<'_>>(line.rows, &mut buffer)? {
         let Some(spec) = row.spec() else {
             continue;
         };
@@ -155,9 +196,7 @@ pub fn rows_of(
 pub struct Admission {
     record: String,
     scope: Option<UserId>,
-    /// Segments to look through; the last is next.
-    left: Vec<u64>,
-    reading: Option<Reading>,
+    readings: Readings,
 }
 
 impl Admission {
@@ -167,8 +206,7 @@ impl Admission {
         let mut admission = Self {
             record: record.to_owned(),
             scope: None,
-            left: Vec::new(),
-            reading: None,
+            readings: Readings::default(),
         };
         let Some(user) = scope else {
             return Ok(admission);
@@ -182,8 +220,8 @@ impl Admission {
             Some(_) => return Err(not_theirs(record)),
             None => {
                 admission.scope = scope;
-                admission.left = Segments::find(store, record, Wanted::default())?.firsts;
-                admission.left.reverse();
+                let segments = Segments::find(store, record, Wanted::default())?;
+                admission.readings = Readings::oldest_first(segments.firsts);
             }
         }
         Ok(admission)
@@ -197,9 +235,8 @@ impl Admission {
         let Some(scope) = self.scope else {
             return Ok(true);
         };
-        let open = self.reading.take();
-        let next = || Some(Reading::begin(store, self.left.pop()?));
-        let mut reading = open.or_else(next).ok_or_else(|| not_theirs(&self.record))?;
+        let reading = self.readings.take(store);
+        let mut reading = reading.ok_or_else(|| not_theirs(&self.record))?;
         let mut owner = None;
         let more = reading
             .slice(&mut |found| {
@@ -212,7 +249,9 @@ impl Admission {
                 Ok(owner.is_none())
             })
             .await?;
-        self.reading = Some(reading).filter(|_| more);
+        if more {
+            self.readings.put_back(reading);
+        }
         match owner {
             Some(user) if user == scope.user => {
                 self.scope = None;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::lines::{Admission, Found, Reading, Segments, Wanted, rows_of};
+use super::lines::{Admission, Found, Readings, Segments, Wanted, rows_of};
 use super::{Asker, HistoryEntry, HistoryList, HistoryRow};
 use crate::disk::LocalFuture;
 use crate::domain::page::{self, Cursor, Page};
@@ -21,9 +21,7 @@ pub struct List {
     limit: usize,
     /// Only lines before this one.
     before: u64,
-    /// Segments to read; the last is next.
-    left: Vec<u64>,
-    reading: Option<Reading>,
+    readings: Readings,
     /// What the segment being read holds, oldest first.
     found: VecDeque<HistoryEntry>,
     /// What newer segments held, newest first.
@@ -57,8 +55,7 @@ impl List {
             name,
             limit,
             before,
-            left,
-            reading: None,
+            readings: Readings::newest_first(left),
             found: VecDeque::new(),
             items: Vec::new(),
             bytes: 0,
@@ -110,12 +107,10 @@ impl List {
     }
 
     async fn read_on(&mut self, store: &Store) -> Result<bool> {
-        let open = self.reading.take();
-        let next = || {
-            let first = self.left.pop().filter(|_| !self.is_full)?;
-            Some(Reading::begin(store, first))
-        };
-        let Some(mut reading) = open.or_else(next) else {
+        if self.is_full {
+            self.readings.end();
+        }
+        let Some(mut reading) = self.readings.take(store) else {
             return Ok(false);
         };
         let more = reading
@@ -133,7 +128,7 @@ impl List {
             })
             .await?;
         if more {
-            self.reading = Some(reading);
+            self.readings.put_back(reading);
         } else {
             self.items.extend(self.found.drain(..).rev());
         }

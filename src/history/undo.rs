@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::at::Keys;
-use super::lines::{Found, Reading, Segments, Wanted, living_owner, rows_of};
+use super::lines::{Found, Readings, Segments, Wanted, living_owner, rows_of};
 use super::{Asker, HistoryUndo, Undone};
+use crate::database::apply::Applier;
 use crate::database::rows::{self, ForeignKey, Row};
 use crate::database::schema::{BOOKKEEPING, TABLES};
 use crate::disk::LocalFuture;
@@ -58,9 +59,7 @@ pub struct Undo {
     args: HistoryUndo,
     keys: Keys,
     stage: Stage,
-    /// Segments to read; the last is next.
-    left: Vec<u64>,
-    reading: Option<Reading>,
+    readings: Readings,
     changes: Vec<Change>,
     /// The changes whose row before is not known, by the row's name.
     unknown: BTreeMap<String, usize>,
@@ -78,8 +77,7 @@ impl Undo {
             asker: asker.clone(),
             keys: store.read(Caller::default(), Keys::learn)?,
             stage: Stage::Line,
-            left: first.into_iter().collect(),
-            reading: None,
+            readings: Readings::newest_first(first.into_iter().collect()),
             changes: Vec::new(),
             unknown: BTreeMap::new(),
             bytes: 0,
@@ -92,14 +90,9 @@ impl Undo {
         Error::not_found("line", self.args.seq)
     }
 
-    /// The next segment to read on in; none when all are read.
-    fn reading(&mut self, store: &Store) -> Option<Reading> {
-        let open = self.reading.take();
-        open.or_else(|| Some(Reading::begin(store, self.left.pop()?)))
-    }
-
     async fn find_line(&mut self, store: &mut Store) -> Result<()> {
-        let mut reading = self.reading(store).ok_or_else(|| self.no_such_line())?;
+        let reading = self.readings.take(store);
+        let mut reading = reading.ok_or_else(|| self.no_such_line())?;
         let mut is_found = false;
         let more = reading
             .slice(&mut |found| {
@@ -114,7 +107,9 @@ impl Undo {
             })
             .await?;
         if !is_found {
-            self.reading = Some(reading).filter(|_| more);
+            if more {
+                self.readings.put_back(reading);
+            }
             return Ok(());
         }
         if self.changes.is_empty() {
@@ -142,7 +137,7 @@ impl Undo {
             }
             segments.add(&Segments::find(store, record, wanted)?);
         }
-        self.left = segments.firsts;
+        self.readings = Readings::newest_first(segments.firsts);
         self.incomplete |= segments.incomplete;
         self.stage = Stage::Before;
         Ok(())
@@ -194,7 +189,7 @@ impl Undo {
         if self.unknown.is_empty() {
             return Ok(false);
         }
-        let Some(mut reading) = self.reading(store) else {
+        let Some(mut reading) = self.readings.take(store) else {
             return Ok(false);
         };
         let more = reading
@@ -219,7 +214,7 @@ impl Undo {
             })
             .await?;
         if more {
-            self.reading = Some(reading);
+            self.readings.put_back(reading);
         } else {
             // What a newer segment says stands against all older ones.
             let changes = &self.changes;
@@ -349,6 +344,7 @@ fn write_back(tx: &Tx<'_>, seq: u64, changes: &[Change]) -> Result<Undone> {
     let deletes = actions.iter().rev().filter(|action| action.put.is_none());
     let puts = actions.iter().filter(|action| action.put.is_some());
     let mut waiting: Vec<&Action<'_>> = puts.chain(deletes).collect();
+    let applier = Applier::new(tx.connection())?;
     while !waiting.is_empty() {
         let mut blocked = Vec::new();
         let mut reason = None;
@@ -358,7 +354,7 @@ fn write_back(tx: &Tx<'_>, seq: u64, changes: &[Change]) -> Result<Undone> {
                     reason.get_or_insert(obstacle);
                     blocked.push(*action);
                 }
-                None => action.run(tx)?,
+                None => action.run(tx, &applier)?,
             }
         }
         if let Some(reason) = reason.filter(|_| blocked.len() == waiting.len()) {
@@ -429,7 +425,7 @@ fn cannot_be_undone(seq: u64, reason: &str) -> Error {
 }
 
 impl Action<'_> {
-    fn run(&self, tx: &Tx<'_>) -> Result<()> {
+    fn run(&self, tx: &Tx<'_>, applier: &Applier) -> Result<()> {
         let mut rows = String::new();
         match &self.put {
             Some(row) => row.record_into(&mut rows, self.change.table, "put"),
@@ -439,7 +435,7 @@ impl Action<'_> {
                     .record_into(&mut rows, self.change.table, "del");
             }
         }
-        tx.apply(rows.as_bytes())
+        applier.apply(tx.connection(), rows.as_bytes()).map(drop)
     }
 }
 

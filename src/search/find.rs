@@ -1,5 +1,6 @@
 //! Searching: which rows of the index match, in which order, and what is shown of them.
 
+use rusqlite::Statement;
 use serde::{Deserialize, Serialize};
 
 use super::index::{label, newest_doc, rows_of, state};
@@ -166,6 +167,7 @@ pub fn query(view: &View<'_>, query: &SearchQuery) -> Result<SearchPage> {
         None => (newest, bottom, None),
     };
     let mut matches = Vec::new();
+    let mut filters = view.prepare(FILTERS)?;
     loop {
         let (band, rest) = search.band(view, low, high)?;
         // The band keeps its lower end, so that the next page ranks the same rows; those that are added lie above its upper.
@@ -174,7 +176,7 @@ pub fn query(view: &View<'_>, query: &SearchQuery) -> Result<SearchPage> {
             .iter()
             .filter(|rank| after.is_none_or(|after| **rank > after));
         for rank in behind {
-            if let Some(hit) = search.pass(view, *rank, &band)? {
+            if let Some(hit) = search.pass(view, &mut filters, *rank, &band)? {
                 matches.push((high, low, hit));
             }
             if matches.len() > limit {
@@ -268,11 +270,16 @@ impl Search {
     }
 
     /// A row of the band, if it passes the filters and no better piece of its text is in the band.
-    fn pass(&self, view: &View<'_>, rank: Ranked, band: &[Ranked]) -> Result<Option<Match>> {
+    fn pass(
+        &self,
+        view: &View<'_>,
+        filters: &mut Statement<'_>,
+        rank: Ranked,
+        band: &[Ranked],
+    ) -> Result<Option<Match>> {
         let [_, doc] = rank;
-        let mut statement = view.prepare(FILTERS)?;
-        let filters = (-doc, self.user.user, self.since, self.until, &self.contexts);
-        let mut rows = statement.query(filters)?;
+        let mut rows =
+            filters.query((-doc, self.user.user, self.since, self.until, &self.contexts))?;
         let Some(row) = rows.next()? else {
             return Ok(None);
         };

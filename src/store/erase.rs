@@ -16,10 +16,10 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{Caller, Store, snapshot};
-use crate::database::rows::{self, ForeignKey};
+use crate::database::rows::{self, ForeignKey, read as rows_of, unreadable};
 use crate::database::schema::{RecordKey, TABLES};
 use crate::domain::erasures::{self, Erasure};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{ConversationId, UserId};
 use crate::journal::{Edit, Item, Record, Replay, Rewrite};
 use crate::search;
@@ -285,8 +285,8 @@ impl Belongings {
         if line.op == super::recover::MIGRATE_OP {
             return Ok(());
         }
-        let array = array_of(line)?;
-        for row in parse::<Vec<RecordedRow>>(&array)? {
+        let mut buffer = Vec::new();
+        for row in rows_of::<RecordedRow>(line.rows, &mut buffer)? {
             if !self.owns(&row) {
                 continue;
             }
@@ -331,10 +331,10 @@ impl Edit for Belongings {
             return Ok(None);
         }
         rows.clear();
-        let array = array_of(&line)?;
+        let mut buffer = Vec::new();
         let mut erased = false;
-        for raw in parse::<Vec<&RawValue>>(&array)? {
-            let row: RecordedRow = parse(raw.get())?;
+        for raw in rows_of::<&RawValue>(line.rows, &mut buffer)? {
+            let row: RecordedRow = serde_json::from_str(raw.get()).map_err(unreadable)?;
             if self.owns(&row) {
                 erased = true;
             } else {
@@ -425,17 +425,4 @@ fn hash(table: &str, key: &[&Value]) -> u64 {
     let mut first = [0; 8];
     hasher.finalize_xof().fill(&mut first);
     u64::from_le_bytes(first)
-}
-
-/// The rows of a line as an array of its own, to be read by [`parse`].
-fn array_of(line: &Record<'_>) -> Result<String> {
-    let rows = std::str::from_utf8(line.rows)
-        .map_err(|error| Error::corrupt("a line's rows are not text").caused_by(error))?;
-    Ok(format!("[{rows}]"))
-}
-
-fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T> {
-    serde_json::from_str(json).map_err(|error| {
-        Error::corrupt("a recorded row is not as it was recorded").caused_by(error)
-    })
 }

@@ -20,7 +20,7 @@ pub trait Job {
 }
 
 /// An answer as JSON.
-pub fn answer<T: Serialize>(value: &T) -> Result<String> {
+pub fn answer<T: Serialize + ?Sized>(value: &T) -> Result<String> {
     serde_json::to_string(value)
         .map_err(|error| Error::new(Code::Internal, "an answer is not JSON").caused_by(error))
 }

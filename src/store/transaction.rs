@@ -4,7 +4,6 @@ use std::ops::Deref;
 
 use rusqlite::{CachedStatement, Connection};
 
-use crate::database::apply::Applier;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::id::{ConversationId, MessageId, UserId};
@@ -93,15 +92,6 @@ impl<'a> Tx<'a> {
     /// Runs a prepared statement and says how many rows it changed.
     pub fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize> {
         Ok(self.prepare(sql)?.execute(params)?)
-    }
-
-    /// Puts and deletes rows in the form in which the journal records them.
-    ///
-    /// # Errors
-    /// `invalid_argument` when a row does not fit the schema, and what SQLite refuses.
-    pub fn apply(&self, rows: &[u8]) -> Result<()> {
-        let applier = Applier::new(self.connection)?;
-        applier.apply(self.connection, rows).map(|_| ())
     }
 }
 

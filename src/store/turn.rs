@@ -68,8 +68,7 @@ impl<T: Serialize, F: FnOnce(&Tx<'_>) -> Result<T>> Work for Job<T, F> {
     }
 
     fn answer(&self) -> Result<String> {
-        serde_json::to_string(&self.value)
-            .map_err(|error| Error::new(Code::Internal, "an answer is not JSON").caused_by(error))
+        super::answer(&self.value)
     }
 }
 

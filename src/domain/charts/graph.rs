@@ -7,7 +7,8 @@ use super::fields::Fields;
 use super::{Place, time};
 use crate::domain::page::{self, Cursor, Page};
 use crate::domain::{
-    MAX_METADATA_BYTES, Metadata, check_label, check_version, from_json, lower, text, to_json,
+    MAX_METADATA_BYTES, Metadata, check_label, check_version, from_json, lower, next_number, text,
+    to_json,
 };
 use crate::error::{Code, Error, Result};
 use crate::id::{MAX_NUMBER, UserId};
@@ -459,12 +460,7 @@ fn pass_number(tx: &Tx<'_>, user: UserId, chart: &str) -> Result<()> {
 /// A new chart's id: its number is the user's next one of which nothing in this graph speaks.
 pub(super) fn allocate_chart(tx: &Tx<'_>, place: &Place) -> Result<String> {
     loop {
-        let number: i64 = tx
-            .prepare(
-                "INSERT INTO counter (name, value) VALUES (?1, 1)
-                 ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
-            )?
-            .query_row([counter(place.user)], |row| row.get(0))?;
+        let number = next_number(tx, &counter(place.user))?;
         if number > MAX_NUMBER {
             return Err(Error::invalid("no number is left for a chart"));
         }
