@@ -11,6 +11,7 @@ use rusqlite::{CachedStatement, Connection, ToSql};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::capture::Touched;
 use super::schema::{RecordKey, TABLES};
 use crate::error::{Code, Error, Result};
 
@@ -45,12 +46,12 @@ impl Applier {
         Ok(Self { tables })
     }
 
-    /// Applies the rows of one line and names the records they belong to.
+    /// Applies the rows of one line; tells the records and the tables they belong to, not the owners.
     ///
     /// # Errors
     /// `invalid_argument` when a row names a table or column that this schema does not have; earlier rows are applied then.
     /// `corrupt` is the database's own.
-    pub fn apply(&self, connection: &Connection, rows: &[u8]) -> Result<Vec<String>> {
+    pub fn apply(&self, connection: &Connection, rows: &[u8]) -> Result<Touched> {
         let mut array = Vec::with_capacity(rows.len() + 2);
         array.push(b'[');
         array.extend_from_slice(rows);
@@ -59,7 +60,7 @@ impl Applier {
             applier: self,
             connection,
             statements: Vec::new(),
-            records: Vec::new(),
+            touched: Touched::default(),
             failure: None,
         };
         let mut json = serde_json::Deserializer::from_slice(&array);
@@ -67,7 +68,7 @@ impl Applier {
         match (line.failure, read) {
             (Some(failure), _) => Err(failure),
             (None, Err(error)) => Err(unreadable(error)),
-            (None, Ok(())) => Ok(line.records),
+            (None, Ok(())) => Ok(line.touched),
         }
     }
 }
@@ -152,7 +153,7 @@ struct Line<'a> {
     connection: &'a Connection,
     /// The statements of the rows before, which later rows need again.
     statements: Vec<(&'static str, Verb, CachedStatement<'a>)>,
-    records: Vec<String>,
+    touched: Touched,
     /// What the reader cannot say in an error of its own.
     failure: Option<Error>,
 }
@@ -266,11 +267,8 @@ impl<'a> Values<'_, 'a> {
         let number = |place: usize| numbers.get(place).copied().flatten();
         let record = self.table.record;
         let id = text.or_else(|| record.id(|place| number(place).map(ValueRef::Integer)));
-        if let Some(id) = id
-            && self.line.records.last() != Some(&id)
-        {
-            self.line.records.push(id);
-        }
+        self.line.touched.add_record(id);
+        self.line.touched.add_table(self.table.name);
         let statements = &mut self.line.statements;
         statements.push((self.table.name, self.verb, statement));
         Ok(Ok(()))

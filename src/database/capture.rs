@@ -50,6 +50,22 @@ pub struct Touched {
 }
 
 impl Touched {
+    /// Adds a record.
+    pub(super) fn add_record(&mut self, id: Option<String>) {
+        if let Some(id) = id
+            && self.records.last() != Some(&id)
+        {
+            self.records.push(id);
+        }
+    }
+
+    /// Adds a table.
+    pub(super) fn add_table(&mut self, name: &'static str) {
+        if !self.tables.contains(&name) {
+            self.tables.push(name);
+        }
+    }
+
     fn clear(&mut self) {
         self.records.clear();
         self.owners.clear();
@@ -326,11 +342,7 @@ fn note(touched: &mut Touched, name: &'static str, table: &Table, value: Read<'_
     let id = table
         .record
         .id(|index| value(i32::try_from(index).ok()?).ok());
-    if let Some(id) = id
-        && touched.records.last() != Some(&id)
-    {
-        touched.records.push(id);
-    }
+    touched.add_record(id);
     let owner = table
         .owner
         .and_then(|index| value(index).ok()?.as_i64().ok());
@@ -339,7 +351,5 @@ fn note(touched: &mut Touched, name: &'static str, table: &Table, value: Read<'_
     {
         touched.owners.push(owner);
     }
-    if !touched.tables.contains(&name) {
-        touched.tables.push(name);
-    }
+    touched.add_table(name);
 }

@@ -24,7 +24,7 @@ use crate::disk::{Disk, File, OpenMode};
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
 use apply::Applier;
-use capture::Capture;
+use capture::{Capture, Touched};
 use vfs::{CHECKSUM_BYTES, SlotKind, Vfs};
 
 /// The database file's name, under which SQLite knows it too.
@@ -210,11 +210,11 @@ impl Database {
         self.capture.learn_schema(&self.connection)
     }
 
-    /// Applies recorded rows within the open transaction, and names the records they belong to.
+    /// Applies recorded rows within the open transaction, and tells the records and tables they belong to.
     ///
     /// # Errors
     /// As [`Applier::apply`].
-    pub fn apply(&self, rows: &[u8]) -> Result<Vec<String>> {
+    pub fn apply(&self, rows: &[u8]) -> Result<Touched> {
         let captures = self.capture.set_enabled(false);
         let applied = self.applier.borrow().apply(&self.connection, rows);
         self.capture.set_enabled(captures);

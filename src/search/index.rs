@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use rusqlite::OptionalExtension as _;
 use serde::{Deserialize, Serialize};
 
-use super::sources::{Head, RecordId, SOURCES, SearchKind, Source};
+use super::sources::{Head, RecordId, SOURCES, SearchKind, Source, is_searched};
 use super::words;
 use crate::database::Database;
+use crate::database::capture::Touched;
 use crate::error::{Error, Result};
 use crate::store::View;
 
@@ -88,8 +89,17 @@ impl Index {
         })
     }
 
-    /// Adds records that a line touched.
-    pub fn add(&mut self, records: &[String]) {
+    /// Adds the records that a line touched, where it touched what is searched, and tells how many those are.
+    pub fn add(&mut self, touched: &Touched) -> usize {
+        if !touched.tables.iter().any(|table| is_searched(table)) {
+            return 0;
+        }
+        self.wait_for(&touched.records);
+        touched.records.len()
+    }
+
+    /// Adds records.
+    pub fn wait_for(&mut self, records: &[String]) {
         for record in records {
             if self.waiting.last() != Some(record) {
                 self.waiting.push(record.clone());

@@ -4,7 +4,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Rows};
 use serde::{Deserialize, Serialize};
 
-use crate::database::schema::RecordKey;
+use crate::database::schema::{RecordKey, group};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId};
 use crate::store::View;
@@ -185,6 +185,12 @@ pub const SOURCES: &[Source] = &[
         )],
     },
 ];
+
+/// Whether rows of a table may change what is found.
+pub fn is_searched(table: &str) -> bool {
+    let group_of_it = group(table);
+    group_of_it.is_some() && SOURCES.iter().any(|it| group(it.table) == group_of_it)
+}
 
 const CONVERSATION_TITLE: &str =
     "SELECT title FROM conversation WHERE user = ?1 AND conversation = ?2";
@@ -441,6 +447,27 @@ mod tests {
                 "us02-co01"
             ]
         );
+    }
+
+    #[test]
+    fn what_no_text_is_made_of_is_not_looked_at() {
+        let searched = [
+            "conversation",
+            "chunk",
+            "learning_tag",
+            "observation",
+            "session",
+        ];
+        let not = [
+            "job",
+            "metric",
+            "timeline_event",
+            "construct_link",
+            "counter",
+            "setting",
+        ];
+        assert!(searched.into_iter().all(is_searched));
+        assert!(!not.into_iter().any(is_searched));
     }
 
     #[test]

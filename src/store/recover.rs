@@ -328,7 +328,7 @@ impl<'a> Recoverer<'a> {
                 }
                 if record.op != MIGRATE_OP {
                     match database.apply(record.rows) {
-                        Ok(records) => derived.add(touch(&record, records)),
+                        Ok(touched) => derived.add(touch(&record, touched)),
                         Err(error)
                             if matches!(error.code(), Code::InvalidArgument | Code::Conflict) =>
                         {
@@ -463,8 +463,7 @@ struct Derived {
 impl Derived {
     fn add(&mut self, touch: Touch) {
         if self.indexed <= REPLAY_INDEXED {
-            self.indexed += touch.touched.records.len();
-            self.search.add(&touch.touched.records);
+            self.indexed += self.search.add(&touch.touched);
         }
         self.audit.add(touch);
     }
@@ -491,16 +490,13 @@ fn read_step(record: &Record<'_>) -> Result<Step> {
     })
 }
 
-fn touch(record: &Record<'_>, records: Vec<String>) -> Touch {
+fn touch(record: &Record<'_>, touched: Touched) -> Touch {
     Touch {
         seq: record.seq,
         at_ms: record.at_ms,
         op: record.op.to_owned(),
         by: record.by.map(str::to_owned),
-        touched: Touched {
-            records,
-            ..Touched::default()
-        },
+        touched,
     }
 }
 

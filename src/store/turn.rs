@@ -142,9 +142,9 @@ impl<'s> Turn<'s> {
         }
         self.open()?;
         // What is taken in within the turn's savepoint goes with it, and waits again then.
-        self.indexed_before.add(self.store.search.waiting());
+        self.indexed_before.wait_for(self.store.search.waiting());
         for touch in self.touches.get(self.indexed..).unwrap_or_default() {
-            self.store.search.add(&touch.touched.records);
+            self.store.search.add(&touch.touched);
         }
         self.indexed = self.touches.len();
         self.store.index_waiting()
@@ -390,7 +390,7 @@ impl<'s> Turn<'s> {
             }
             self.store.erasures_wanted |= touch.op == erasures::OP;
             if place >= self.indexed {
-                self.store.search.add(&touch.touched.records);
+                self.store.search.add(&touch.touched);
             }
             self.store.audit.add(touch);
         }
@@ -460,7 +460,7 @@ impl<'s> Turn<'s> {
             return;
         }
         self.indexed = 0;
-        self.store.search.add(self.indexed_before.waiting());
+        self.store.search.wait_for(self.indexed_before.waiting());
         let Ok(database) = self.store.database() else {
             return;
         };
