@@ -9,6 +9,7 @@ import type {
   TimelineEvent,
   UserView,
 } from '../../pkg/index.js';
+import { type Asked, Paged } from './paged.js';
 
 /** Where each status of a construct leads. */
 export const CONSTRUCT_CHANGES: Record<ConstructStatus, readonly ConstructStatus[]> = {
@@ -63,44 +64,33 @@ export interface OpenConstruct {
 
 /** The constructs that are listed, and the one that is open. */
 export class AgentDesk {
-  readonly constructs: Construct[] = [];
+  readonly constructs: Paged<Construct>;
   filter: ConstructFilter = { status: '', type: '', name: '' };
   open: OpenConstruct | undefined;
 
   #user: UserView;
   /** The construct that is to be open; what was read of another meanwhile is dropped. */
   #wanted: string | undefined;
-  #next: string | undefined;
   #eventsShown = EVENTS_PER_PAGE;
   #changed: () => void;
 
   constructor(user: UserView, changed: () => void) {
     this.#user = user;
+    this.constructs = new Paged(CONSTRUCTS_PER_PAGE, (asked) => this.#page(asked));
     this.#changed = changed;
-  }
-
-  get hasMore(): boolean {
-    return this.#next !== undefined;
   }
 
   /** Reads the list anew, and the open construct. */
   async read(): Promise<void> {
     const { filter } = this;
-    const limit = Math.min(1000, Math.max(CONSTRUCTS_PER_PAGE, this.constructs.length));
-    const page = await this.#page(limit);
-    if (filter !== this.filter) return;
-    this.constructs.splice(0, Infinity, ...page.items);
-    this.#next = page.nextCursor;
+    if (!(await this.constructs.read(() => filter === this.filter))) return;
     if (this.#wanted !== undefined) await this.#readOpen(this.#wanted);
     this.#changed();
   }
 
   /** Reads the next page of the list. */
   async more(): Promise<void> {
-    if (this.#next === undefined) return;
-    const page = await this.#page(CONSTRUCTS_PER_PAGE, this.#next);
-    this.constructs.push(...page.items);
-    this.#next = page.nextCursor;
+    await this.constructs.more();
     this.#changed();
   }
 
@@ -167,14 +157,13 @@ export class AgentDesk {
     await this.read();
   }
 
-  #page(limit: number, cursor?: string): ReturnType<UserView['constructs']['list']> {
+  #page(asked: Asked): ReturnType<UserView['constructs']['list']> {
     const { status, type, name } = this.filter;
     return this.#user.constructs.list({
-      limit,
+      ...asked,
       ...(status === '' ? {} : { status }),
       ...(type === '' ? {} : { type }),
       ...(name === '' ? {} : { name }),
-      ...(cursor === undefined ? {} : { cursor }),
     });
   }
 

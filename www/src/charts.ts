@@ -11,6 +11,7 @@ import type {
   LoadedLine,
   UserView,
 } from '../../pkg/index.js';
+import { type Asked, Paged } from './paged.js';
 
 /** The phases, in their order. */
 export const PHASES: readonly ChartPhase[] = ['germination', 'assimilation', 'completion'];
@@ -46,7 +47,7 @@ export interface Loaded {
 
 /** The charts that are listed, and the one that is open. */
 export class ChartDesk {
-  readonly charts: Chart[] = [];
+  readonly charts: Paged<Chart>;
   contexts: string[] = [];
   status: ChartStatus = 'active';
   /** Only this context; all of them when empty. */
@@ -60,24 +61,17 @@ export class ChartDesk {
   #user: UserView;
   /** The chart that is to be open; what was read of another meanwhile is dropped. */
   #wanted: ChartName | undefined;
-  #next: string | undefined;
   #changed: () => void;
 
   constructor(user: UserView, changed: () => void) {
     this.#user = user;
+    this.charts = new Paged(CHARTS_PER_PAGE, (asked) => this.#page(asked));
     this.#changed = changed;
-  }
-
-  get hasMore(): boolean {
-    return this.#next !== undefined;
   }
 
   /** Reads the list anew, as many charts as are shown, and the open chart. */
   async read(): Promise<void> {
-    const limit = Math.min(1000, Math.max(CHARTS_PER_PAGE, this.charts.length));
-    const [page, contexts] = await Promise.all([this.#page(limit), this.#user.contexts.list()]);
-    this.charts.splice(0, Infinity, ...page.items);
-    this.#next = page.nextCursor;
+    const [contexts] = await Promise.all([this.#user.contexts.list(), this.charts.read()]);
     this.contexts = contexts.map(({ name }) => name);
     if (this.#wanted) await this.#readOpen(this.#wanted);
     this.#changed();
@@ -85,10 +79,7 @@ export class ChartDesk {
 
   /** Reads the next page of the list. */
   async more(): Promise<void> {
-    if (this.#next === undefined) return;
-    const page = await this.#page(CHARTS_PER_PAGE, this.#next);
-    this.charts.push(...page.items);
-    this.#next = page.nextCursor;
+    await this.charts.more();
     this.#changed();
   }
 
@@ -198,14 +189,13 @@ export class ChartDesk {
     } while (cursor !== undefined);
   }
 
-  #page(limit: number, cursor?: string): ReturnType<UserView['charts']['list']> {
+  #page(asked: Asked): ReturnType<UserView['charts']['list']> {
     return this.#user.charts.list({
       status: this.status,
-      limit,
+      ...asked,
       // What hangs below an active chart is shown in it.
       ...(this.status === 'active' ? { topLevel: true } : {}),
       ...(this.context === '' ? {} : { contexts: [this.context] }),
-      ...(cursor === undefined ? {} : { cursor }),
     });
   }
 

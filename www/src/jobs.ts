@@ -1,6 +1,7 @@
 // Jobs of the demo: put into a queue, and done in this page while the worker is switched on.
 
 import type { Job, JobContext, JobState, UserView } from '../../pkg/index.js';
+import { type Asked, Paged } from './paged.js';
 
 const QUEUE = 'demo';
 const JOBS_PER_PAGE = 30;
@@ -29,25 +30,21 @@ export type Task = keyof typeof TASKS;
 
 /** The jobs that are listed, and the worker. */
 export class JobDesk {
-  readonly jobs: Job[] = [];
+  readonly jobs: Paged<Job>;
   readonly counts = new Map<JobState, number>();
   /** Only jobs in this state; all of them when empty. */
   state: JobState | '' = '';
 
   #user: UserView;
-  #next: string | undefined;
   #working: AbortController | undefined;
   #changed: () => void;
   #failed: (error: unknown) => void;
 
   constructor(user: UserView, changed: () => void, failed: (error: unknown) => void) {
     this.#user = user;
+    this.jobs = new Paged(JOBS_PER_PAGE, (asked) => this.#page(asked));
     this.#changed = changed;
     this.#failed = failed;
-  }
-
-  get hasMore(): boolean {
-    return this.#next !== undefined;
   }
 
   get isWorking(): boolean {
@@ -57,22 +54,17 @@ export class JobDesk {
   /** Reads counts and list anew. */
   async read(): Promise<void> {
     const { state } = this;
-    const limit = Math.min(1000, Math.max(JOBS_PER_PAGE, this.jobs.length));
-    const [counts, page] = await Promise.all([this.#user.jobs.counts(), this.#page(limit)]);
-    if (state !== this.state) return;
+    const isWanted = (): boolean => state === this.state;
+    const [counts] = await Promise.all([this.#user.jobs.counts(), this.jobs.read(isWanted)]);
+    if (!isWanted()) return;
     this.counts.clear();
     for (const { state: of, count } of counts) this.counts.set(of, (this.counts.get(of) ?? 0) + count);
-    this.jobs.splice(0, Infinity, ...page.items);
-    this.#next = page.nextCursor;
     this.#changed();
   }
 
   /** Reads the next page of the list. */
   async more(): Promise<void> {
-    if (this.#next === undefined) return;
-    const page = await this.#page(JOBS_PER_PAGE, this.#next);
-    this.jobs.push(...page.items);
-    this.#next = page.nextCursor;
+    await this.jobs.more();
     this.#changed();
   }
 
@@ -116,11 +108,10 @@ export class JobDesk {
     this.#changed();
   }
 
-  #page(limit: number, cursor?: string): ReturnType<UserView['jobs']['list']> {
+  #page(asked: Asked): ReturnType<UserView['jobs']['list']> {
     return this.#user.jobs.list({
-      limit,
+      ...asked,
       ...(this.state === '' ? {} : { state: this.state }),
-      ...(cursor === undefined ? {} : { cursor }),
     });
   }
 }

@@ -1,6 +1,7 @@
 // What was learned, listed by its filters, and changed.
 
 import type { Learning, OnDuplicate, UserView } from '../../pkg/index.js';
+import { type Asked, Paged } from './paged.js';
 
 const LEARNINGS_PER_PAGE = 30;
 
@@ -24,22 +25,18 @@ export interface LearningDraft {
 
 /** The learnings that are listed. */
 export class Notebook {
-  readonly learnings: Learning[] = [];
+  readonly learnings: Paged<Learning>;
   filter: LearningFilter = { text: '', category: '', tags: [], minConfidence: 0 };
   /** One that was asked for by its id, shown above the others. */
   asked: Learning | undefined;
 
   #user: UserView;
-  #next: string | undefined;
   #changed: () => void;
 
   constructor(user: UserView, changed: () => void) {
     this.#user = user;
+    this.learnings = new Paged(LEARNINGS_PER_PAGE, (asked) => this.#page(asked));
     this.#changed = changed;
-  }
-
-  get hasMore(): boolean {
-    return this.#next !== undefined;
   }
 
   get isFiltered(): boolean {
@@ -50,21 +47,14 @@ export class Notebook {
   /** Reads the list anew, as many learnings as are shown. */
   async read(): Promise<void> {
     const { filter } = this;
-    const limit = Math.min(1000, Math.max(LEARNINGS_PER_PAGE, this.learnings.length));
-    const page = await this.#page(limit);
-    if (filter !== this.filter) return;
-    this.learnings.splice(0, Infinity, ...page.items);
-    this.#next = page.nextCursor;
-    if (this.asked) this.asked = this.learnings.find(({ id }) => id === this.asked?.id) ?? this.asked;
+    if (!(await this.learnings.read(() => filter === this.filter))) return;
+    if (this.asked) this.asked = this.learnings.items.find(({ id }) => id === this.asked?.id) ?? this.asked;
     this.#changed();
   }
 
   /** Reads the next page of the list. */
   async more(): Promise<void> {
-    if (this.#next === undefined) return;
-    const page = await this.#page(LEARNINGS_PER_PAGE, this.#next);
-    this.learnings.push(...page.items);
-    this.#next = page.nextCursor;
+    await this.learnings.more();
     this.#changed();
   }
 
@@ -95,15 +85,14 @@ export class Notebook {
     await this.read();
   }
 
-  #page(limit: number, cursor?: string): ReturnType<UserView['learnings']['list']> {
+  #page(asked: Asked): ReturnType<UserView['learnings']['list']> {
     const { text, category, tags, minConfidence } = this.filter;
     return this.#user.learnings.list({
-      limit,
+      ...asked,
       ...(text === '' ? {} : { text }),
       ...(category === '' ? {} : { category }),
       ...(tags.length === 0 ? {} : { tags }),
       ...(minConfidence === 0 ? {} : { minConfidence }),
-      ...(cursor === undefined ? {} : { cursor }),
     });
   }
 }

@@ -98,11 +98,11 @@ export function makeAgentsRoom({ user, attempt, failed }: Tools): Room {
   const split = h('div', { class: 'split' }, list, detail.element);
   const fill = (): void => attempt(exampleConstructs(user).then(() => desk.read()));
   const draw = oncePerFrame(() => {
-    for (const { type } of desk.constructs) known.add(type);
+    for (const { type } of desk.constructs.items) known.add(type);
     types.replaceChildren(...[...known].sort().map((value) => h('option', { value })));
     split.toggleAttribute('data-open', desk.open !== undefined);
-    const { constructs, open, hasMore, filter: listed } = desk;
-    redraw(list, [constructs, open?.construct.id, hasMore, listed], () =>
+    const { constructs, open, filter: listed } = desk;
+    redraw(list, [constructs.items, open?.construct.id, constructs.hasMore, listed], () =>
       drawList(list, desk, attempt, fresh.open, fill),
     );
     detail.draw();
@@ -140,7 +140,7 @@ function drawList(
   create: () => void,
   fill: () => void,
 ): void {
-  if (desk.constructs.length === 0) {
+  if (desk.constructs.items.length === 0) {
     const { status, type, name } = desk.filter;
     place.replaceChildren(
       `${status}${type}${name}` !== ''
@@ -153,11 +153,11 @@ function drawList(
     );
     return;
   }
-  const items = desk.constructs.map((construct) => constructItem(construct, desk.open?.construct.id));
+  const items = desk.constructs.items.map((construct) => constructItem(construct, desk.open?.construct.id));
   const more = button('Show more', 'more', () => attempt(desk.more()), 'wide');
   place.replaceChildren(
     h('ul', { class: 'cards', 'aria-label': 'Constructs' }, ...items),
-    ...(desk.hasMore ? [more] : []),
+    ...(desk.constructs.hasMore ? [more] : []),
   );
 }
 
@@ -266,13 +266,13 @@ function makeDetail(
   const draw = (): void => {
     const { open } = desk;
     if (!open) {
-      element.replaceChildren(...(desk.constructs.length > 0 ? [none] : []));
+      element.replaceChildren(...(desk.constructs.items.length > 0 ? [none] : []));
       return;
     }
     if (body.parentElement !== element) element.replaceChildren(body);
     const { construct } = open;
     const next = CONSTRUCT_CHANGES[construct.status];
-    const linkable = desk.constructs.filter(({ id }) => id !== construct.id);
+    const linkable = desk.constructs.items.filter(({ id }) => id !== construct.id);
     redraw(body, [open, linkable], () => {
       heading.textContent = construct.name || 'Unnamed';
       facts.replaceChildren(

@@ -147,8 +147,8 @@ export function makeChartsRoom({ user, attempt, failed }: Tools): Room {
     setOptions(context, contextOptions(desk.contexts));
     contexts.replaceChildren(...desk.contexts.map((name) => h('option', { value: name })));
     split.toggleAttribute('data-open', desk.open !== undefined);
-    const { charts, open, hasMore, status: listed, context: within } = desk;
-    const from = [charts, open?.chart.id, open?.chart.context, hasMore, listed, within];
+    const { charts, open, status: listed, context: within } = desk;
+    const from = [charts.items, open?.chart.id, open?.chart.context, charts.hasMore, listed, within];
     redraw(list, from, () => drawList(list, desk, attempt, fresh.open, fill));
     detail.draw();
   });
@@ -203,7 +203,7 @@ function drawList(
   create: () => void,
   fill: () => void,
 ): void {
-  if (desk.charts.length === 0) {
+  if (desk.charts.items.length === 0) {
     const isFiltered = desk.status !== 'active' || desk.context !== '';
     place.replaceChildren(
       isFiltered
@@ -216,7 +216,7 @@ function drawList(
     );
     return;
   }
-  const byContext = Map.groupBy(desk.charts, (chart) => chart.context);
+  const byContext = Map.groupBy(desk.charts.items, (chart) => chart.context);
   const groups = [...byContext].map(([name, charts]) =>
     h(
       'section',
@@ -226,7 +226,7 @@ function drawList(
     ),
   );
   const more = button('Show more', 'more', () => attempt(desk.more()), 'wide');
-  place.replaceChildren(...groups, ...(desk.hasMore ? [more] : []));
+  place.replaceChildren(...groups, ...(desk.charts.hasMore ? [more] : []));
 }
 
 function chartItem(chart: Chart, open: ChartDetail | undefined): HTMLElement {
@@ -329,7 +329,7 @@ function makeDetail(
   const draw = (): void => {
     const { open } = desk;
     if (!open) {
-      element.replaceChildren(...(desk.charts.length > 0 ? [none] : []));
+      element.replaceChildren(...(desk.charts.items.length > 0 ? [none] : []));
       return;
     }
     if (body.parentElement !== element) element.replaceChildren(body);

@@ -37,16 +37,16 @@ export function makeJobsRoom({ user, attempt, failed }: Tools): Room {
   const list = h('div', {}, items, more);
   const nothing = h('div', {});
   const drawJobs = (): void => {
-    showItems(items, desk.jobs, (job) => jobItem(job, desk, attempt));
-    more.hidden = !desk.hasMore;
-    redraw(nothing, [desk.jobs.length === 0, desk.state], () => {
+    showItems(items, desk.jobs.items, (job) => jobItem(job, desk, attempt));
+    more.hidden = !desk.jobs.hasMore;
+    redraw(nothing, [desk.jobs.items.length === 0, desk.state], () => {
       const first = button('Add the first job', 'first', add(1), 'primary');
       const fill = button('Fill with examples', 'examples', () => attempt(examples(desk)));
       const why = 'A job is work for later that is not forgotten, also when the page ends in the middle of it.';
       const explained = desk.state === '' ? empty(why, first, fill) : empty(`No job is ${desk.state}.`);
-      nothing.replaceChildren(...(desk.jobs.length === 0 ? [explained] : []));
+      nothing.replaceChildren(...(desk.jobs.items.length === 0 ? [explained] : []));
     });
-    list.hidden = desk.jobs.length === 0;
+    list.hidden = desk.jobs.items.length === 0;
   };
   const draw = oncePerFrame(() => {
     worker.setAttribute('aria-checked', String(desk.isWorking));

@@ -69,13 +69,15 @@ export function makeLearningsRoom({ user, attempt }: Tools): Room {
   const list = h('div', {});
   const fill = (): void => attempt(exampleLearnings(user).then(() => notebook.read()));
   const draw = oncePerFrame(() => {
-    for (const { category: name } of notebook.learnings) if (name !== undefined) known.add(name);
+    for (const { category: name } of notebook.learnings.items) if (name !== undefined) known.add(name);
     categories.replaceChildren(...[...known].sort().map((value) => h('option', { value })));
-    redraw(list, [notebook.asked, notebook.learnings, notebook.hasMore, notebook.isFiltered], () => drawList(list));
+    redraw(list, [notebook.asked, notebook.learnings.items, notebook.learnings.hasMore, notebook.isFiltered], () =>
+      drawList(list),
+    );
   });
   const drawList = (place: HTMLElement): void => {
     const { asked, learnings } = notebook;
-    const others = learnings.filter(({ id }) => id !== asked?.id);
+    const others = learnings.items.filter(({ id }) => id !== asked?.id);
     const item = (learning: Learning): HTMLElement =>
       learningItem(learning, {
         isAsked: learning === asked,
@@ -101,7 +103,7 @@ export function makeLearningsRoom({ user, attempt }: Tools): Room {
     place.replaceChildren(
       ...(asked ? [h('p', { class: 'way' }, h('a', { href: hashOf('learnings') }, '‹ All learnings'))] : []),
       items.length > 0 ? h('ul', { class: 'cards', 'aria-label': 'Learnings' }, ...items) : nothing,
-      ...(notebook.hasMore ? [button('Show more', 'more', () => attempt(notebook.more()), 'wide')] : []),
+      ...(notebook.learnings.hasMore ? [button('Show more', 'more', () => attempt(notebook.more()), 'wide')] : []),
     );
   };
 
