@@ -883,6 +883,7 @@ fn of_very_common_words_every_hit_is_reached_band_by_band() {
         "messages.appendAll",
         json!({ "conversationId": "us01-co01", "messages": messages }),
     );
+    fixture.rest();
     let mut ids = fixture.found_by(json!({ "text": "the", "limit": 999 }));
     assert_eq!(ids.len(), 4500);
     ids.dedup();
@@ -1462,31 +1463,96 @@ proptest! {
 }
 
 #[test]
-fn after_a_long_replay_the_index_is_built_behind_the_open_store() {
+fn what_comes_in_together_is_indexed_behind_the_answers() {
     let mut fixture = Fixture::new();
-    let messages: Vec<Value> = (0..1000)
+    let messages: Vec<Value> = (0..5000)
         .map(|i| json!({ "role": "user", "text": format!("needle number{i}") }))
         .collect();
-    for _ in 0..3 {
-        fixture.call(
-            "messages.appendAll",
-            json!({ "conversationId": "us01-co01", "messages": messages }),
-        );
-    }
-    let all = |fixture: &mut Fixture| {
-        let found = fixture.call(
-            "search.query",
-            json!({ "userId": "us01", "text": "number999" }),
-        );
+    fixture.call(
+        "messages.appendAll",
+        json!({ "conversationId": "us01-co01", "messages": messages }),
+    );
+    let found = |fixture: &mut Fixture, text: &str| {
+        let found = fixture.search(json!({ "text": text }));
         let hits = found["items"].as_array().unwrap().len();
         (hits, found["complete"].as_bool().unwrap())
     };
-    assert_eq!(all(&mut fixture), (3, true));
+    let waiting = |fixture: &mut Fixture| {
+        let status = fixture.task("search.status", &json!({})).unwrap();
+        assert_eq!(status["complete"], status["waiting"] == 0);
+        status["waiting"].as_u64().unwrap()
+    };
+    assert!(waiting(&mut fixture) >= 5000);
+    let check = fixture.task("search.check", &json!({}));
+    assert_eq!(check, Err(Code::Conflict));
+
+    // A search waits for a part of it. What is written one by one is found, and what is gone is not found later.
+    assert_eq!(found(&mut fixture, "number4999"), (0, false));
+    assert!((1..4000).contains(&waiting(&mut fixture)));
+    let last = fixture.say("needle of its own");
+    assert_eq!(found(&mut fixture, "own"), (1, false));
+    fixture.call("messages.delete", json!({ "id": last }));
+    fixture.call("messages.delete", json!({ "id": "us01-co01-ms5000" }));
+
+    // Half way it dies, and goes on from there.
+    fixture.task("search.build", &json!({})).unwrap();
+    let half = waiting(&mut fixture);
+    assert!((1..2000).contains(&half));
+    fixture.host.advance(1000);
+    ready(fixture.engine.tick(true)).unwrap();
+    let mut fixture = fixture.crash();
+    assert_eq!(waiting(&mut fixture), half);
+    fixture.rest();
+    assert_eq!(found(&mut fixture, "number4998"), (1, true));
+    assert_eq!(found(&mut fixture, "number4999"), (0, true));
+    assert_eq!(found(&mut fixture, "own"), (0, true));
+    assert_eq!(fixture.findings(), Vec::<Value>::new());
+
+    // A store that is made anew from its journal is open before all is indexed.
     let mut fixture = fixture.lose_database();
-    assert!(!all(&mut fixture).1);
-    for _ in 0..1000 {
-        fixture.host.advance(1000);
-        ready(fixture.engine.tick(true)).unwrap();
-    }
-    assert_eq!(all(&mut fixture), (3, true));
+    assert!(!found(&mut fixture, "number4998").1);
+    fixture.rest();
+    assert_eq!(found(&mut fixture, "number4998"), (1, true));
+    assert_eq!(fixture.findings(), Vec::<Value>::new());
+}
+
+#[test]
+fn a_search_within_a_turn_that_is_not_kept_leaves_what_was_put_off_to_be_read() {
+    let mut fixture = Fixture::new();
+    let messages = vec![json!({ "role": "user", "text": "needle" }); 300];
+    let args = json!({ "conversationId": "us01-co01", "messages": messages });
+    fixture.call("messages.appendAll", args);
+    fixture.task("search.status", &json!({})).unwrap();
+    let store = fixture.engine.store();
+    let mut turn = store.turn().unwrap();
+    let written = turn.write("test", Caller::default(), |tx| {
+        tx.execute("UPDATE user SET name = 'Eve'", [])
+    });
+    written.unwrap();
+    turn.index().unwrap();
+    drop(turn);
+    fixture.rest();
+    assert_eq!(
+        fixture
+            .found_by(json!({ "text": "needle", "limit": 999 }))
+            .len(),
+        300
+    );
+    assert_eq!(fixture.findings(), Vec::<Value>::new());
+}
+
+#[test]
+fn what_was_put_off_is_found_by_a_schema_that_cannot_put_off() {
+    let mut fixture = Fixture::new();
+    let messages: Vec<Value> = (0..300)
+        .map(|i| json!({ "role": "user", "text": format!("needle number{i}") }))
+        .collect();
+    let args = json!({ "conversationId": "us01-co01", "messages": messages });
+    fixture.call("messages.appendAll", args.clone());
+    ready(fixture.engine.store().migrate(10, &mut |_| {})).unwrap();
+    fixture.call("messages.appendAll", args);
+    ready(fixture.engine.store().migrate(LATEST, &mut |_| {})).unwrap();
+    fixture.rest();
+    assert_eq!(fixture.found("number299").len(), 2);
+    assert_eq!(fixture.findings(), Vec::<Value>::new());
 }

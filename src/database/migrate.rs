@@ -42,6 +42,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(8, "search", "0008_search"),
     migration!(9, "agent_work", "0009_agent_work"),
     migration!(10, "charts", "0010_charts"),
+    migration!(11, "deferred_indexing", "0011_deferred_indexing"),
 ];
 
 /// The schema version this build works with.

@@ -137,7 +137,7 @@ pub fn query(view: &View<'_>, query: &SearchQuery) -> Result<SearchPage> {
     let mut found = SearchPage {
         items: Vec::new(),
         next_cursor: None,
-        complete: state.is_complete(),
+        complete: state.is_complete(view)?,
     };
     let labels = labels(view, owner, query)?;
     let list = format!(

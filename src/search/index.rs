@@ -15,6 +15,13 @@ use crate::store::View;
 /// The schema version from which there is all that the index reads and writes.
 const SINCE_VERSION: u32 = 10;
 
+/// The schema version from which records can be put off.
+const DUE_SINCE_VERSION: u32 = 11;
+
+/// Records that a commit brings into the index itself. Where more changed, they are read afterwards, a few at a time: what a
+/// commit writes should not keep the requests behind it waiting.
+const AT_ONCE: usize = 256;
+
 /// What one step of building or checking reads, in bytes: a few milliseconds.
 const STEP_BYTES: usize = 64 << 10;
 
@@ -23,6 +30,9 @@ const RECORD_BYTES: usize = 256;
 
 /// Records whose ids are read at once.
 const STEP_RECORDS: usize = 64;
+
+/// Steps that a search does first, so that it finds what came in together just before.
+const STEPS_BEFORE_SEARCH: usize = 32;
 
 /// Rows of the index that a user can have: a row's number is the user's times this, and one that grows. So the newest rows of
 /// one user lie together at the end of that user's.
@@ -82,34 +92,34 @@ impl Index {
     /// The index of a database as it was opened or migrated.
     pub fn load(database: &Database, schema: u32) -> Result<Self> {
         let view = View::new(database.connection(), None);
-        let is_building = schema >= SINCE_VERSION && state(&view)?.source.is_some();
+        let is_building = schema >= SINCE_VERSION
+            && (state(&view)?.source.is_some()
+                || schema >= DUE_SINCE_VERSION && !due(&view, 1)?.is_empty());
         Ok(Self {
             waiting: Vec::new(),
             is_building,
         })
     }
 
-    /// Adds the records that a line touched, where it touched what is searched, and tells how many those are.
-    pub fn add(&mut self, touched: &Touched) -> usize {
-        if !touched.tables.iter().any(|table| is_searched(table)) {
-            return 0;
+    /// Adds the records that a line touched, where it touched what is searched.
+    pub fn add(&mut self, touched: &Touched) {
+        if touched.tables.iter().any(|table| is_searched(table)) {
+            self.wait_for(&touched.records);
         }
-        self.wait_for(&touched.records);
-        touched.records.len()
     }
 
-    /// Adds records.
-    pub fn wait_for(&mut self, records: &[String]) {
+    /// Adds what waits in another, or is still to be read there.
+    pub fn merge(&mut self, other: &Self) {
+        self.wait_for(&other.waiting);
+        self.is_building |= other.is_building;
+    }
+
+    fn wait_for(&mut self, records: &[String]) {
         for record in records {
             if self.waiting.last() != Some(record) {
                 self.waiting.push(record.clone());
             }
         }
-    }
-
-    /// What waits.
-    pub fn waiting(&self) -> &[String] {
-        &self.waiting
     }
 
     /// Whether nothing waits.
@@ -127,29 +137,44 @@ impl Index {
         self.waiting.clear();
     }
 
-    /// Takes what waits.
-    #[must_use]
-    pub fn take(&mut self) -> Self {
-        let waiting = std::mem::take(&mut self.waiting);
-        Self {
-            waiting,
-            is_building: self.is_building,
-        }
-    }
-
-    /// Brings what waits into the index, within the open transaction. What is there is looked at as it is now, so it does not
-    /// matter how often or in which order it changed.
+    /// Brings what waits into the index, within the open transaction, or puts it off where it is much. What is there is looked
+    /// at as it is now, so it does not matter how often or in which order it changed.
     pub fn write(&mut self, database: &Database, schema: u32) -> Result<()> {
         if !self.waiting.is_empty() && schema >= SINCE_VERSION {
             let mut ids: Vec<_> = self.waiting.iter().map(|id| RecordId::new(id)).collect();
             ids.sort_unstable();
             ids.dedup();
+            let puts_off = ids.len() > AT_ONCE && schema >= DUE_SINCE_VERSION;
+            self.is_building |= puts_off;
             unrecorded(database, |view| {
+                if puts_off {
+                    return put_off(view, &ids);
+                }
                 ids.iter().try_for_each(|id| refresh(view, id).map(|_| ()))
             })?;
         }
         self.waiting.clear();
         Ok(())
+    }
+
+    /// Reads what was put off, as far as a search can wait for it, within the open transaction.
+    pub fn catch_up(&mut self, database: &Database, schema: u32) -> Result<()> {
+        self.write(database, schema)?;
+        if !self.is_building || schema < DUE_SINCE_VERSION {
+            return Ok(());
+        }
+        unrecorded(database, |view| {
+            if state(view)?.source.is_some() {
+                return Ok(());
+            }
+            for _ in 0..STEPS_BEFORE_SEARCH {
+                if !due_step(view)? {
+                    self.is_building = false;
+                    break;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Empties the index, to be built again, within the open transaction.
@@ -162,6 +187,9 @@ impl Index {
             view.prepare("INSERT INTO search_text (search_text) VALUES ('delete-all')")?
                 .execute([])?;
             view.prepare("DELETE FROM search_doc")?.execute([])?;
+            if schema >= DUE_SINCE_VERSION {
+                view.prepare("DELETE FROM search_due")?.execute([])?;
+            }
             view.prepare(
                 "UPDATE search_state SET generation = generation + 1, source = 0, after = ''",
             )?
@@ -171,11 +199,13 @@ impl Index {
     }
 
     /// Builds a little of an index that is not complete, within the open transaction.
-    pub fn build_step(&mut self, database: &Database) -> Result<()> {
-        if !self.is_building {
-            return Ok(());
+    pub fn build_step(&mut self, database: &Database, schema: u32) -> Result<()> {
+        if self.is_building {
+            self.is_building = unrecorded(database, |view| {
+                let builds = build_step(view)?;
+                Ok(builds || schema >= DUE_SINCE_VERSION && due_step(view)?)
+            })?;
         }
-        self.is_building = unrecorded(database, build_step)?;
         Ok(())
     }
 }
@@ -186,6 +216,36 @@ fn unrecorded<T>(database: &Database, work: impl FnOnce(&View<'_>) -> Result<T>)
     let done = work(&View::new(database.connection(), None));
     database.capture().set_enabled(captures);
     done.map_err(|error| database.explain(error))
+}
+
+/// Some of the records that were put off.
+fn due(view: &View<'_>, limit: usize) -> Result<Vec<RecordId>> {
+    let mut statement = view.prepare("SELECT record FROM search_due LIMIT ?1")?;
+    let ids = statement.query_map([limit], |row| Ok(RecordId::new(row.get_ref(0)?.as_str()?)))?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
+}
+
+fn put_off(view: &View<'_>, ids: &[RecordId]) -> Result<()> {
+    let mut insert = view.prepare("INSERT OR IGNORE INTO search_due (record) VALUES (?1)")?;
+    for id in ids {
+        insert.execute([id.as_str()])?;
+    }
+    Ok(())
+}
+
+/// Brings some of what was put off into the index; true while there is more.
+fn due_step(view: &View<'_>) -> Result<bool> {
+    let ids = due(view, STEP_RECORDS)?;
+    let mut bytes = 0;
+    for id in &ids {
+        bytes += RECORD_BYTES + refresh(view, id)?;
+        view.prepare("DELETE FROM search_due WHERE record = ?1")?
+            .execute([id.as_str()])?;
+        if bytes >= STEP_BYTES {
+            break;
+        }
+    }
+    Ok(!ids.is_empty())
 }
 
 /// How far the index is.
@@ -211,8 +271,8 @@ pub fn state(view: &View<'_>) -> Result<State> {
 
 impl State {
     /// Whether every record is in the index.
-    pub const fn is_complete(&self) -> bool {
-        self.source.is_none()
+    pub fn is_complete(&self, view: &View<'_>) -> Result<bool> {
+        Ok(self.source.is_none() && due(view, 1)?.is_empty())
     }
 }
 
@@ -452,7 +512,7 @@ pub fn status(view: &View<'_>) -> Result<SearchStatus> {
     let state = state(view)?;
     let one =
         |sql: &str| -> Result<u64> { Ok(view.prepare(sql)?.query_row([], |row| row.get(0))?) };
-    let mut waiting = 0;
+    let mut waiting = one("SELECT count(*) FROM search_due")?;
     let unread = state
         .source
         .and_then(|at| SOURCES.get(at..))
@@ -462,7 +522,7 @@ pub fn status(view: &View<'_>) -> Result<SearchStatus> {
         waiting += source.count_after(view, after)?;
     }
     Ok(SearchStatus {
-        complete: state.is_complete(),
+        complete: state.is_complete(view)?,
         documents: one("SELECT count(*) FROM search_doc")?,
         waiting,
         bytes: one("SELECT coalesce(sum(length(block)), 0) FROM search_text_data")?,
@@ -510,7 +570,7 @@ pub struct SearchFinding {
 /// `conflict` while it is being built, `invalid_argument` for a cursor that no part gave.
 pub fn check(database: &Database, cursor: Option<&str>) -> Result<SearchChecked> {
     let view = &View::new(database.connection(), None);
-    if !state(view)?.is_complete() {
+    if !state(view)?.is_complete(view)? {
         return Err(Error::new(
             crate::Code::Conflict,
             "the search index is being built",

@@ -441,7 +441,7 @@ impl Store {
             return;
         }
         let mut audit = std::mem::take(&mut self.audit);
-        let mut search = self.search.take();
+        let mut search = std::mem::take(&mut self.search);
         let committed = self.database().and_then(|database| {
             if !database.in_transaction() {
                 return Err(Error::new(Code::Io, "SQLite gave up the transaction"));
@@ -452,6 +452,7 @@ impl Store {
                 .commit(&position)
                 .map_err(|error| database.explain(error))
         });
+        self.search = search;
         match committed {
             Ok(()) => {
                 self.unsettled = true;

@@ -18,9 +18,6 @@ use crate::search::Index;
 /// Lines applied per commit while replaying: so few that the pages they change stay in SQLite's cache.
 const REPLAY_BATCH: u64 = 1024;
 
-/// Records that a replay brings into the search index itself. With more it is sooner open, and the index made anew behind it.
-const REPLAY_INDEXED: usize = 2000;
-
 /// The operation of a journal line that records a migration.
 pub const MIGRATE_OP: &str = "migrate";
 
@@ -285,7 +282,6 @@ impl<'a> Recoverer<'a> {
         let mut derived = Derived {
             audit: Audit::default(),
             search: Index::load(database, schema)?,
-            indexed: 0,
         };
         database.begin()?;
         {
@@ -350,7 +346,7 @@ impl<'a> Recoverer<'a> {
         if !self.report.damage.is_empty() {
             self.set_orphans_aside(database).await?;
         }
-        if std::mem::take(&mut self.index_distrusted) || derived.indexed > REPLAY_INDEXED {
+        if std::mem::take(&mut self.index_distrusted) {
             derived.search.restart(database, schema)?;
         }
         derived.write(database, schema)?;
@@ -456,15 +452,11 @@ impl<'a> Recoverer<'a> {
 struct Derived {
     audit: Audit,
     search: Index,
-    /// Records that were brought into the search index, as long as there are few.
-    indexed: usize,
 }
 
 impl Derived {
     fn add(&mut self, touch: Touch) {
-        if self.indexed <= REPLAY_INDEXED {
-            self.indexed += self.search.add(&touch.touched);
-        }
+        self.search.add(&touch.touched);
         self.audit.add(touch);
     }
 

@@ -23,17 +23,25 @@ impl Store {
         written.inspect_err(|error| self.condition = Condition::Damaged(error.clone()))
     }
 
-    /// Brings what waits into the search index.
-    pub(super) fn index_waiting(&mut self) -> Result<()> {
+    /// Brings what waits into the search index, or puts it off.
+    fn index_waiting(&mut self) -> Result<()> {
         if self.search.is_empty() {
             return Ok(());
         }
         self.index(Index::write)
     }
 
+    /// Brings what waits into the search index, and what was put off as far as a search can wait for it.
+    pub(super) fn index_for_search(&mut self) -> Result<()> {
+        if self.search.is_empty() && !self.search.is_building() {
+            return Ok(());
+        }
+        self.index(Index::catch_up)
+    }
+
     /// Builds a little of a search index that is not complete.
     pub(super) fn build_index_step(&mut self) -> Result<()> {
-        self.index(|index, database, _| index.build_step(database))
+        self.index(Index::build_step)
     }
 
     /// Empties the search index; it is built again by [`build_search`](Self::build_search) and by upkeep.

@@ -138,16 +138,16 @@ impl<'s> Turn<'s> {
                     self.store.condition = Condition::Damaged(error.clone());
                 })?;
             }
-            return self.store.index_waiting();
+            return self.store.index_for_search();
         }
         self.open()?;
         // What is taken in within the turn's savepoint goes with it, and waits again then.
-        self.indexed_before.wait_for(self.store.search.waiting());
+        self.indexed_before.merge(&self.store.search);
         for touch in self.touches.get(self.indexed..).unwrap_or_default() {
             self.store.search.add(&touch.touched);
         }
         self.indexed = self.touches.len();
-        self.store.index_waiting()
+        self.store.index_for_search()
     }
 
     /// Like [`read`](Self::read), but does not see what was [written ahead](Self::write_ahead).
@@ -460,7 +460,7 @@ impl<'s> Turn<'s> {
             return;
         }
         self.indexed = 0;
-        self.store.search.wait_for(self.indexed_before.waiting());
+        self.store.search.merge(&self.indexed_before);
         let Ok(database) = self.store.database() else {
             return;
         };
