@@ -12,8 +12,9 @@ use std::rc::Rc;
 use flate2::read::GzDecoder;
 use serde_json::json;
 use strongroom::Code;
-use strongroom::disk::ready;
+use strongroom::blob::Writer;
 use strongroom::disk::sim::SimDisk;
+use strongroom::disk::{Disk as _, ready};
 use strongroom::domain::charts::{chart, graph, lines, tension};
 use strongroom::domain::erasures::{self, Erasure};
 use strongroom::domain::{
@@ -492,6 +493,79 @@ fn of_an_erased_users_charts_no_file_holds_a_byte_of_text() {
     fixture = fixture.reopen();
     assert_eq!(read(&mut fixture), before);
     assert_eq!(fixture.rows_with("zqvquux"), Vec::<String>::new());
+}
+
+/// An artifact whose content is `bytes`.
+fn plant_content(fixture: &mut Fixture, user: &str, bytes: &[u8]) {
+    let mut writer = Writer::new("image/png");
+    writer.push(bytes);
+    while let Some(piece) = writer.ready(true) {
+        let kept = ready(fixture.store.keep_piece(&piece, false)).unwrap();
+        writer.add(kept);
+    }
+    let content = writer.content();
+    fixture.call("artifacts.put", |tx| {
+        let new =
+            json!({ "userId": user, "kind": "file", "name": "plain", "mediaType": "image/png" });
+        artifacts::put(tx, &args(new), &content)
+    });
+    ready(fixture.store.give_back(&content.pieces)).unwrap();
+}
+
+#[test]
+fn of_an_erased_users_contents_no_file_holds_a_byte() {
+    let mut fixture = Fixture::new();
+    fixture.plant("zqx");
+    let long = |text: &str| text.repeat(10_000).into_bytes();
+    plant_content(&mut fixture, "us01", b"a short zqvquux");
+    plant_content(&mut fixture, "us01", &long("a long zqvquux"));
+    plant_content(&mut fixture, "us02", b"a short zqvkept");
+    plant_content(&mut fixture, "us02", &long("a long zqvkept"));
+    // What both have stays.
+    for user in ["us01", "us02"] {
+        plant_content(&mut fixture, user, b"a short zqvshared");
+        plant_content(&mut fixture, user, &long("a long zqvshared"));
+    }
+    fixture.rest();
+    let files = |fixture: &Fixture, text: &str| {
+        let traces = fixture.traces(text).into_iter();
+        let (contents, others): (Vec<_>, Vec<_>) =
+            traces.partition(|path| path.starts_with("blobs/"));
+        (contents.len(), others.len())
+    };
+    let planted = files(&fixture, "zqvquux");
+    assert!(planted.0 == 1 && planted.1 > 1, "{planted:?}");
+    let hash = blake3::hash(b"a short zqvquux").to_hex();
+    assert!(!fixture.traces(&hash).is_empty());
+    fixture.erase("us01");
+    fixture.rest();
+    assert_eq!(fixture.traces("vquux"), Vec::<String>::new());
+    // Nor does a hash tell that it was there.
+    assert_eq!(fixture.traces(&hash), Vec::<String>::new());
+    for kept in ["zqvkept", "zqvshared"] {
+        let there = files(&fixture, kept);
+        assert!(there.0 == 1 && there.1 > 0, "{kept} {there:?}");
+    }
+    // And so it is after the database was lost.
+    let Fixture {
+        disk,
+        host,
+        store,
+        subject,
+    } = fixture;
+    drop(store);
+    for file in ["store.sqlite3", "store.sqlite3-wal"] {
+        ready(disk.remove(file)).unwrap();
+    }
+    let store = ready(Store::open(Rc::new(disk.clone()), host.clone(), options())).unwrap();
+    let mut fixture = Fixture {
+        disk,
+        host,
+        store,
+        subject,
+    };
+    assert_eq!(fixture.rows_with("zqvquux"), Vec::<String>::new());
+    assert_eq!(fixture.rows_with("zqvkept"), ["piece"]);
 }
 
 #[test]

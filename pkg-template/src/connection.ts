@@ -20,9 +20,11 @@ export interface Outgoing {
   method: string;
   /** Gives the arguments as JSON; called when the request is sent. */
   args(): string;
+  /** Bytes beside the arguments; they are given away. */
+  bytes?: Uint8Array | undefined;
   user: string | undefined;
   requestId?: string | undefined;
-  done(value: unknown): void;
+  done(value: unknown, bytes?: Uint8Array): void;
   fail(error: StrongroomError): void;
   progress?: ((value: unknown) => void) | undefined;
 }
@@ -131,13 +133,16 @@ export class Connection {
     const batch: Batch = { unanswered: 0 };
     const requests = outgoing.map((request): Request => {
       const id = ++this.#lastId;
-      const holdsUp = priorityOf(request.method) !== 'long';
+      const priority = priorityOf(request.method);
+      const holdsUp = priority === 'stream' || priority === 'call';
       if (holdsUp) batch.unanswered += 1;
       this.#sent.set(id, { request, batch: holdsUp ? batch : undefined });
-      return [id, request.method, requestText(id, request)];
+      const text = requestText(id, request);
+      return request.bytes ? [id, request.method, text, request.bytes] : [id, request.method, text];
     });
     if (batch.unanswered > 0) this.#batches += 1;
-    this.#post({ type: 'requests', requests });
+    const transfer = requests.flatMap(([, , , bytes]) => (bytes ? [bytes.buffer] : []));
+    this.#post({ type: 'requests', requests }, transfer);
   }
 
   #closeWhenIdle(): void {
@@ -170,7 +175,7 @@ export class Connection {
       case 'refused':
         return this.#owner.refused(StrongroomError.from(message.error));
       case 'answers':
-        if (message.answers) for (const answer of JSON.parse(message.answers) as Answer[]) this.#settle(answer);
+        if (message.answers) for (const answer of JSON.parse(message.answers) as Answer[]) this.#settle(answer, message.bytes);
         for (const [id, error] of message.refused) this.#settle([id, 1, error]);
         if (message.happened) this.#tell(JSON.parse(message.happened) as [Event[], FollowerNews[]]);
         this.#schedule();
@@ -186,13 +191,13 @@ export class Connection {
     }
   }
 
-  #settle([id, status, value]: Answer): void {
+  #settle([id, status, value]: Answer, bytes?: Uint8Array): void {
     const sent = this.#sent.get(id);
     if (!sent) return;
     this.#sent.delete(id);
     if (sent.batch && --sent.batch.unanswered === 0) this.#batches -= 1;
     // Nothing is null in JSON, and undefined to who asked.
-    if (status === 0) sent.request.done(value ?? undefined);
+    if (status === 0) sent.request.done(value ?? undefined, bytes);
     else sent.request.fail(StrongroomError.from(value));
   }
 
@@ -201,8 +206,8 @@ export class Connection {
     for (const event of events) this.#owner.event(event);
   }
 
-  #post(message: ToWorker): void {
-    this.#port.postMessage(message);
+  #post(message: ToWorker, transfer: Transferable[] = []): void {
+    this.#port.postMessage(message, transfer);
   }
 }
 
@@ -214,6 +219,10 @@ function requestText(id: number, { method, args, user, requestId }: Outgoing): s
 
 /** What a call may do beside giving its value. */
 export interface CallExtras<T> {
+  /** Bytes beside the arguments; they are given away. */
+  bytes?: Uint8Array | undefined;
+  /** Makes the value from what came and the bytes beside it. */
+  read?: (value: unknown, bytes: Uint8Array | undefined) => T;
   requestId?: string | undefined;
   progress?: ((value: unknown) => void) | undefined;
   /** Called with the value before anything else can arrive. */
@@ -236,10 +245,11 @@ export function call<T>(
     return connection.send({
       method,
       args: () => text,
+      bytes: extras.bytes,
       user,
       requestId: extras.requestId,
       progress: extras.progress,
-      done: (value) => done(value as T),
+      done: (value, bytes) => done(extras.read ? extras.read(value, bytes) : (value as T)),
       fail,
     });
   };

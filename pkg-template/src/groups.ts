@@ -1,5 +1,7 @@
 /** The groups of calls, and how each becomes a method of the engine. */
 
+import { withContents } from './artifacts.js';
+import type { ArtifactGroup } from './artifacts.js';
 import { call } from './connection.js';
 import type { CallExtras, Connection } from './connection.js';
 import { StrongroomError } from './errors.js';
@@ -90,6 +92,8 @@ export class Caller {
 export interface TableGroups extends Groups {
   /** Jobs: work that waits in queues, is leased to one holder at a time, and is tried again when it fails. */
   readonly jobs: JobGroup;
+  /** Artifacts: what comes out of the work, such as plans, diffs, logs and files, with their contents. */
+  readonly artifacts: ArtifactGroup;
 }
 
 /** @internal Makes the groups of the table: a call takes its arguments as an object, or the id alone where that is all. */
@@ -109,7 +113,7 @@ export function groups(caller: Caller): TableGroups {
     return [name, Object.freeze(Object.fromEntries(calls))];
   };
   const made = Object.fromEntries(Object.entries(METHODS).map(group)) as unknown as Groups;
-  return { ...made, jobs: withWork(made.jobs) };
+  return { ...made, jobs: withWork(made.jobs), artifacts: withContents(made.artifacts, caller) };
 }
 
 /** Full-text search over everything that people and agents wrote. */

@@ -1,3 +1,4 @@
+export type { ArtifactContent, ArtifactGroup, ContentOptions, NewArtifactContent, ReadOptions } from './artifacts.js';
 export { StrongroomError } from './errors.js';
 export type { Eviction } from './eviction.js';
 export type { FollowUpdate } from './follow.js';

@@ -8,7 +8,7 @@ export const METHODS = {
   constructs: 'create get list update setStatus remove restore delete',
   sessions: 'create get list update suspend resume end fail delete',
   links: 'create get list update delete walk',
-  artifacts: 'create get list update delete',
+  artifacts: 'create get list update delete revisions forget',
   timeline: 'append get list',
   metrics: 'record recordAll list summary',
   learnings: 'create get list update delete',

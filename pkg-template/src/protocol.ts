@@ -8,11 +8,11 @@
 import type { Code, EngineOptions } from './types.js';
 
 /** The version both sides must have; a page and a worker from different releases must not talk past each other. */
-export const PROTOCOL = 3;
+export const PROTOCOL = 4;
 
 /** A worker, the inside of a worker, or a MessagePort. */
 export interface Port {
-  postMessage(message: unknown): void;
+  postMessage(message: unknown, transfer?: Transferable[]): void;
   onmessage: ((event: MessageEvent) => void) | null;
   onmessageerror: ((event: MessageEvent) => void) | null;
 }
@@ -35,8 +35,11 @@ export interface OpenOptions {
 /** Where the wasm comes from, as it can be posted. */
 export type WasmSource = string | WebAssembly.Module | BufferSource;
 
-/** A method to call. The text is `[id, method, arguments, user, requestId]` as JSON, which only the engine reads. */
-export type Request = [id: number, method: string, text: string];
+/**
+ * A method to call. The text is `[id, method, arguments, user, requestId]` as JSON, which only the engine reads; bytes come
+ * beside it.
+ */
+export type Request = [id: number, method: string, text: string, bytes?: Uint8Array];
 
 /** What became of a request: its value, or the error that kept it from having any effect. */
 export type Answer = [id: number, status: 0, value: unknown] | [id: number, status: 1, error: WireError];
@@ -69,23 +72,30 @@ export type ToPage =
   | { type: 'refused'; error: WireError }
   /**
    * All that one turn brought about, as the engine wrote it: `answers` is `Answer[]` and `happened` is
-   * `[Event[], FollowerNews[]]` as JSON. What never reached the engine is `refused`.
+   * `[Event[], FollowerNews[]]` as JSON. What never reached the engine is `refused`. Bytes belong to the only answer.
    */
-  | { type: 'answers'; answers?: string; refused: [id: number, error: WireError][]; happened?: string }
+  | {
+      type: 'answers';
+      answers?: string;
+      bytes?: Uint8Array;
+      refused: [id: number, error: WireError][];
+      happened?: string;
+    }
   | { type: 'progress'; id: number; value: string }
   /** The engine is unusable; nothing else follows. */
   | { type: 'crashed'; reason: string }
   | { type: 'closed'; error?: WireError };
 
 /** What is served first. */
-export type Priority = 'stream' | 'call' | 'long';
+export type Priority = 'stream' | 'call' | 'bytes' | 'long';
 
 /** The priority of a method. */
 export function priorityOf(method: string): Priority {
   if (method.startsWith('streams.')) return 'stream';
+  if (method.startsWith('contents.') || method === 'artifacts.read') return 'bytes';
   // Of the search index, all but the search itself.
   if (method === 'search.query') return 'call';
-  return /^(migrations|store|history|health|search)\./.test(method) ? 'long' : 'call';
+  return /^(migrations|store|history|health|search)\.|^retention\.collect$/.test(method) ? 'long' : 'call';
 }
 
 /** An error made on this side of the engine. */

@@ -1,8 +1,8 @@
 /**
  * The other side of a port: a queue in front of one engine.
  *
- * Stream writes go first, then calls, then long work. Whatever waits is answered as one turn of the engine, that is
- * with one append and one flush. An engine that throws anything but an error of its own is poisoned: it is not touched again.
+ * Stream writes go first, then calls, then bytes, then long work. Stream writes and calls that wait are answered as one turn
+ * of the engine, that is with one append and one flush. An engine that throws anything but an error of its own is poisoned: it is not touched again.
  */
 
 import { PROTOCOL, isWireError, priorityOf, wireError } from './protocol.js';
@@ -23,6 +23,8 @@ const TURNS_PER_SLICE = 8;
 
 /** The longest wait that a timer can hold. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+const NO_BYTES = new Uint8Array();
 
 /** How long upkeep that failed is let be. */
 const RETRY_MS = 1000;
@@ -50,6 +52,7 @@ class Server {
   #engine: Engine | undefined;
   #streams: Waiting[] = [];
   #calls: Waiting[] = [];
+  #bytes: Waiting[] = [];
   #long: Waiting[] = [];
   #isRunning = false;
   #isClosing = false;
@@ -133,6 +136,8 @@ class Server {
         return this.#streams;
       case 'call':
         return this.#calls;
+      case 'bytes':
+        return this.#bytes;
       case 'long':
         return this.#long;
     }
@@ -140,7 +145,7 @@ class Server {
 
   #abort(id: number): void {
     if (this.#slice?.id === id) this.#slice.isAborted = true;
-    for (const queue of [this.#streams, this.#calls, this.#long]) {
+    for (const queue of [this.#streams, this.#calls, this.#bytes, this.#long]) {
       const place = queue.findIndex(({ request }) => request[0] === id);
       if (place < 0) continue;
       queue.splice(place, 1);
@@ -171,9 +176,11 @@ class Server {
     this.#hasDropped = false;
     if (engine.needsTick()) await this.#tick(engine);
     const isCalled = this.#streams.length + this.#calls.length > 0;
-    if (this.#long.length > 0 && (!isCalled || this.#turns >= TURNS_PER_SLICE)) await this.#task(engine);
+    const isBusy = isCalled || this.#bytes.length > 0;
+    if (this.#long.length > 0 && (!isBusy || this.#turns >= TURNS_PER_SLICE)) await this.#task(engine);
     else if (isCalled) this.#turn(engine);
-    else if (this.#isClosing) return this.#close(engine);
+    if (this.#bytes.length > 0) await this.#move(engine);
+    else if (this.#isClosing && !this.#isAsked()) return this.#close(engine);
     if (this.#isUpkeepDue(engine)) await this.#tick(engine);
     return this.#isWaiting() || this.#isUpkeepDue(engine);
   }
@@ -183,7 +190,11 @@ class Server {
   }
 
   #isWaiting(): boolean {
-    return this.#isClosing || this.#streams.length + this.#calls.length + this.#long.length > 0;
+    return this.#isClosing || this.#isAsked();
+  }
+
+  #isAsked(): boolean {
+    return this.#streams.length + this.#calls.length + this.#bytes.length + this.#long.length > 0;
   }
 
   #turn(engine: Engine): void {
@@ -200,6 +211,17 @@ class Server {
     }
     for (const one of repeated.reverse()) this.#queueOf(one.request).unshift(one);
     this.#settle(answers, refused);
+  }
+
+  /** One request with bytes, or for some. */
+  async #move(engine: Engine): Promise<void> {
+    const one = this.#bytes.shift();
+    if (!one) return;
+    this.#turns += 1;
+    const [id, method, text, bytes] = one.request;
+    const moved = await engine.bytes(text, bytes ?? NO_BYTES);
+    if (moved) return this.#settle(moved[0], [], moved[1]);
+    this.#settle(undefined, [[id, wireError('invalid_argument', `there is no method ${method}`)]]);
   }
 
   /** One piece of long work: all of it, or a slice of what goes on after the turns that wait. */
@@ -231,7 +253,8 @@ class Server {
       if (!isWireError(error)) throw error;
       this.#hasTickFailed = true;
       if (engine.needsTick()) {
-        const waiting = [...this.#streams.splice(0), ...this.#calls.splice(0), ...this.#long.splice(0)];
+        const queues = [this.#streams, this.#calls, this.#bytes, this.#long];
+        const waiting = queues.flatMap((queue) => queue.splice(0));
         for (const { request } of waiting) refused.push([request[0], error]);
       }
     }
@@ -253,10 +276,11 @@ class Server {
   }
 
   /** Posts answers with everything else that happened. */
-  #settle(answers?: string, refused: Refused[] = []): void {
+  #settle(answers?: string, refused: Refused[] = [], bytes?: Uint8Array): void {
     const happened = this.#engine?.takeEvents();
     if (answers === undefined && refused.length === 0 && happened === undefined) return;
-    this.#post({ type: 'answers', refused, ...(answers && { answers }), ...(happened && { happened }) });
+    const extras = { ...(answers && { answers }), ...(happened && { happened }), ...(bytes && { bytes }) };
+    this.#post({ type: 'answers', refused, ...extras }, bytes && [bytes.buffer]);
   }
 
   #setTimer(): void {
@@ -285,8 +309,8 @@ class Server {
     this.#ended();
   }
 
-  #post(message: ToPage): void {
-    this.#port.postMessage(message);
+  #post(message: ToPage, transfer: Transferable[] = []): void {
+    this.#port.postMessage(message, transfer);
   }
 }
 

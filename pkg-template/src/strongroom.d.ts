@@ -16,6 +16,8 @@ export class Engine {
   turn(requests: string): Turned;
   /** Undefined if there is no such method; null when it is to be asked again because there is more to do. */
   task(request: string, progress: (step: string) => void): Promise<string | null | undefined>;
+  /** The answer as JSON with the bytes beside it, if there are any; undefined if there is no such method. */
+  bytes(request: string, bytes: Uint8Array): Promise<[answers: string, bytes: Uint8Array | undefined] | undefined>;
   dropTask(): void;
   needsTick(): boolean;
   due(): number | undefined;

@@ -1660,9 +1660,13 @@ mediaType: string,
  */
 size?: number, 
 /**
- * The hash of its bytes, if that is known.
+ * The hash of its bytes, if that is known: of those that are kept here, BLAKE3 in hexadecimal digits.
  */
 hash?: string, 
+/**
+ * Which revision of its content it has, from 1; absent while none is kept here.
+ */
+revision?: number, 
 /**
  * The app's own fields.
  */
@@ -1808,6 +1812,193 @@ limit?: number,
  * The `nextCursor` of the page before.
  */
 cursor?: string, };
+
+/**
+ * Makes an artifact with its content.
+ */
+export type ArtifactPut = { 
+/**
+ * What is known of it. A size or a hash, if given, must be those of the content.
+ */
+artifact: NewArtifact, 
+/**
+ * The number of the content that was written.
+ */
+content: number, };
+
+/**
+ * Gives an artifact another content.
+ */
+export type ArtifactRevise = { 
+/**
+ * The artifact.
+ */
+id: string, 
+/**
+ * The version the change was made from; `conflict` when it is no longer the current one.
+ */
+version: number, 
+/**
+ * The number of the content that was written.
+ */
+content: number, 
+/**
+ * Another media type.
+ */
+mediaType?: string, 
+/**
+ * Whether the content takes the place of the current revision, where it is a new one by default.
+ */
+inPlace?: boolean, };
+
+/**
+ * A revision of an artifact's content.
+ */
+export type ArtifactRevision = { 
+/**
+ * Its number, from 1; numbers are not used again.
+ */
+revision: number, 
+/**
+ * Its length in bytes.
+ */
+size: number, 
+/**
+ * The BLAKE3 hash of its bytes, in hexadecimal digits.
+ */
+hash: string, 
+/**
+ * Its media type.
+ */
+mediaType: string, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, };
+
+/**
+ * Lists the revisions of an artifact's content, the newest first.
+ */
+export type RevisionList = { 
+/**
+ * The artifact.
+ */
+id: string, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * Names a revision of an artifact's content.
+ */
+export type RevisionRef = { 
+/**
+ * The artifact.
+ */
+id: string, 
+/**
+ * The revision.
+ */
+revision: number, };
+
+/**
+ * Writes the next bytes of a content; they come beside the request.
+ */
+export type ContentWrite = { 
+/**
+ * The content; a new one without.
+ */
+content?: number, 
+/**
+ * The media type of a new one: `application/octet-stream` by default.
+ */
+mediaType?: string, 
+/**
+ * The artifact whose content a new one continues.
+ */
+continues?: string, 
+/**
+ * Whether these are the last bytes.
+ */
+isLast?: boolean, };
+
+/**
+ * How far a content is written.
+ */
+export type ContentWritten = { 
+/**
+ * Its number, for this worker's lifetime.
+ */
+content: number, 
+/**
+ * Its length so far, in bytes.
+ */
+size: number, 
+/**
+ * The version of the artifact that it continues.
+ */
+version?: number, };
+
+/**
+ * Gives up a content; what it was given to keeps it.
+ */
+export type ContentRef = { 
+/**
+ * The content.
+ */
+content: number, };
+
+/**
+ * Reads some of an artifact's content; the bytes come beside the answer.
+ */
+export type ContentRead = { 
+/**
+ * The artifact.
+ */
+id: string, 
+/**
+ * A revision of its content; the current one by default.
+ */
+revision?: number, 
+/**
+ * The first byte to read; 0 by default.
+ */
+start?: number, 
+/**
+ * The most bytes to read: as many as are at hand by default, 4 MiB at most. Fewer may come.
+ */
+length?: number, };
+
+/**
+ * Removes contents that nothing has any more.
+ */
+export type Collect = { 
+/**
+ * Only what nothing has had for this many milliseconds; 0 by default.
+ */
+graceMs?: number, };
+
+/**
+ * What a collection removed.
+ */
+export type Collected = { 
+/**
+ * Contents that nothing had any more.
+ */
+contents: number, 
+/**
+ * Files that held their pieces.
+ */
+files: number, 
+/**
+ * Bytes of their pieces, as they were kept.
+ */
+bytes: number, };
 
 /**
  * Something that happened. It is never changed, and goes with what it hangs on.
@@ -4780,7 +4971,7 @@ records: Array<string>, };
 /**
  * What a check found wrong.
  */
-export type FindingCode = "page" | "database" | "reference" | "counter" | "leaf" | "order" | "uuid" | "history" | "journal";
+export type FindingCode = "page" | "database" | "reference" | "counter" | "leaf" | "order" | "uuid" | "history" | "journal" | "content_missing" | "content_truncated" | "content_altered";
 
 /**
  * Something that did not check.
@@ -4834,7 +5025,11 @@ rows: number,
 /**
  * Journal lines that were checked.
  */
-lines: number, };
+lines: number, 
+/**
+ * Bytes of contents that were checked, as they are kept.
+ */
+contentBytes: number, };
 
 /**
  * How far a check has come.
@@ -5077,6 +5272,8 @@ export interface Methods {
   'artifacts.list': { args: ArtifactList; result: Page<Artifact> };
   'artifacts.update': { args: ArtifactUpdate; result: Artifact };
   'artifacts.delete': { args: ArtifactRef; result: void };
+  'artifacts.revisions': { args: RevisionList; result: Page<ArtifactRevision> };
+  'artifacts.forget': { args: RevisionRef; result: void };
   'timeline.append': { args: NewTimelineEvent; result: TimelineEvent };
   'timeline.get': { args: TimelineEventRef; result: TimelineEvent };
   'timeline.list': { args: TimelineList; result: Page<TimelineEvent> };
@@ -5265,6 +5462,10 @@ export interface Artifacts {
   update(args: ArtifactUpdate, options?: WriteOptions): Promise<Artifact>;
   /** Deletes what is known of an artifact. */
   delete(id: string, options?: WriteOptions): Promise<void>;
+  /** Lists the revisions of an artifact's content, the newest first. */
+  revisions(args: RevisionList, options?: CallOptions): Promise<Page<ArtifactRevision>>;
+  /** Deletes a revision of an artifact's content that is not the current one; that is `conflict`. */
+  forget(args: RevisionRef, options?: WriteOptions): Promise<void>;
 }
 
 /** The timeline: what happened when, in a construct, in a session, or to the user. */

@@ -43,6 +43,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(9, "agent_work", "0009_agent_work"),
     migration!(10, "charts", "0010_charts"),
     migration!(11, "deferred_indexing", "0011_deferred_indexing"),
+    migration!(12, "blobs", "0012_blobs"),
 ];
 
 /// The schema version this build works with.

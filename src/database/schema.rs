@@ -142,6 +142,22 @@ pub const TABLES: &[TableSpec] = &[
         name: "chart_event",
         record: RecordKey::None,
     },
+    TableSpec {
+        name: "piece",
+        record: RecordKey::None,
+    },
+    TableSpec {
+        name: "blob",
+        record: RecordKey::None,
+    },
+    TableSpec {
+        name: "blob_piece",
+        record: RecordKey::None,
+    },
+    TableSpec {
+        name: "artifact_revision",
+        record: RecordKey::Text,
+    },
 ];
 
 /// The group of calls that a table's rows belong to; none for bookkeeping.
@@ -159,7 +175,7 @@ pub fn group(table: &str) -> Option<&'static str> {
         "construct" => "constructs",
         "session" => "sessions",
         "construct_link" => "links",
-        "artifact" => "artifacts",
+        "artifact" | "artifact_revision" => "artifacts",
         "timeline_event" => "timeline",
         "metric" => "metrics",
         "entity" | "observation" | "relation" | "chart_line" | "chart_event" => "charts",
@@ -167,9 +183,19 @@ pub fn group(table: &str) -> Option<&'static str> {
     })
 }
 
+/// Tables with the rows of contents, which say nothing of whose they are.
+pub const CONTENTS: &[&str] = &["piece", "blob", "blob_piece"];
+
 /// Tables whose rows are never taken back: counters never go back, answers that were given stay given, and what was erased
-/// stays erased.
-pub const BOOKKEEPING: &[&str] = &["counter", "request", "erasure"];
+/// stays erased. Contents stay as long as anything has them.
+pub const BOOKKEEPING: &[&str] = &[
+    "counter",
+    "request",
+    "erasure",
+    "piece",
+    "blob",
+    "blob_piece",
+];
 
 impl RecordKey {
     /// The readable id of the record whose key columns are read through `column`.
@@ -198,7 +224,8 @@ mod tests {
     #[test]
     fn every_table_of_records_belongs_to_a_group() {
         for table in TABLES {
-            let has_none = matches!(table.name, "counter" | "request");
+            let has_none =
+                matches!(table.name, "counter" | "request") || CONTENTS.contains(&table.name);
             assert_eq!(group(table.name).is_none(), has_none, "{}", table.name);
         }
     }

@@ -1,13 +1,16 @@
-//! Artifacts: what comes out of the work, such as plans, diffs, logs and files. Here is what is known of them.
+//! Artifacts: what comes out of the work, such as plans, diffs, logs and files. Here is what is known of them, and which
+//! contents they have and had.
 
 use serde::{Deserialize, Serialize};
 
+use super::blobs;
 use super::listing::{Asked, Listing};
-use super::page::{Order, Page};
+use super::page::{self, Cursor, Order, Page};
 use super::sessions::hook;
 use super::{
     Metadata, Named, check_label, check_name, check_version, from_json, lower, owner, text, to_json,
 };
+use crate::blob::Content;
 use crate::error::{Error, Result};
 use crate::id::{MAX_NUMBER, MessageId, UserId};
 use crate::store::{Tx, View};
@@ -39,9 +42,12 @@ pub struct Artifact {
     /// How many bytes it has, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<i64>,
-    /// The hash of its bytes, if that is known.
+    /// The hash of its bytes, if that is known: of those that are kept here, BLAKE3 in hexadecimal digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
+    /// Which revision of its content it has, from 1; absent while none is kept here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<i64>,
     /// The app's own fields.
     pub metadata: Metadata,
     /// Grows by one with every update.
@@ -136,7 +142,7 @@ pub struct ArtifactList {
 }
 
 const COLUMNS: &str = "artifact, user, construct, session, message, kind, name, media_type, size, hash, metadata, version,
-    created_at, updated_at";
+    created_at, updated_at, revision";
 
 const ARTIFACT: Named = Named {
     what: "artifact",
@@ -160,6 +166,7 @@ fn read(row: &rusqlite::Row<'_>) -> Result<Artifact> {
         media_type: row.get(7)?,
         size: row.get(8)?,
         hash: row.get(9)?,
+        revision: row.get(14)?,
         metadata: from_json("metadata", text(row, 10)?)?,
         version: row.get(11)?,
         created_at: row.get(12)?,
@@ -278,6 +285,11 @@ pub fn update(tx: &Tx<'_>, change: &ArtifactUpdate) -> Result<Artifact> {
     let media_type = change.media_type.as_ref().unwrap_or(&current.media_type);
     let size = change.size.or(current.size);
     let hash = change.hash.as_ref().or(current.hash.as_ref());
+    if current.revision.is_some() && (size != current.size || hash != current.hash.as_ref()) {
+        return Err(Error::invalid(
+            "the size and the hash of a content that is kept are what they are",
+        ));
+    }
     check(
         kind,
         name,
@@ -296,9 +308,241 @@ pub fn update(tx: &Tx<'_>, change: &ArtifactUpdate) -> Result<Artifact> {
     get(tx, &change.id)
 }
 
-/// Deletes what is known of an artifact.
+/// Deletes an artifact with every revision of its content, which is removed for good some time after nothing else has it.
 pub fn delete(tx: &Tx<'_>, id: &str) -> Result<()> {
     get(tx, id)?;
     tx.execute("DELETE FROM artifact WHERE artifact = ?1", [id])?;
+    Ok(())
+}
+
+/// Makes an artifact with its content.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ArtifactPut {
+    /// What is known of it. A size or a hash, if given, must be those of the content.
+    pub artifact: NewArtifact,
+    /// The number of the content that was written.
+    pub content: u64,
+}
+
+/// Gives an artifact another content.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ArtifactRevise {
+    /// The artifact.
+    pub id: String,
+    /// The version the change was made from; `conflict` when it is no longer the current one.
+    pub version: i64,
+    /// The number of the content that was written.
+    pub content: u64,
+    /// Another media type.
+    pub media_type: Option<String>,
+    /// Whether the content takes the place of the current revision, where it is a new one by default.
+    pub in_place: Option<bool>,
+}
+
+/// Lists the revisions of an artifact's content, the newest first.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RevisionList {
+    /// The artifact.
+    pub id: String,
+    /// Items per page: 1 to 1,000, 50 by default.
+    pub limit: Option<i64>,
+    /// The `nextCursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// Names a revision of an artifact's content.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RevisionRef {
+    /// The artifact.
+    pub id: String,
+    /// The revision.
+    pub revision: i64,
+}
+
+/// A revision of an artifact's content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ArtifactRevision {
+    /// Its number, from 1; numbers are not used again.
+    pub revision: i64,
+    /// Its length in bytes.
+    pub size: u64,
+    /// The BLAKE3 hash of its bytes, in hexadecimal digits.
+    pub hash: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub created_at: i64,
+}
+
+/// Makes an artifact with its content.
+///
+/// # Errors
+/// As [`create`], and `invalid_argument` when the content is not the one that was expected.
+pub fn put(tx: &Tx<'_>, new: &NewArtifact, content: &Content) -> Result<Artifact> {
+    let expected = (new.size, new.hash.as_deref());
+    check_expected(content, expected.0, expected.1)?;
+    let artifact = create(tx, new)?;
+    give(tx, &artifact, content, None, false)
+}
+
+fn check_expected(content: &Content, size: Option<i64>, hash: Option<&str>) -> Result<()> {
+    if size.is_some_and(|size| u64::try_from(size) != Ok(content.size)) {
+        let is = content.size;
+        return Err(Error::invalid(format!(
+            "the content is {is} bytes long, not as expected"
+        )));
+    }
+    if hash.is_some_and(|hash| !hash.eq_ignore_ascii_case(&content.hash.to_hex())) {
+        let is = content.hash;
+        return Err(Error::invalid(format!(
+            "the content's hash is {is}, not as expected"
+        )));
+    }
+    Ok(())
+}
+
+/// Gives an artifact another content.
+pub fn revise(tx: &Tx<'_>, change: &ArtifactRevise, content: &Content) -> Result<Artifact> {
+    let current = get(tx, &change.id)?;
+    check_version("artifact", change.version, current.version)?;
+    if let Some(media_type) = &change.media_type {
+        check_name("a media type", media_type)?;
+    }
+    let in_place = change.in_place.unwrap_or(false);
+    give(
+        tx,
+        &current,
+        content,
+        change.media_type.as_deref(),
+        in_place,
+    )
+}
+
+fn give(
+    tx: &Tx<'_>,
+    current: &Artifact,
+    content: &Content,
+    media_type: Option<&str>,
+    in_place: bool,
+) -> Result<Artifact> {
+    let blob = blobs::keep(tx, content)?;
+    let media_type = media_type.unwrap_or(&current.media_type);
+    let revision = match current.revision {
+        Some(revision) if in_place => revision,
+        Some(revision) => revision + 1,
+        None => 1,
+    };
+    tx.execute(
+        "INSERT INTO artifact_revision (artifact, revision, blob, media_type, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (artifact, revision) DO UPDATE SET blob = excluded.blob, media_type = excluded.media_type",
+        (&current.id, revision, blob, media_type, tx.now_ms()),
+    )?;
+    let is_new = current.revision.is_none() && current.version == 1;
+    tx.execute(
+        "UPDATE artifact SET size = ?2, hash = ?3, media_type = ?4, revision = ?5, version = version + ?6, updated_at = ?7
+         WHERE artifact = ?1",
+        (
+            &current.id,
+            content.size,
+            content.hash.to_hex().as_str(),
+            media_type,
+            revision,
+            i64::from(!is_new),
+            tx.now_ms(),
+        ),
+    )?;
+    get(tx, &current.id)
+}
+
+/// A content that an artifact has or had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The number of its rows.
+    pub blob: i64,
+    /// What is known of it.
+    pub revision: ArtifactRevision,
+}
+
+/// Finds the content of an artifact, as of a revision or as it is.
+///
+/// # Errors
+/// `not_found` where no such content is kept.
+pub fn kept(view: &View<'_>, id: &str, revision: Option<i64>) -> Result<Kept> {
+    let artifact = get(view, id)?;
+    let revision = revision
+        .or(artifact.revision)
+        .ok_or_else(|| Error::not_found("content of artifact", id))?;
+    let mut statement = view.prepare(&format!(
+        "SELECT {REVISION_COLUMNS} WHERE r.artifact = ?1 AND r.revision = ?2"
+    ))?;
+    let mut rows = statement.query((id, revision))?;
+    let row = rows.next()?;
+    let row = row.ok_or_else(|| Error::not_found("revision of an artifact", revision))?;
+    read_kept(row)
+}
+
+const REVISION_COLUMNS: &str = "r.revision, b.size, b.hash, r.media_type, r.created_at, b.blob
+    FROM artifact_revision AS r JOIN blob AS b ON b.blob = r.blob";
+
+fn read_kept(row: &rusqlite::Row<'_>) -> Result<Kept> {
+    Ok(Kept {
+        revision: ArtifactRevision {
+            revision: row.get(0)?,
+            size: row.get(1)?,
+            hash: row.get(2)?,
+            media_type: row.get(3)?,
+            created_at: row.get(4)?,
+        },
+        blob: row.get(5)?,
+    })
+}
+
+/// Lists the revisions of an artifact's content, the newest first.
+pub fn revisions(view: &View<'_>, query: &RevisionList) -> Result<Page<ArtifactRevision>> {
+    get(view, &query.id)?;
+    let limit = page::limit(query.limit)?;
+    let list = format!("revisions {}", query.id);
+    let [before] = Cursor::decode(&list, query.cursor.as_deref())?.unwrap_or([i64::MAX]);
+    let mut statement = view.prepare(&format!(
+        "SELECT {REVISION_COLUMNS} WHERE r.artifact = ?1 AND r.revision < ?2 ORDER BY r.revision DESC LIMIT ?3"
+    ))?;
+    let rows = statement.query((&query.id, before, limit + 1))?;
+    let items: Vec<ArtifactRevision> = rows
+        .and_then(|row| Ok(read_kept(row)?.revision))
+        .collect::<Result<_>>()?;
+    Ok(page::cut(items, limit, |last| {
+        Cursor::encode(&list, &[last.revision])
+    }))
+}
+
+/// Deletes a revision of an artifact's content that is no longer the current one.
+///
+/// # Errors
+/// `conflict` for the current one.
+pub fn forget(tx: &Tx<'_>, named: &RevisionRef) -> Result<()> {
+    let artifact = get(tx, &named.id)?;
+    if artifact.revision == Some(named.revision) {
+        return Err(Error::new(
+            crate::Code::Conflict,
+            "the current revision goes with its artifact only",
+        ));
+    }
+    let deleted = tx.execute(
+        "DELETE FROM artifact_revision WHERE artifact = ?1 AND revision = ?2",
+        (&named.id, named.revision),
+    )?;
+    if deleted == 0 {
+        return Err(Error::not_found("revision of an artifact", named.revision));
+    }
     Ok(())
 }

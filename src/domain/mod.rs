@@ -4,6 +4,7 @@
 //! given, and either does all of its work or returns an error.
 
 pub mod artifacts;
+pub mod blobs;
 pub mod charts;
 pub mod constructs;
 pub mod contexts;

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 
 use super::json;
 use crate::domain::artifacts::{
-    self, Artifact, ArtifactList, ArtifactRef, ArtifactUpdate, NewArtifact,
+    self, Artifact, ArtifactList, ArtifactRef, ArtifactRevision, ArtifactUpdate, NewArtifact,
+    RevisionList, RevisionRef,
 };
 use crate::domain::charts::chart::{
     self, Chart, ChartChildren, ChartDetail, ChartList, ChartProgress, ChartRef, ChartStep,
@@ -248,6 +249,10 @@ methods! {
     "artifacts.update": write(ArtifactUpdate) -> Artifact = |tx, args| artifacts::update(tx, &args);
     /// Deletes what is known of an artifact.
     "artifacts.delete": write(ArtifactRef) -> Nothing = |tx, args| artifacts::delete(tx, &args.id).map(|()| Nothing);
+    /// Lists the revisions of an artifact's content, the newest first.
+    "artifacts.revisions": read(RevisionList) -> Page<ArtifactRevision> = |view, args| artifacts::revisions(view, &args);
+    /// Deletes a revision of an artifact's content that is not the current one; that is `conflict`.
+    "artifacts.forget": write(RevisionRef) -> Nothing = |tx, args| artifacts::forget(tx, &args).map(|()| Nothing);
 
     /// Adds an event to the timeline.
     "timeline.append": write(NewTimelineEvent) -> TimelineEvent = |tx, args| timeline::append(tx, &args);
@@ -436,7 +441,12 @@ fn run_read(turn: &mut Turn<'_>, caller: Caller<'_>, work: Reading) -> Result<St
     turn.read(caller, work)
 }
 
-fn run_write(turn: &mut Turn<'_>, name: &str, caller: Caller<'_>, work: Writing) -> Result<String> {
+pub(super) fn run_write(
+    turn: &mut Turn<'_>,
+    name: &str,
+    caller: Caller<'_>,
+    work: Writing,
+) -> Result<String> {
     match turn.write(name, caller, |tx| work(tx).map(Written))? {
         Outcome::Done(Written(json)) => Ok(json),
         Outcome::Repeated(json) => Ok(Box::<str>::from(json).into_string()),

@@ -4,6 +4,7 @@
 //! [`tick`](Engine::tick) when [`due`](Engine::due) says so, and passes on what [`take_events`](Engine::take_events) gives.
 //! Nothing in here knows of browsers: arguments and answers are JSON.
 
+pub mod contents;
 pub mod json;
 pub mod methods;
 pub mod metrics;
@@ -24,8 +25,9 @@ use crate::health::{self, Check, Usage, Weighing};
 use crate::history::{self, Asker};
 use crate::host::Host;
 use crate::search::SearchCheck;
-use crate::store::{Caller, Durability, Event, Job, Listening, Options, Store, Turn};
+use crate::store::{Caller, Collection, Durability, Event, Job, Listening, Options, Store, Turn};
 use crate::stream::StreamSettings;
+use contents::Contents;
 use methods::Nothing;
 use metrics::Operations;
 use streams::{Step, Streams};
@@ -117,6 +119,15 @@ pub struct MigrateTo {
     pub to: u32,
 }
 
+/// Removes contents that nothing has any more.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Collect {
+    /// Only what nothing has had for this many milliseconds; 0 by default.
+    pub grace_ms: Option<i64>,
+}
+
 /// Changes when writes are answered.
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -136,6 +147,7 @@ pub struct NoArguments {}
 pub struct Engine {
     store: Store,
     streams: Streams,
+    contents: Contents,
     news: Vec<FollowerNews>,
     maintenance_at: Option<i64>,
     /// Long work that was asked for, between two of its slices.
@@ -190,6 +202,7 @@ impl Engine {
         Self {
             store,
             streams: Streams::new(settings),
+            contents: Contents::default(),
             news: Vec::new(),
             maintenance_at: Some(now),
             work: None,
@@ -215,10 +228,10 @@ impl Engine {
         };
         let kept = match self.store.turn() {
             Ok(mut turn) => {
-                let streams = &mut self.streams;
                 answer_all(
                     &mut turn,
-                    streams,
+                    &mut self.streams,
+                    &self.contents,
                     now_ms,
                     requests,
                     &mut answers,
@@ -414,6 +427,25 @@ impl Engine {
         Some(answer)
     }
 
+    /// Answers a request that has bytes beside it, or wants some: none if there is no such method. Each moves 4 MiB at most.
+    pub async fn bytes(
+        &mut self,
+        request: Request<'_>,
+        bytes: &[u8],
+    ) -> Option<Result<(String, Option<Vec<u8>>)>> {
+        let started = self.store.host().monotonic_us();
+        let answer = self
+            .contents
+            .answer(&mut self.store, request, bytes)
+            .await?;
+        self.maintenance_at = Some(self.store.host().now_ms());
+        let now = self.store.host().monotonic_us();
+        let failed = answer.as_ref().err().map(Error::code);
+        self.operations
+            .add(request.method, now.saturating_sub(started), failed);
+        Some(answer)
+    }
+
     /// Gives up the long work that is between two of its slices.
     pub fn drop_task(&mut self) {
         self.work = None;
@@ -444,6 +476,9 @@ impl Engine {
             "health.usage" => request
                 .for_the_app()
                 .map(|query| -> Box<dyn Job> { Box::new(Usage::new(query)) }),
+            "retention.collect" => request.for_the_app().map(|args: Collect| -> Box<dyn Job> {
+                Box::new(Collection::new(args.grace_ms.unwrap_or(0)))
+            }),
             "health.reclaimable" => request
                 .for_the_app()
                 .map(|NoArguments {}| -> Box<dyn Job> { Box::new(Weighing::default()) }),
@@ -588,6 +623,7 @@ impl Engine {
 fn answer_all(
     turn: &mut Turn<'_>,
     streams: &mut Streams,
+    contents: &Contents,
     now_ms: i64,
     requests: &[Request<'_>],
     answers: &mut Vec<Result<String>>,
@@ -605,7 +641,7 @@ fn answer_all(
         }
         streams.grow(turn, now_ms, &mut steps, answers);
         clock.lap(answers.len());
-        answers.push(answer(turn, streams, request));
+        answers.push(answer(turn, streams, contents, request));
         clock.lap(answers.len());
         if turn.is_open() {
             streams.doubt();
@@ -642,7 +678,12 @@ impl Clock<'_> {
 }
 
 /// Answers one request of a turn.
-fn answer(turn: &mut Turn<'_>, streams: &mut Streams, request: &Request<'_>) -> Result<String> {
+fn answer(
+    turn: &mut Turn<'_>,
+    streams: &mut Streams,
+    contents: &Contents,
+    request: &Request<'_>,
+) -> Result<String> {
     let caller = request.caller()?;
     let args = request.args;
     match request.method {
@@ -658,7 +699,8 @@ fn answer(turn: &mut Turn<'_>, streams: &mut Streams, request: &Request<'_>) -> 
             streams.configure(caller, &json::read(args)?)?;
             json::write(&Nothing)
         }
-        name => methods::call(turn, name, caller, args)
+        name => contents::give(turn, contents, request)
+            .or_else(|| methods::call(turn, name, caller, args))
             .unwrap_or_else(|| Err(Error::invalid(format!("there is no method {name:?}")))),
     }
 }

@@ -7,6 +7,7 @@
 
 use ts_rs::{Config, TS};
 
+use super::contents::{ContentRead, ContentRef, ContentWrite, ContentWritten};
 use super::methods;
 use super::metrics::{FailureCount, LatencySummary, OperationStats};
 use super::wire::{
@@ -14,7 +15,7 @@ use super::wire::{
     StreamContinue, StreamEnd, StreamOpened, StreamPart, StreamProgress, StreamRef, StreamStats,
     StreamWrite,
 };
-use super::{EngineOptions, MigrateTo, NoArguments, SetDurability, StoreStats};
+use super::{Collect, EngineOptions, MigrateTo, NoArguments, SetDurability, StoreStats};
 use crate::Code;
 use crate::database::PageCache;
 use crate::database::migrate::MigrationStatus;
@@ -46,8 +47,8 @@ use crate::search::{
     SearchStatus, Snippet,
 };
 use crate::store::{
-    Change, Durability, Event, LogEvent, LogKind, MigrationProgress, Recovery, RecoveryCause,
-    Trouble,
+    Change, Collected, Durability, Event, LogEvent, LogKind, MigrationProgress, Recovery,
+    RecoveryCause, Trouble,
 };
 use crate::stream::StreamSettings;
 
@@ -296,6 +297,17 @@ fn generate() -> String {
         a::ArtifactRef,
         a::ArtifactUpdate,
         a::ArtifactList,
+        a::ArtifactPut,
+        a::ArtifactRevise,
+        a::ArtifactRevision,
+        a::RevisionList,
+        a::RevisionRef,
+        ContentWrite,
+        ContentWritten,
+        ContentRef,
+        ContentRead,
+        Collect,
+        Collected,
         t::TimelineEvent,
         t::NewTimelineEvent,
         t::TimelineEventRef,

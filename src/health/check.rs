@@ -2,10 +2,12 @@
 
 use super::walk::{SLICE_ROWS, Walk};
 use super::{FindingCode, HealthFinding, HealthProgress, HealthReport, LAST_CHECK};
+use crate::blob::Piece;
 use crate::database::rows::{key_columns, references};
 use crate::database::schema::{RecordKey, TABLES};
 use crate::disk::LocalFuture;
 use crate::domain::Json;
+use crate::domain::blobs;
 use crate::domain::settings::{self, SettingSet};
 use crate::error::{Code, Error, Result};
 use crate::journal::Verify;
@@ -30,6 +32,12 @@ const LOOKED_UP_ROWS: usize = SLICE_ROWS / 4;
 /// Tables that hold no records.
 const OWN_TABLES: &[&str] = &["history", "schema_migration", "journal_state"];
 
+/// Pieces of contents looked at in one slice at most, and the bytes of their files.
+const SLICE_PIECES: usize = 64;
+const SLICE_BYTES: u64 = 4 << 20;
+
+const CONTENT_REPAIR: &str = "putting the same content again, for any artifact, writes the file anew; else it comes from a backup";
+
 const REBUILD: &str =
     "the database is rebuilt from the newest snapshot and the journal, which lack nothing";
 
@@ -51,6 +59,8 @@ enum Stage {
     /// The rows of the table at this place.
     Rows(usize, Walk),
     Journal(Box<Verify>),
+    /// Pieces of contents from behind the one of this name on.
+    Contents(String),
     Done,
 }
 
@@ -79,6 +89,7 @@ impl Check {
                 database_bytes: 0,
                 rows: 0,
                 lines: 0,
+                content_bytes: 0,
             },
         }
     }
@@ -175,9 +186,13 @@ impl Check {
                             "a new snapshot keeps the state, from which the journal goes on",
                         );
                     }
-                    Stage::Done
+                    Stage::Contents(String::new())
                 }
             }
+            Stage::Contents(after) => match self.contents(store, &after).await? {
+                Some(last) => Stage::Contents(last),
+                None => Stage::Done,
+            },
             Stage::Done => Stage::Done,
         };
         Ok(matches!(self.stage, Stage::Done))
@@ -244,6 +259,49 @@ impl Check {
         Ok(next)
     }
 
+    /// Checks the next pieces of contents; gives the last of them, or none if there are no more.
+    async fn contents(&mut self, store: &mut Store, after: &str) -> Result<Option<String>> {
+        let pieces = store.read(Caller::default(), |view| {
+            blobs::pieces_after(view, after, SLICE_PIECES)
+        });
+        let pieces = self.survive(FindingCode::Database, "piece", pieces)?;
+        let pieces = pieces.unwrap_or_default();
+        let mut bytes = 0;
+        let mut last = None;
+        for piece in &pieces {
+            self.content(store, piece).await?;
+            last = Some(piece.hash.to_hex().to_string());
+            bytes += piece.stored;
+            if bytes >= SLICE_BYTES {
+                break;
+            }
+        }
+        self.report.content_bytes += bytes;
+        Ok(last)
+    }
+
+    async fn content(&mut self, store: &mut Store, piece: &Piece) -> Result<()> {
+        let (code, error) = match store.read_piece(piece).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.code() == Code::Corrupt => match store.piece_bytes(piece).await? {
+                None => (FindingCode::ContentMissing, error),
+                Some(bytes) if bytes != piece.stored => (FindingCode::ContentTruncated, error),
+                Some(_) => (FindingCode::ContentAltered, error),
+            },
+            Err(error) => return Err(error),
+        };
+        let mut artifacts = store.read(Caller::default(), |view| {
+            blobs::artifacts_with(view, &piece.hash, MAX_NAMED)
+        })?;
+        if artifacts.is_empty() {
+            artifacts.push(String::new());
+        }
+        for artifact in artifacts {
+            self.find(code, Some(artifact), error.to_string(), CONTENT_REPAIR);
+        }
+        Ok(())
+    }
+
     fn progress(&self) -> HealthProgress {
         let tables = TABLES.len() + OWN_TABLES.len();
         let done = match self.stage {
@@ -251,11 +309,12 @@ impl Check {
             Stage::Table(at) => 1 + at,
             Stage::Rows(at, _) => 1 + tables + at,
             Stage::Journal(_) => 1 + 2 * tables,
-            Stage::Done => 2 + 2 * tables,
+            Stage::Contents(_) => 2 + 2 * tables,
+            Stage::Done => 3 + 2 * tables,
         };
         HealthProgress {
             done: u32::try_from(done).unwrap_or(u32::MAX),
-            total: u32::try_from(2 + 2 * tables).unwrap_or(u32::MAX),
+            total: u32::try_from(3 + 2 * tables).unwrap_or(u32::MAX),
         }
     }
 

@@ -40,6 +40,12 @@ pub enum FindingCode {
     History,
     /// The journal has damaged or missing lines, or its chain is broken.
     Journal,
+    /// A file that holds a piece of artifacts' contents is not there.
+    ContentMissing,
+    /// Such a file is shorter or longer than what was kept.
+    ContentTruncated,
+    /// Such a file holds other bytes than what was kept.
+    ContentAltered,
 }
 
 /// Something that did not check.
@@ -77,6 +83,9 @@ pub struct HealthReport {
     pub rows: u64,
     /// Journal lines that were checked.
     pub lines: u64,
+    /// Bytes of contents that were checked, as they are kept.
+    #[serde(default)]
+    pub content_bytes: u64,
 }
 
 /// How far a check has come.

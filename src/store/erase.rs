@@ -15,9 +15,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{Caller, Store, snapshot};
+use super::{Caller, Collection, Store, snapshot};
 use crate::database::rows::{self, ForeignKey, read as rows_of, unreadable};
-use crate::database::schema::{RecordKey, TABLES};
+use crate::database::schema::{CONTENTS, RecordKey, TABLES};
 use crate::domain::erasures::{self, Erasure};
 use crate::error::Result;
 use crate::id::{ConversationId, UserId};
@@ -43,6 +43,8 @@ pub(super) struct Erasing {
 
 enum Stage {
     Close,
+    /// Contents that nothing has go at once.
+    Contents(Collection),
     Gather(Box<Replay>),
     /// Whether the search index has begun to be written anew.
     Index(bool),
@@ -100,7 +102,12 @@ impl Store {
     async fn erase_stage(&mut self, erasing: &mut Erasing) -> Result<Option<Stage>> {
         let stage = std::mem::replace(&mut erasing.stage, Stage::Close);
         Ok(Some(match stage {
-            Stage::Close => {
+            Stage::Close => Stage::Contents(Collection::new(0)),
+            Stage::Contents(mut collection) => {
+                if self.database()?.has_table("blob")? && collection.step(self).await? {
+                    return Ok(Some(Stage::Contents(collection)));
+                }
+                erasing.asked = erasing.asked.max(self.journal.last_seq());
                 self.commit();
                 self.check_sound()?;
                 self.journal.rotate(self.host.now_ms()).await?;
@@ -287,6 +294,7 @@ impl Belongings {
         }
         let mut buffer = Vec::new();
         for row in rows_of::<RecordedRow>(line.rows, &mut buffer)? {
+            self.learn_content(&row);
             if !self.owns(&row) {
                 continue;
             }
@@ -308,6 +316,22 @@ impl Belongings {
             }
         }
         Ok(())
+    }
+
+    /// Contents belong to nobody by their rows: those that are gone are meant, as nothing has them any more.
+    fn learn_content(&mut self, row: &RecordedRow) {
+        if !CONTENTS.contains(&row.t.as_str()) {
+            return;
+        }
+        let links = self.tables.get(row.t.as_str());
+        if let Some(key) = links.and_then(|links| links.own_key(row)) {
+            let key = hash(&row.t, &key);
+            if row.del.is_some() {
+                self.rows.insert(key);
+            } else {
+                self.rows.remove(&key);
+            }
+        }
     }
 
     fn owns(&self, row: &RecordedRow) -> bool {

@@ -1,6 +1,6 @@
 //! What happens between turns: recoveries, commits, checkpoints, snapshots, new segments, compression, forgetting.
 
-use super::{Caller, Condition, Event, LogEvent, LogKind, Store, recover, snapshot};
+use super::{Caller, Collection, Condition, Event, LogEvent, LogKind, Store, recover, snapshot};
 use crate::domain::retention::{self, RetentionRun};
 use crate::error::{Code, Result};
 use crate::search::Index;
@@ -14,6 +14,9 @@ const PRUNE_STEP: u32 = 500;
 /// How often policies are looked at, and how long after it ended a policy runs again, in milliseconds.
 const RETENTION_MS: i64 = 60 * 60 * 1000;
 const RETENTION_EVERY_MS: i64 = 24 * RETENTION_MS;
+
+/// How often contents that nothing has are looked for, in milliseconds.
+const COLLECTION_MS: i64 = 60 * 60 * 1000;
 
 /// Milliseconds before a step that failed for want of space is tried again.
 const RETRY_MS: u64 = 1000;
@@ -122,6 +125,12 @@ impl Store {
         if quiet && now.saturating_sub(self.pruned_at) >= PRUNE_MS && self.forget_requests(now)? {
             return Ok(Some(0));
         }
+        if quiet && self.sweep_step().await? {
+            return Ok(Some(0));
+        }
+        if quiet && self.collect_step(now).await? {
+            return Ok(Some(0));
+        }
         if quiet
             && now.saturating_sub(self.retained_at) >= RETENTION_MS
             && self.run_retention(now)?
@@ -226,6 +235,21 @@ impl Store {
             self.pruned_at = now;
         }
         Ok(more)
+    }
+
+    /// Does a slice of removing contents that nothing has any more; true while there is more to do.
+    async fn collect_step(&mut self, now: i64) -> Result<bool> {
+        let mut collection = match self.collection.take() {
+            Some(collection) => collection,
+            None if now.saturating_sub(self.collected_at) < COLLECTION_MS => return Ok(false),
+            None => Collection::new(self.options.content_grace_ms),
+        };
+        if self.database()?.has_table("blob")? && collection.step(self).await? {
+            self.collection = Some(collection);
+            return Ok(true);
+        }
+        self.collected_at = now;
+        Ok(false)
     }
 
     /// Lets go of some records that a policy is for; true while there is more to do.

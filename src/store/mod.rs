@@ -5,6 +5,7 @@
 
 mod ahead;
 mod audit;
+mod blobs;
 mod erase;
 mod event;
 mod files;
@@ -33,8 +34,10 @@ use crate::journal::{self, Journal};
 use crate::search::Index;
 use ahead::Ahead;
 use audit::Audit;
+use blobs::Leases;
 use lease::Lease;
 
+pub use blobs::{Collected, Collection};
 pub use event::{Change, Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
 pub use files::FileSize;
 pub use job::{Job, answer};
@@ -81,6 +84,8 @@ pub struct Options {
     pub snapshot_ms: i64,
     /// Milliseconds for which a request's answer is remembered.
     pub remember_ms: i64,
+    /// Milliseconds for which a content that nothing has any more stays, so that what let go of it can be taken back.
+    pub content_grace_ms: i64,
 }
 
 impl Default for Options {
@@ -97,6 +102,7 @@ impl Default for Options {
             snapshot_bytes: 64 << 20,
             snapshot_ms: DAY_MS,
             remember_ms: 7 * DAY_MS,
+            content_grace_ms: DAY_MS,
         }
     }
 }
@@ -156,6 +162,13 @@ pub struct Store {
     snapshot_at: i64,
     snapshot_wanted: bool,
     pruned_at: i64,
+    /// Pieces of contents on their way.
+    leases: Leases,
+    /// The folder of pieces that is looked through next for files without a row; none once all were.
+    next_folder: Option<usize>,
+    /// What removes contents that nothing has, and when it last ended.
+    collection: Option<Collection>,
+    collected_at: i64,
     /// When retention was last found to have nothing to do.
     retained_at: i64,
     line_buffer: Vec<u8>,
@@ -225,6 +238,10 @@ impl Store {
             snapshot_at: now,
             snapshot_wanted: loaded.snapshot_wanted,
             pruned_at: now,
+            leases: Leases::default(),
+            next_folder: Some(0),
+            collection: None,
+            collected_at: now,
             retained_at: now,
             line_buffer: Vec::new(),
             events: Vec::new(),
@@ -576,6 +593,9 @@ impl Store {
     async fn report(&mut self, recovery: Recovery) -> Result<()> {
         if recovery.is_empty() {
             return Ok(());
+        }
+        if !recovery.damage.is_empty() {
+            self.doubt_files().await?;
         }
         let written = recover::write_down(&*self.disk, &recovery).await;
         self.tell(Event::Recovery(recovery));

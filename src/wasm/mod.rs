@@ -115,6 +115,31 @@ impl Engine {
         task.await.map_err(|error: Error| failure(&error))
     }
 
+    /// Answers a request that has bytes beside it, or wants some, like `turn`: gives `[answers, bytes]`, without bytes if there
+    /// are none; undefined if there is no such method.
+    pub async fn bytes(
+        &mut self,
+        request: String,
+        bytes: &[u8],
+    ) -> std::result::Result<JsValue, JsValue> {
+        let engine = self.engine()?;
+        let answer = async {
+            let request: WireRequest<'_> = json::read_requests(&request)?;
+            let (answer, bytes) = match engine.bytes(request.request(), bytes).await {
+                None => return Ok(JsValue::UNDEFINED),
+                Some(Ok((value, bytes))) => (Answer::Done(value), bytes),
+                Some(Err(error)) => (Answer::Failed(error), None),
+            };
+            let mut answers = WireAnswers::default();
+            answers.add(request.0, answer)?;
+            let bytes = bytes.map_or(JsValue::UNDEFINED, |bytes| {
+                js_sys::Uint8Array::from(&*bytes).into()
+            });
+            Ok(Array::of2(&answers.into_text().into(), &bytes).into())
+        };
+        answer.await.map_err(|error: Error| failure(&error))
+    }
+
     /// Whether `tick` must come before the next turn.
     #[wasm_bindgen(js_name = needsTick)]
     pub fn needs_tick(&mut self) -> std::result::Result<bool, JsValue> {
