@@ -14,7 +14,10 @@ const IN_FLIGHT = 4;
 /** How often an addition is tried again because something else changed the artifact meanwhile. */
 const ADDITIONS = 10;
 
-/** What an artifact can be made of. A text is kept as UTF-8. A stream is read to its end, never held as a whole. */
+/**
+ * What an artifact can be made of. A text is kept as UTF-8. A stream is read to its end, never held as a whole. Bytes must stay
+ * as they are until the call is answered.
+ */
 export type ArtifactContent = string | Blob | ArrayBuffer | ArrayBufferView | ReadableStream<Uint8Array>;
 
 /** An artifact with its content. */
@@ -103,7 +106,8 @@ export function withContents(artifacts: Artifacts, calls: Calls): ArtifactGroup 
   return Object.freeze({
     ...artifacts,
     put: async ({ content, ...artifact }: NewArtifactContent, options: ContentOptions = {}) => {
-      const mediaType = artifact.mediaType ?? typeOf(content) ?? (typeof content === 'string' ? 'text/plain' : undefined);
+      const mediaType =
+        artifact.mediaType ?? typeOf(content) ?? (typeof content === 'string' ? 'text/plain' : undefined);
       const known = { ...artifact, ...(mediaType && { mediaType }) };
       return given(calls, content, { mediaType }, options, ({ content }) =>
         calls.call<Artifact>('artifacts.put', { artifact: known, content }, options, { requestId: options.requestId }),
@@ -156,7 +160,10 @@ async function given<T>(
   let written: ContentWritten | undefined;
   const write = async (bytes: Uint8Array, isLast: boolean): Promise<void> => {
     const args = { ...(written ? { content: written.content } : beginning), isLast };
-    written = { ...written, ...(await calls.call<ContentWritten>('contents.write', args, { signal, timeout }, { bytes })) };
+    written = {
+      ...written,
+      ...(await calls.call<ContentWritten>('contents.write', args, { signal, timeout }, { bytes })),
+    };
     onProgress?.(written.size);
   };
   try {
@@ -177,12 +184,11 @@ async function writeAll(
   let failure: unknown;
   let isFirst = true;
   for await (const [bytes, isLast] of pieces(content)) {
-    const answered = write(bytes, isLast);
+    // The first error is the one that counts: what follows only meets a content that is gone.
+    ahead.push(write(bytes, isLast).catch((error: unknown) => void (failure ??= error)));
     // The number of the content is in the answer to the first.
-    if (isFirst || isLast) await answered;
+    if (isFirst || ahead.length >= IN_FLIGHT) await ahead.shift();
     isFirst = false;
-    ahead.push(answered.catch((error: unknown) => void (failure ??= error)));
-    if (ahead.length >= IN_FLIGHT) await ahead.shift();
     if (failure) break;
   }
   await Promise.all(ahead);
@@ -219,7 +225,7 @@ async function* streamed(stream: ReadableStream<Uint8Array>): AsyncGenerator<[Ui
       const { done, value } = await reader.read();
       if (done) break;
       if (!(value instanceof Uint8Array)) throw new StrongroomError('invalid_argument', 'the stream gave no bytes');
-      for (let at = 0; at < value.length; ) {
+      for (let at = 0; at < value.length;) {
         if (length === REQUEST_BYTES) {
           yield [gathered.slice(), false];
           length = 0;
@@ -276,7 +282,12 @@ class Source implements UnderlyingDefaultSource<Uint8Array> {
       value as ArtifactRevision,
       bytes,
     ];
-    const [{ revision, size, mediaType }, bytes] = await this.#calls.call('artifacts.read', args, { signal, timeout }, { read });
+    const [{ revision, size, mediaType }, bytes] = await this.#calls.call(
+      'artifacts.read',
+      args,
+      { signal, timeout },
+      { read },
+    );
     // What is added later is not part of what was begun to be read.
     this.#end ??= Math.min(end, size);
     this.#revision = revision;

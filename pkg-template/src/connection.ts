@@ -175,7 +175,8 @@ export class Connection {
       case 'refused':
         return this.#owner.refused(StrongroomError.from(message.error));
       case 'answers':
-        if (message.answers) for (const answer of JSON.parse(message.answers) as Answer[]) this.#settle(answer, message.bytes);
+        if (message.answers)
+          for (const answer of JSON.parse(message.answers) as Answer[]) this.#settle(answer, message.bytes);
         for (const [id, error] of message.refused) this.#settle([id, 1, error]);
         if (message.happened) this.#tell(JSON.parse(message.happened) as [Event[], FollowerNews[]]);
         this.#schedule();
