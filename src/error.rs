@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::ser::SerializeStruct as _;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A specialised `Result` for everything in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What went wrong, as a stable name that callers may match on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

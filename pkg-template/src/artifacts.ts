@@ -86,8 +86,8 @@ export interface ArtifactGroup extends Artifacts {
   blob(id: string, options?: ReadOptions): Promise<Blob>;
 }
 
-/** Where calls go. */
-interface Calls {
+/** @internal Where calls go. */
+export interface Calls {
   call<T>(method: string, args: object, options?: CallOptions, extras?: CallExtras<T>): Promise<T>;
 }
 
@@ -148,11 +148,11 @@ function typeOf(content: ArtifactContent): string | undefined {
   return content instanceof Blob && content.type !== '' ? content.type : undefined;
 }
 
-/** Writes a content, has something made of it, and lets go of what was written. */
-async function given<T>(
+/** @internal Writes a content, has something made of it, and lets go of what was written. */
+export async function given<T>(
   calls: Calls,
   content: ArtifactContent,
-  beginning: { mediaType?: string | undefined; continues?: string },
+  beginning: { mediaType?: string | undefined; continues?: string; upload?: string },
   options: ContentOptions,
   give: (written: ContentWritten) => Promise<T>,
 ): Promise<T> {
@@ -167,7 +167,9 @@ async function given<T>(
     onProgress?.(written.size);
   };
   try {
-    await writeAll(content, write);
+    // An upload tells first what it has.
+    if (beginning.upload !== undefined) await write(new Uint8Array(), false);
+    await writeAll(content, written?.size ?? 0, write);
     if (!written) throw new StrongroomError('internal', 'a content was not written');
     return await give(written);
   } finally {
@@ -178,12 +180,13 @@ async function given<T>(
 /** Writes a content in requests of a megabyte, a few ahead of their answers. */
 async function writeAll(
   content: ArtifactContent,
+  from: number,
   write: (bytes: Uint8Array, isLast: boolean) => Promise<void>,
 ): Promise<void> {
   const ahead: Promise<void>[] = [];
   let failure: unknown;
   let isFirst = true;
-  for await (const [bytes, isLast] of pieces(content)) {
+  for await (const [bytes, isLast] of pieces(content, from)) {
     // The first error is the one that counts: what follows only meets a content that is gone.
     ahead.push(write(bytes, isLast).catch((error: unknown) => void (failure ??= error)));
     // The number of the content is in the answer to the first.
@@ -195,16 +198,16 @@ async function writeAll(
   if (failure) throw failure;
 }
 
-/** A content in pieces that can be given away, each with whether it is the last. */
-async function* pieces(content: ArtifactContent): AsyncGenerator<[Uint8Array, boolean]> {
-  if (content instanceof ReadableStream) return yield* streamed(content);
+/** A content in pieces that can be given away, from a byte on, each with whether it is the last. */
+async function* pieces(content: ArtifactContent, from: number): AsyncGenerator<[Uint8Array, boolean]> {
+  if (content instanceof ReadableStream) return yield* streamed(content, from);
   const blob = content instanceof Blob ? content : undefined;
   const bytes = blob ? new Uint8Array() : bytesOf(content as Exclude<ArtifactContent, Blob | ReadableStream>);
   const size = blob?.size ?? bytes.length;
-  for (let at = 0; at < size || at === 0; at += REQUEST_BYTES) {
+  for (let at = from; at < size || at === from; at += REQUEST_BYTES) {
     const end = Math.min(at + REQUEST_BYTES, size);
     const piece = blob ? new Uint8Array(await blob.slice(at, end).arrayBuffer()) : bytes.slice(at, end);
-    yield [piece, end === size];
+    yield [piece, end >= size];
   }
 }
 
@@ -215,17 +218,20 @@ function bytesOf(content: string | ArrayBuffer | ArrayBufferView): Uint8Array {
   throw new StrongroomError('invalid_argument', 'a content is a text, bytes, a Blob or a stream of bytes');
 }
 
-async function* streamed(stream: ReadableStream<Uint8Array>): AsyncGenerator<[Uint8Array, boolean]> {
+async function* streamed(stream: ReadableStream<Uint8Array>, from: number): AsyncGenerator<[Uint8Array, boolean]> {
   const reader = stream.getReader();
   const gathered = new Uint8Array(REQUEST_BYTES);
   let length = 0;
+  let left = from;
   let isDone = false;
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
       if (!(value instanceof Uint8Array)) throw new StrongroomError('invalid_argument', 'the stream gave no bytes');
-      for (let at = 0; at < value.length;) {
+      const skipped = Math.min(left, value.length);
+      left -= skipped;
+      for (let at = skipped; at < value.length;) {
         if (length === REQUEST_BYTES) {
           yield [gathered.slice(), false];
           length = 0;

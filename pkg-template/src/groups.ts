@@ -51,6 +51,8 @@ import type {
   UserList,
   UserUpdate,
 } from './types.js';
+import { withSending } from './uploads.js';
+import type { UploadGroup } from './uploads.js';
 import { withWork } from './work.js';
 import type { JobGroup } from './work.js';
 import { MessageWriter } from './writer.js';
@@ -94,6 +96,8 @@ export interface TableGroups extends Groups {
   readonly jobs: JobGroup;
   /** Artifacts: what comes out of the work, such as plans, diffs, logs and files, with their contents. */
   readonly artifacts: ArtifactGroup;
+  /** Uploads: files on their way in, in parts, which go on after a reload and become artifacts. */
+  readonly uploads: UploadGroup;
 }
 
 /** @internal Makes the groups of the table: a call takes its arguments as an object, or the id alone where that is all. */
@@ -113,7 +117,12 @@ export function groups(caller: Caller): TableGroups {
     return [name, Object.freeze(Object.fromEntries(calls))];
   };
   const made = Object.fromEntries(Object.entries(METHODS).map(group)) as unknown as Groups;
-  return { ...made, jobs: withWork(made.jobs), artifacts: withContents(made.artifacts, caller) };
+  return {
+    ...made,
+    jobs: withWork(made.jobs),
+    artifacts: withContents(made.artifacts, caller),
+    uploads: withSending(made.uploads, caller),
+  };
 }
 
 /** Full-text search over everything that people and agents wrote. */

@@ -23,5 +23,6 @@ export { openStore } from './store.js';
 export type { Store, StoreEvents, StoreOptions, StoreState, UserView } from './store.js';
 export type { TextStream } from './text.js';
 export type * from './types.js';
+export type { UploadGroup } from './uploads.js';
 export type { JobContext, JobGroup, JobHandler, WorkOptions } from './work.js';
 export type { AbortOptions, CloseOptions, Delta, MessageWriter } from './writer.js';

@@ -24,6 +24,7 @@ const DEPENDS_ON: Record<string, readonly string[] | undefined> = {
   sessions: ['sessions', 'constructs', 'conversations'],
   links: ['links', 'constructs'],
   artifacts: ['artifacts'],
+  uploads: ['uploads'],
   timeline: ['timeline'],
   metrics: ['metrics'],
   charts: ['charts'],

@@ -9,6 +9,7 @@ export const METHODS = {
   sessions: 'create get list update suspend resume end fail delete',
   links: 'create get list update delete walk',
   artifacts: 'create get list update delete revisions forget',
+  uploads: 'create get list publish delete',
   timeline: 'append get list',
   metrics: 'record recordAll list summary',
   learnings: 'create get list update delete',

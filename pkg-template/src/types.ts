@@ -1907,6 +1907,103 @@ id: string,
 revision: number, };
 
 /**
+ * An upload.
+ */
+export type Upload = { 
+/**
+ * A UUIDv7.
+ */
+id: string, 
+/**
+ * The user it belongs to.
+ */
+userId: string, 
+/**
+ * The artifact that is made of it. Its size and hash, if given, are those that are expected.
+ */
+artifact: NewArtifact, 
+/**
+ * Where it stands.
+ */
+state: UploadState, 
+/**
+ * Bytes that have arrived and are kept: where it goes on.
+ */
+received: number, 
+/**
+ * How often it failed.
+ */
+failures: number, 
+/**
+ * The code of the last failure: `invalid_argument` when what arrived was not what was expected, or more than allowed.
+ */
+error?: Code, 
+/**
+ * The artifact that it became.
+ */
+artifactId?: string, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * Milliseconds since 1970-01-01 UTC.
+ */
+updatedAt: number, };
+
+/**
+ * Where an upload stands.
+ */
+export type UploadState = "pending" | "uploading" | "stored" | "failed" | "published";
+
+/**
+ * Names one upload.
+ */
+export type UploadRef = { 
+/**
+ * The upload.
+ */
+id: string, };
+
+/**
+ * Which uploads to list. Filters add up.
+ */
+export type UploadList = { 
+/**
+ * The user whose uploads to list. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * Only those that stand there.
+ */
+state?: UploadState, 
+/**
+ * By when they were created; newest first by default.
+ */
+order?: Order, 
+/**
+ * Items per page: 1 to 1,000, 50 by default.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
+ * What may be uploaded: the value of the setting `uploads.limits`, of the app and of a user. Both hold.
+ */
+export type UploadLimits = { 
+/**
+ * The most bytes of one upload.
+ */
+maxBytes?: number, 
+/**
+ * Media types that are allowed, such as `text/plain` or `image/*`.
+ */
+mediaTypes?: Array<string>, };
+
+/**
  * Writes the next bytes of a content; they come beside the request.
  */
 export type ContentWrite = { 
@@ -1922,6 +2019,10 @@ mediaType?: string,
  * The artifact whose content a new one continues.
  */
 continues?: string, 
+/**
+ * The upload that a new one continues; what arrives is kept there as it comes.
+ */
+upload?: string, 
 /**
  * Whether these are the last bytes.
  */
@@ -5274,6 +5375,11 @@ export interface Methods {
   'artifacts.delete': { args: ArtifactRef; result: void };
   'artifacts.revisions': { args: RevisionList; result: Page<ArtifactRevision> };
   'artifacts.forget': { args: RevisionRef; result: void };
+  'uploads.create': { args: NewArtifact; result: Upload };
+  'uploads.get': { args: UploadRef; result: Upload };
+  'uploads.list': { args: UploadList; result: Page<Upload> };
+  'uploads.publish': { args: UploadRef; result: Artifact };
+  'uploads.delete': { args: UploadRef; result: void };
   'timeline.append': { args: NewTimelineEvent; result: TimelineEvent };
   'timeline.get': { args: TimelineEventRef; result: TimelineEvent };
   'timeline.list': { args: TimelineList; result: Page<TimelineEvent> };
@@ -5468,6 +5574,20 @@ export interface Artifacts {
   forget(args: RevisionRef, options?: WriteOptions): Promise<void>;
 }
 
+/** Uploads: files on their way in, in parts, which go on after a reload and become artifacts. */
+export interface Uploads {
+  /** Begins an upload of what is to become an artifact. `invalid_argument` for what the setting `uploads.limits` forbids. */
+  create(args: NewArtifact, options?: WriteOptions): Promise<Upload>;
+  /** Reads an upload. */
+  get(id: string, options?: CallOptions): Promise<Upload>;
+  /** Lists a user's uploads by when they were created, newest first unless asked otherwise. */
+  list(args?: UploadList, options?: CallOptions): Promise<Page<Upload>>;
+  /** Makes an artifact of an upload that is stored; doing so again gives the same artifact. `conflict` while it is not stored. */
+  publish(id: string, options?: WriteOptions): Promise<Artifact>;
+  /** Deletes an upload and what has arrived of it. What it became stays. */
+  delete(id: string, options?: WriteOptions): Promise<void>;
+}
+
 /** The timeline: what happened when, in a construct, in a session, or to the user. */
 export interface Timeline {
   /** Adds an event to the timeline. */
@@ -5629,6 +5749,8 @@ export interface Groups {
   readonly links: Links;
   /** Artifacts: what comes out of the work, such as plans, diffs, logs and files. */
   readonly artifacts: Artifacts;
+  /** Uploads: files on their way in, in parts, which go on after a reload and become artifacts. */
+  readonly uploads: Uploads;
   /** The timeline: what happened when, in a construct, in a session, or to the user. */
   readonly timeline: Timeline;
   /** Metrics: measured values with their labels, and what they come to over time. */

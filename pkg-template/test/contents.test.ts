@@ -155,3 +155,69 @@ test('bytes do not keep calls waiting', () =>
     }
     expect(answered).toBeGreaterThan(5);
   }));
+
+test('an upload goes on where it was, and becomes an artifact once', () =>
+  withStore(async (store) => {
+    const bytes = noise(9_000_000);
+    const upload = await store.uploads.create({ ...file, size: bytes.length });
+    expect(upload).toMatchObject({ state: 'pending', received: 0, failures: 0 });
+    const pause = new AbortController();
+    const onProgress = (size: number): void => {
+      if (size > 5_000_000) pause.abort();
+    };
+    const paused = store.uploads.send(upload.id, new Blob([bytes]), { onProgress, signal: pause.signal });
+    await expect(paused).rejects.toMatchObject({ code: 'aborted' });
+    const half = await store.uploads.get(upload.id);
+    expect(half.state).toBe('uploading');
+    expect(half.received).toBeGreaterThan(1_000_000);
+    await expect(store.uploads.publish(upload.id)).rejects.toMatchObject({ code: 'conflict' });
+    const resumed: number[] = [];
+    const stream = new Blob([bytes]).stream();
+    const stored = await store.uploads.send(upload.id, stream, { onProgress: (size) => resumed.push(size) });
+    expect(stored).toMatchObject({ state: 'stored', received: bytes.length });
+    expect(resumed[0]).toBeGreaterThanOrEqual(half.received);
+    expect(resumed.at(-1)).toBe(bytes.length);
+    await expect(store.uploads.send(upload.id, bytes)).rejects.toMatchObject({ code: 'conflict' });
+    const artifact = await store.uploads.publish(upload.id);
+    expect(await store.uploads.publish(upload.id)).toEqual(artifact);
+    expect(Buffer.compare(await store.artifacts.bytes(artifact.id), bytes)).toBe(0);
+    expect(await store.uploads.get(upload.id)).toMatchObject({ state: 'published', artifactId: artifact.id });
+    expect((await store.health.check()).findings).toEqual([]);
+  }));
+
+test('an upload that is not what was expected fails, and can be tried again', () =>
+  withStore(async (store) => {
+    const right = await store.artifacts.put({ ...file, content: 'as expected' });
+    const upload = await store.uploads.create({ ...file, hash: right.hash! });
+    const wrong = store.uploads.send(upload.id, 'something else');
+    await expect(wrong).rejects.toMatchObject({ code: 'invalid_argument' });
+    expect(await store.uploads.get(upload.id)).toMatchObject({
+      state: 'failed',
+      failures: 1,
+      received: 0,
+      error: 'invalid_argument',
+    });
+    expect((await store.uploads.send(upload.id, 'as expected')).state).toBe('stored');
+    const { items } = await store.uploads.list({ userId: 'us01', state: 'stored' });
+    expect(items.map(({ id }) => id)).toEqual([upload.id]);
+    await store.uploads.delete(upload.id);
+    await expect(store.uploads.get(upload.id)).rejects.toMatchObject({ code: 'not_found' });
+  }));
+
+test('what may be uploaded is limited by settings', () =>
+  withStore(async (store) => {
+    await store.settings.set({ name: 'uploads.limits', value: { maxBytes: 3_000_000 } });
+    await store.settings.set({
+      userId: 'us01',
+      name: 'uploads.limits',
+      value: { mediaTypes: ['image/*', 'text/plain'] },
+    });
+    const refused = { code: 'invalid_argument' };
+    await expect(store.uploads.create({ ...file, mediaType: 'text/html' })).rejects.toMatchObject(refused);
+    const tooLong = { ...file, mediaType: 'image/png', size: 3_000_001 };
+    await expect(store.uploads.create(tooLong)).rejects.toMatchObject(refused);
+    const upload = await store.uploads.create({ ...file, mediaType: 'text/plain; charset=utf-8' });
+    await expect(store.uploads.send(upload.id, noise(12_000_000))).rejects.toMatchObject(refused);
+    expect((await store.uploads.get(upload.id)).state).toBe('failed');
+    expect((await store.uploads.send(upload.id, noise(3_000_000))).state).toBe('stored');
+  }));

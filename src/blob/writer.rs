@@ -122,6 +122,12 @@ impl Writer {
         &self.pieces
     }
 
+    /// Bytes that are in pieces.
+    #[must_use]
+    pub fn kept(&self) -> u64 {
+        self.size() - self.rest.len() as u64
+    }
+
     /// Bytes that have arrived.
     #[must_use]
     pub fn size(&self) -> u64 {

@@ -44,6 +44,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(10, "charts", "0010_charts"),
     migration!(11, "deferred_indexing", "0011_deferred_indexing"),
     migration!(12, "blobs", "0012_blobs"),
+    migration!(13, "uploads", "0013_uploads"),
 ];
 
 /// The schema version this build works with.

@@ -158,6 +158,10 @@ pub const TABLES: &[TableSpec] = &[
         name: "artifact_revision",
         record: RecordKey::Text,
     },
+    TableSpec {
+        name: "upload",
+        record: RecordKey::Text,
+    },
 ];
 
 /// The group of calls that a table's rows belong to; none for bookkeeping.
@@ -176,6 +180,7 @@ pub fn group(table: &str) -> Option<&'static str> {
         "session" => "sessions",
         "construct_link" => "links",
         "artifact" | "artifact_revision" => "artifacts",
+        "upload" => "uploads",
         "timeline_event" => "timeline",
         "metric" => "metrics",
         "entity" | "observation" | "relation" | "chart_line" | "chart_event" => "charts",

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::blobs;
 use super::listing::{Asked, Listing};
 use super::page::{self, Cursor, Order, Page};
-use super::sessions::hook;
+use super::sessions::{Hook, hook};
 use super::{
     Metadata, Named, check_label, check_name, check_version, from_json, lower, owner, text, to_json,
 };
@@ -59,29 +59,37 @@ pub struct Artifact {
 }
 
 /// What a new artifact is made of.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewArtifact {
     /// The user it belongs to; by default the construct's. A view of one user may leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
     /// The construct it comes from; the session's by default. It dies with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub construct_id: Option<String>,
     /// The session it comes from. It dies with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
     /// The message it comes from, one of the same user's.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<MessageId>,
     /// What it is: `plan`, `diff`, `log`, `file`, or a name of the app's own.
     pub kind: String,
     /// The name shown to people.
     pub name: String,
     /// The media type of its bytes; `application/octet-stream` by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
     /// How many bytes it has, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<i64>,
     /// The hash of its bytes, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
     /// The app's own fields; none by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
 }
 
@@ -141,6 +149,9 @@ pub struct ArtifactList {
     pub cursor: Option<String>,
 }
 
+/// The media type of bytes of which nothing is known.
+pub(super) const ANY_TYPE: &str = "application/octet-stream";
+
 const COLUMNS: &str = "artifact, user, construct, session, message, kind, name, media_type, size, hash, metadata, version,
     created_at, updated_at, revision";
 
@@ -190,23 +201,9 @@ fn check(kind: &str, name: &str, media_type: &str, size: Option<i64>, hash: &str
 /// # Errors
 /// `conflict` when its construct is removed.
 pub fn create(tx: &Tx<'_>, new: &NewArtifact) -> Result<Artifact> {
-    let (construct, session) = (new.construct_id.as_deref(), new.session_id.as_deref());
-    let hook = hook(tx, new.user_id, construct, session)?;
-    let media_type = new.media_type.as_deref();
-    let media_type = media_type.unwrap_or("application/octet-stream");
+    let hook = check_new_hook(tx, new)?;
+    let media_type = new.media_type.as_deref().unwrap_or(ANY_TYPE);
     let hash = new.hash.as_deref();
-    check(
-        &new.kind,
-        &new.name,
-        media_type,
-        new.size,
-        hash.unwrap_or_default(),
-    )?;
-    if let Some(message) = new.message_id
-        && message.user != hook.user.user
-    {
-        return Err(Error::not_found("message", message));
-    }
     let metadata = to_json("the metadata", &new.metadata.clone().unwrap_or_default())?;
     let id = tx.uuid();
     tx.execute(
@@ -229,6 +226,32 @@ pub fn create(tx: &Tx<'_>, new: &NewArtifact) -> Result<Artifact> {
         ],
     )?;
     get(tx, &id)
+}
+
+/// Whose it would be, if an artifact may be made of this.
+pub(super) fn check_new(tx: &Tx<'_>, new: &NewArtifact) -> Result<UserId> {
+    Ok(check_new_hook(tx, new)?.user)
+}
+
+fn check_new_hook(tx: &Tx<'_>, new: &NewArtifact) -> Result<Hook> {
+    let (construct, session) = (new.construct_id.as_deref(), new.session_id.as_deref());
+    let hook = hook(tx, new.user_id, construct, session)?;
+    let media_type = new.media_type.as_deref().unwrap_or(ANY_TYPE);
+    let hash = new.hash.as_deref();
+    check(
+        &new.kind,
+        &new.name,
+        media_type,
+        new.size,
+        hash.unwrap_or_default(),
+    )?;
+    if let Some(message) = new.message_id
+        && message.user != hook.user.user
+    {
+        return Err(Error::not_found("message", message));
+    }
+    to_json("the metadata", &new.metadata.clone().unwrap_or_default())?;
+    Ok(hook)
 }
 
 /// Reads what is known of an artifact.
@@ -392,10 +415,21 @@ pub fn put(tx: &Tx<'_>, new: &NewArtifact, content: &Content) -> Result<Artifact
     let expected = (new.size, new.hash.as_deref());
     check_expected(content, expected.0, expected.1)?;
     let artifact = create(tx, new)?;
-    give(tx, &artifact, content, None, false)
+    give(tx, &artifact, blobs::keep(tx, content)?, None, false)
 }
 
-fn check_expected(content: &Content, size: Option<i64>, hash: Option<&str>) -> Result<()> {
+/// Makes an artifact with a content whose rows are there.
+pub(super) fn publish(tx: &Tx<'_>, new: &NewArtifact, blob: i64) -> Result<Artifact> {
+    let artifact = create(tx, new)?;
+    give(tx, &artifact, blob, None, false)
+}
+
+/// Refuses a content that is not the one that was expected.
+pub(super) fn check_expected(
+    content: &Content,
+    size: Option<i64>,
+    hash: Option<&str>,
+) -> Result<()> {
     if size.is_some_and(|size| u64::try_from(size) != Ok(content.size)) {
         let is = content.size;
         return Err(Error::invalid(format!(
@@ -419,23 +453,18 @@ pub fn revise(tx: &Tx<'_>, change: &ArtifactRevise, content: &Content) -> Result
         check_name("a media type", media_type)?;
     }
     let in_place = change.in_place.unwrap_or(false);
-    give(
-        tx,
-        &current,
-        content,
-        change.media_type.as_deref(),
-        in_place,
-    )
+    let blob = blobs::keep(tx, content)?;
+    give(tx, &current, blob, change.media_type.as_deref(), in_place)
 }
 
 fn give(
     tx: &Tx<'_>,
     current: &Artifact,
-    content: &Content,
+    blob: i64,
     media_type: Option<&str>,
     in_place: bool,
 ) -> Result<Artifact> {
-    let blob = blobs::keep(tx, content)?;
+    let (hash, size) = blobs::named(tx, blob)?;
     let media_type = media_type.unwrap_or(&current.media_type);
     let revision = match current.revision {
         Some(revision) if in_place => revision,
@@ -451,15 +480,7 @@ fn give(
     tx.execute(
         "UPDATE artifact SET size = ?2, hash = ?3, media_type = ?4, revision = ?5, version = version + ?6, updated_at = ?7
          WHERE artifact = ?1",
-        (
-            &current.id,
-            content.size,
-            content.hash.to_hex().as_str(),
-            media_type,
-            revision,
-            i64::from(!is_new),
-            tx.now_ms(),
-        ),
+        (&current.id, size, hash, media_type, revision, i64::from(!is_new), tx.now_ms()),
     )?;
     get(tx, &current.id)
 }

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::store::{Tx, View};
 
 /// Whether something has the content of a row of `blob`, as SQL.
-const IS_USED: &str = "EXISTS (SELECT 1 FROM artifact_revision AS r WHERE r.blob = b.blob)";
+const IS_USED: &str = "(EXISTS (SELECT 1 FROM artifact_revision AS r WHERE r.blob = b.blob)
+    OR EXISTS (SELECT 1 FROM upload AS u WHERE u.blob = b.blob))";
 
 /// Keeps the rows of a content whose pieces are kept, and gives its number.
 pub(super) fn keep(tx: &Tx<'_>, content: &Content) -> Result<i64> {
@@ -26,13 +27,54 @@ pub(super) fn keep(tx: &Tx<'_>, content: &Content) -> Result<i64> {
         }
         return Ok(blob);
     }
+    let blob = new_blob(tx)?;
+    add_pieces(tx, blob, 0, &content.pieces)?;
+    name(tx, blob, content)?;
+    Ok(blob)
+}
+
+/// A content of which nothing has arrived, and which has no name yet.
+fn new_blob(tx: &Tx<'_>) -> Result<i64> {
     let blob = next_number(tx, "blob")?;
     tx.execute(
-        "INSERT INTO blob (blob, hash, size) VALUES (?1, ?2, ?3)",
+        "INSERT INTO blob (blob, hash, size) VALUES (?1, '', 0)",
+        [blob],
+    )?;
+    Ok(blob)
+}
+
+fn name(tx: &Tx<'_>, blob: i64, content: &Content) -> Result<()> {
+    let hash = content.hash.to_hex();
+    tx.execute(
+        "UPDATE blob SET hash = ?2, size = ?3 WHERE blob = ?1",
         (blob, hash.as_str(), content.size),
     )?;
-    let mut position = 0;
-    for piece in &content.pieces {
+    Ok(())
+}
+
+/// Adds pieces that are kept to a content that is arriving: a new one, or behind `from` bytes that are there.
+pub(super) fn grow(tx: &Tx<'_>, blob: Option<i64>, from: u64, pieces: &[Piece]) -> Result<i64> {
+    let blob = blob.map_or_else(|| new_blob(tx), Ok)?;
+    add_pieces(tx, blob, from, pieces)?;
+    tx.execute(
+        "UPDATE blob SET size = (SELECT coalesce(sum(p.size), 0) FROM blob_piece AS bp JOIN piece AS p ON p.piece = bp.piece
+                                 WHERE bp.blob = ?1)
+         WHERE blob = ?1",
+        [blob],
+    )?;
+    Ok(blob)
+}
+
+/// Names a content that has arrived whole.
+pub(super) fn complete(tx: &Tx<'_>, blob: Option<i64>, content: &Content) -> Result<i64> {
+    let blob = blob.map_or_else(|| new_blob(tx), Ok)?;
+    name(tx, blob, content)?;
+    Ok(blob)
+}
+
+fn add_pieces(tx: &Tx<'_>, blob: i64, from: u64, pieces: &[Piece]) -> Result<()> {
+    let mut position = from;
+    for piece in pieces {
         let name = piece.hash.to_hex();
         tx.execute(
             "INSERT OR IGNORE INTO piece (piece, size, stored, packing, content) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -50,7 +92,13 @@ pub(super) fn keep(tx: &Tx<'_>, content: &Content) -> Result<i64> {
         )?;
         position += piece.size;
     }
-    Ok(blob)
+    Ok(())
+}
+
+/// The hash and the length of a content.
+pub(super) fn named(view: &View<'_>, blob: i64) -> Result<(String, u64)> {
+    let mut statement = view.prepare("SELECT hash, size FROM blob WHERE blob = ?1")?;
+    Ok(statement.query_row([blob], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
 const PIECE_COLUMNS: &str = "p.piece, p.size, p.stored, p.packing, p.content";

@@ -24,6 +24,7 @@ pub mod retention;
 pub mod sessions;
 pub mod settings;
 pub mod timeline;
+pub mod uploads;
 pub mod users;
 
 use crate::error::{Error, Result};

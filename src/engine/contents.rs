@@ -8,12 +8,12 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::{Request, json};
-use crate::blob::{Content, Writer};
+use crate::blob::{Content, Piece, Writer};
 use crate::domain::artifacts::{self, ArtifactRevision};
-use crate::domain::blobs;
+use crate::domain::{blobs, uploads};
 use crate::error::{Code, Error, Result};
 use crate::id::UserId;
-use crate::store::{Store, Turn};
+use crate::store::{Caller, Store, Turn};
 
 /// The most bytes of one request or answer.
 pub const MAX_BYTES: usize = 4 << 20;
@@ -35,6 +35,8 @@ pub struct ContentWrite {
     pub media_type: Option<String>,
     /// The artifact whose content a new one continues.
     pub continues: Option<String>,
+    /// The upload that a new one continues; what arrives is kept there as it comes.
+    pub upload: Option<String>,
     /// Whether these are the last bytes.
     pub is_last: Option<bool>,
 }
@@ -83,6 +85,7 @@ struct Incoming {
     user: Option<UserId>,
     writer: Writer,
     is_whole: bool,
+    upload: Option<String>,
 }
 
 /// Contents on their way.
@@ -136,16 +139,15 @@ impl Contents {
         }
         incoming.writer.push(bytes);
         incoming.is_whole = args.is_last.unwrap_or(false);
-        while let Some(piece) = incoming.writer.ready(incoming.is_whole) {
-            let is_compressible = incoming.writer.is_compressible();
-            match store.keep_piece(&piece, is_compressible).await {
-                Ok(piece) => incoming.writer.add(piece),
-                Err(error) => {
-                    // A content with a hole is none.
-                    store.give_back(incoming.writer.pieces()).await?;
-                    return Err(error);
-                }
-            }
+        if let Err(error) = keep(store, &mut incoming).await {
+            // A content with a hole is none. What an upload has stays with it.
+            let failed = match &incoming.upload {
+                Some(upload) => fail(store, upload, error.code()),
+                None => Ok(()),
+            };
+            store.give_back(incoming.writer.pieces()).await?;
+            failed?;
+            return Err(error);
         }
         let written = ContentWritten {
             content: incoming.number,
@@ -170,13 +172,19 @@ impl Contents {
                 "more than {MAX_WRITERS} contents are being written"
             )));
         }
-        let (writer, version) = match &args.continues {
-            None => {
+        let (writer, version) = match (&args.continues, &args.upload) {
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid(
+                    "a content continues an artifact or an upload, not both",
+                ));
+            }
+            (None, Some(upload)) => (self.resume_upload(store, user, upload).await?, None),
+            (None, None) => {
                 let media_type = args.media_type.as_deref();
                 let media_type = media_type.unwrap_or("application/octet-stream");
                 (Writer::new(media_type), None)
             }
-            Some(artifact) => {
+            (Some(artifact), None) => {
                 let (writer, version) = self.resume(store, user, artifact).await?;
                 (writer, Some(version))
             }
@@ -187,6 +195,7 @@ impl Contents {
             user,
             writer,
             is_whole: false,
+            upload: args.upload.clone(),
         };
         Ok((incoming, version))
     }
@@ -198,11 +207,7 @@ impl Contents {
         user: Option<UserId>,
         id: &str,
     ) -> Result<(Writer, i64)> {
-        let caller = crate::store::Caller {
-            user,
-            request_id: None,
-        };
-        let (artifact, pieces) = store.read(caller, |view| {
+        let (artifact, pieces) = store.read(caller(user), |view| {
             let artifact = artifacts::get(view, id)?;
             let kept = match artifact.revision {
                 Some(_) => blobs::pieces(view, artifacts::kept(view, id, None)?.blob, 0, u64::MAX)?,
@@ -211,13 +216,8 @@ impl Contents {
             Ok((artifact, kept))
         })?;
         let mut pieces: Vec<_> = pieces.into_iter().map(|(_, piece)| piece).collect();
-        let known = self.recall(artifact.hash.as_deref());
-        let mut hasher = known.clone().unwrap_or_default();
-        if known.is_none() {
-            for piece in &pieces {
-                hasher.update(&store.read_piece(piece).await?);
-            }
-        }
+        let hash = artifact.hash.as_deref();
+        let hasher = self.hasher_of(store, hash, &pieces).await?;
         let mut rest = Vec::new();
         for piece in pieces.split_off(pieces.len() - Writer::loose_end(&pieces)) {
             rest.extend(store.read_piece(&piece).await?);
@@ -227,6 +227,39 @@ impl Contents {
         }
         let writer = Writer::resume(&artifact.media_type, pieces, hasher, rest);
         Ok((writer, artifact.version))
+    }
+
+    /// A writer that goes on where an upload is.
+    async fn resume_upload(
+        &mut self,
+        store: &mut Store,
+        user: Option<UserId>,
+        id: &str,
+    ) -> Result<Writer> {
+        let (upload, pieces) = store.read(caller(user), |view| uploads::arrived(view, id))?;
+        let hasher = self.hasher_of(store, None, &pieces).await?;
+        for piece in &pieces {
+            store.lease_piece(piece);
+        }
+        let media_type = upload.artifact.media_type.as_deref().unwrap_or_default();
+        Ok(Writer::resume(media_type, pieces, hasher, Vec::new()))
+    }
+
+    /// What tells the hash of some pieces with more behind them.
+    async fn hasher_of(
+        &mut self,
+        store: &Store,
+        hash: Option<&str>,
+        pieces: &[Piece],
+    ) -> Result<blake3::Hasher> {
+        if let Some(known) = self.recall(hash) {
+            return Ok(known);
+        }
+        let mut hasher = blake3::Hasher::new();
+        for piece in pieces {
+            hasher.update(&store.read_piece(piece).await?);
+        }
+        Ok(hasher)
     }
 
     fn remember(&mut self, hasher: blake3::Hasher) {
@@ -297,7 +330,7 @@ impl Contents {
     async fn gather(
         &mut self,
         store: &Store,
-        pieces: &[(u64, crate::blob::Piece)],
+        pieces: &[(u64, Piece)],
         start: u64,
         length: usize,
         revision: &ArtifactRevision,
@@ -324,7 +357,7 @@ impl Contents {
     }
 
     /// The bytes of a piece. Who reads on, or about, finds it at hand.
-    async fn piece(&mut self, store: &Store, piece: &crate::blob::Piece) -> Result<&[u8]> {
+    async fn piece(&mut self, store: &Store, piece: &Piece) -> Result<&[u8]> {
         let bytes = match self.at_hand.take() {
             Some((hash, bytes)) if hash == piece.hash => bytes,
             _ => store.read_piece(piece).await?,
@@ -336,6 +369,61 @@ impl Contents {
     /// Forgets what it read: the store was recovered, or closed.
     pub fn doubt(&mut self) {
         self.at_hand = None;
+    }
+}
+
+fn caller(user: Option<UserId>) -> Caller<'static> {
+    Caller {
+        user,
+        request_id: None,
+    }
+}
+
+/// Keeps what has arrived in whole pieces, and for an upload the rows of them.
+async fn keep(store: &mut Store, incoming: &mut Incoming) -> Result<()> {
+    let Incoming {
+        user,
+        writer,
+        is_whole,
+        upload,
+        ..
+    } = incoming;
+    let (before, from) = (writer.pieces().len(), writer.kept());
+    while let Some(piece) = writer.ready(*is_whole) {
+        let is_compressible = writer.is_compressible();
+        let piece = store.keep_piece(&piece, is_compressible).await?;
+        writer.add(piece);
+    }
+    let Some(upload) = upload else {
+        return Ok(());
+    };
+    let new = writer.pieces().get(before..).unwrap_or_default();
+    if !new.is_empty() {
+        store.write("uploads.receive", caller(*user), |tx| {
+            uploads::receive(tx, upload, from, new).map(|_| ())
+        })?;
+    }
+    if *is_whole {
+        let content = writer.content();
+        store.write("uploads.store", caller(*user), |tx| {
+            uploads::store(tx, upload, &content).map(|_| ())
+        })?;
+    }
+    Ok(())
+}
+
+/// Notes that an upload failed, where that is not because someone else went on with it.
+fn fail(store: &mut Store, upload: &str, code: Code) -> Result<()> {
+    if matches!(code, Code::Conflict | Code::NotFound) {
+        return Ok(());
+    }
+    let failed = store.write("uploads.fail", Caller::default(), |tx| {
+        uploads::fail(tx, upload, code)
+    });
+    match failed {
+        // There is no room to say that there is none.
+        Err(error) if error.code() == Code::QuotaExceeded => Ok(()),
+        failed => failed.map(|_| ()),
     }
 }
 

@@ -65,6 +65,7 @@ use crate::domain::settings::{self, Setting, SettingList, SettingRef, SettingSet
 use crate::domain::timeline::{
     self, NewTimelineEvent, TimelineEvent, TimelineEventRef, TimelineList,
 };
+use crate::domain::uploads::{self, Upload, UploadList, UploadRef};
 use crate::domain::users::{self, NewUser, User, UserList, UserRef, UserUpdate};
 use crate::error::Result;
 use crate::id::MessageId;
@@ -253,6 +254,17 @@ methods! {
     "artifacts.revisions": read(RevisionList) -> Page<ArtifactRevision> = |view, args| artifacts::revisions(view, &args);
     /// Deletes a revision of an artifact's content that is not the current one; that is `conflict`.
     "artifacts.forget": write(RevisionRef) -> Nothing = |tx, args| artifacts::forget(tx, &args).map(|()| Nothing);
+
+    /// Begins an upload of what is to become an artifact. `invalid_argument` for what the setting `uploads.limits` forbids.
+    "uploads.create": write(NewArtifact) -> Upload = |tx, args| uploads::create(tx, &args);
+    /// Reads an upload.
+    "uploads.get": read(UploadRef) -> Upload = |view, args| uploads::get(view, &args.id);
+    /// Lists a user's uploads by when they were created, newest first unless asked otherwise.
+    "uploads.list": read(UploadList) -> Page<Upload> = |view, args| uploads::list(view, &args);
+    /// Makes an artifact of an upload that is stored; doing so again gives the same artifact. `conflict` while it is not stored.
+    "uploads.publish": write(UploadRef) -> Artifact = |tx, args| uploads::publish(tx, &args.id);
+    /// Deletes an upload and what has arrived of it. What it became stays.
+    "uploads.delete": write(UploadRef) -> Nothing = |tx, args| uploads::delete(tx, &args.id).map(|()| Nothing);
 
     /// Adds an event to the timeline.
     "timeline.append": write(NewTimelineEvent) -> TimelineEvent = |tx, args| timeline::append(tx, &args);

@@ -39,6 +39,7 @@ use crate::domain::retention as r;
 use crate::domain::sessions as se;
 use crate::domain::settings as s;
 use crate::domain::timeline as t;
+use crate::domain::uploads as up;
 use crate::domain::{Json, Metadata, users as u};
 use crate::health as hh;
 use crate::history as y;
@@ -91,6 +92,11 @@ const GROUPS: &[(&str, &str, &str)] = &[
         "artifacts",
         "Artifacts",
         "Artifacts: what comes out of the work, such as plans, diffs, logs and files.",
+    ),
+    (
+        "uploads",
+        "Uploads",
+        "Uploads: files on their way in, in parts, which go on after a reload and become artifacts.",
     ),
     (
         "timeline",
@@ -302,6 +308,11 @@ fn generate() -> String {
         a::ArtifactRevision,
         a::RevisionList,
         a::RevisionRef,
+        up::Upload,
+        up::UploadState,
+        up::UploadRef,
+        up::UploadList,
+        up::UploadLimits,
         ContentWrite,
         ContentWritten,
         ContentRef,

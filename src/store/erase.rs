@@ -104,7 +104,7 @@ impl Store {
         Ok(Some(match stage {
             Stage::Close => Stage::Contents(Collection::new(0)),
             Stage::Contents(mut collection) => {
-                if self.database()?.has_table("blob")? && collection.step(self).await? {
+                if self.database()?.has_table("upload")? && collection.step(self).await? {
                     return Ok(Some(Stage::Contents(collection)));
                 }
                 erasing.asked = erasing.asked.max(self.journal.last_seq());

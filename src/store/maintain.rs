@@ -244,7 +244,7 @@ impl Store {
             None if now.saturating_sub(self.collected_at) < COLLECTION_MS => return Ok(false),
             None => Collection::new(self.options.content_grace_ms),
         };
-        if self.database()?.has_table("blob")? && collection.step(self).await? {
+        if self.database()?.has_table("upload")? && collection.step(self).await? {
             self.collection = Some(collection);
             return Ok(true);
         }

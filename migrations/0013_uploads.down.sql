@@ -1,0 +1,3 @@
+DROP TABLE upload;
+DELETE FROM setting WHERE name = 'uploads.limits';
+DELETE FROM user_setting WHERE name = 'uploads.limits';
