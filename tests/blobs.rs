@@ -829,6 +829,59 @@ fn contents_are_there_after_the_database_was_lost() {
     );
 }
 
+#[test]
+fn usage_tells_what_contents_take_and_what_sharing_and_compressing_save() {
+    let mut fixture = Fixture::new();
+    let (text, picture) = (log(20_000), noise(19, 2 * MB));
+    fixture.put("log", "text/plain", &text).unwrap();
+    for name in ["one", "two"] {
+        fixture.put(name, "image/png", &picture).unwrap();
+    }
+    fixture.put("note", "text/plain", b"a note").unwrap();
+    let usage = fixture.task("health.usage", json!({}));
+    let contents = &usage["contents"];
+    let number = |of: &Value, name: &str| usize::try_from(of[name].as_u64().unwrap()).unwrap();
+    let whole = text.len() + 2 * picture.len() + 6;
+    assert_eq!(number(contents, "bytes"), whole);
+    assert_eq!(number(contents, "sharedBytes"), picture.len());
+    let stored = fixture.file_bytes() + 6;
+    assert_eq!(number(contents, "storedBytes"), stored);
+    assert_eq!(
+        number(contents, "compressedBytes"),
+        whole - picture.len() - stored
+    );
+    assert!(stored < picture.len() + text.len() / 2);
+    let kind = &contents["kinds"][0];
+    assert_eq!(
+        (&kind["kind"], &kind["contents"]),
+        (&json!("file"), &json!(4))
+    );
+    assert_eq!(number(kind, "bytes"), whole);
+    assert_eq!(number(kind, "storedBytes"), stored + picture.len());
+    // All files are accounted for.
+    let files: u64 = fixture.disk.files().iter().map(|(_, size)| size).sum();
+    assert_eq!(usage["totalBytes"], files);
+    let free = |fixture: &mut Fixture| {
+        let remedies = fixture.task("health.reclaimable", json!({}));
+        let remedies = remedies.as_array().unwrap().iter();
+        let of_contents = remedies.filter(|it| it["remedy"] == "contents");
+        of_contents
+            .map(|it| it["bytes"].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    assert_eq!(free(&mut fixture), 0);
+    let policy = json!({ "kind": "artifacts", "action": "delete", "ageMs": 0 });
+    let policy = fixture.call("retention.create", policy).unwrap();
+    let run = fixture
+        .call("retention.run", json!({ "policy": policy["policy"] }))
+        .unwrap();
+    assert_eq!(run["ids"].as_array().unwrap().len(), 4);
+    assert_eq!(free(&mut fixture), stored as u64);
+    let collected = fixture.task("retention.collect", json!({}));
+    assert_eq!(collected["bytes"], stored);
+    assert_eq!(free(&mut fixture), 0);
+}
+
 /// What was acknowledged in a run that may have ended anywhere.
 #[derive(Default)]
 struct Acknowledged {

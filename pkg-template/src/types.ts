@@ -5171,13 +5171,18 @@ kinds: Array<KindUsage>,
  */
 users: Array<UserUsage>, 
 /**
- * Those of a construct with everything below it, its transcripts included: the largest 1,000, largest first.
+ * Those of a construct with everything below it, its transcripts and the contents of its artifacts included: the largest
+ * 1,000, largest first.
  */
 constructs: Array<ConstructUsage>, 
 /**
  * Whether there are more constructs than that.
  */
-constructsTruncated: boolean, };
+constructsTruncated: boolean, 
+/**
+ * The contents of artifacts and uploads, all users' together.
+ */
+contents: ContentUsage, };
 
 /**
  * Bytes of one kind.
@@ -5185,7 +5190,7 @@ constructsTruncated: boolean, };
 export type KindUsage = { 
 /**
  * A table with its rows, such as `chunk`. Of all files also `indexes`, `search` (its index), `bookkeeping`, `free_pages`, `overhead`
- * (pages that hold only where others are), `log` (of the database), `journal`, `snapshots`, `quarantine` or `other`.
+ * (pages that hold only where others are), `log` (of the database), `contents` (of artifacts: their files and the tables that tell of them), `journal`, `snapshots`, `quarantine` or `other`.
  */
 kind: string, 
 /**
@@ -5245,9 +5250,56 @@ constructId: string,
 bytes: number, };
 
 /**
+ * Bytes of contents.
+ */
+export type ContentUsage = { 
+/**
+ * Bytes as they are kept.
+ */
+storedBytes: number, 
+/**
+ * Bytes as they would be if none were shared and none compressed.
+ */
+bytes: number, 
+/**
+ * Bytes that are saved because contents share what they share.
+ */
+sharedBytes: number, 
+/**
+ * Bytes that are saved by compression besides.
+ */
+compressedBytes: number, 
+/**
+ * The contents of artifacts, every revision of them, by the kind of the artifact, largest first. What several have is
+ * counted for each.
+ */
+kinds: Array<ArtifactUsage>, };
+
+/**
+ * Bytes of the contents of one kind of artifacts.
+ */
+export type ArtifactUsage = { 
+/**
+ * The kind of the artifacts.
+ */
+kind: string, 
+/**
+ * Contents, every revision counted.
+ */
+contents: number, 
+/**
+ * Bytes as they are.
+ */
+bytes: number, 
+/**
+ * Bytes as they are kept.
+ */
+storedBytes: number, };
+
+/**
  * A way to free bytes. What one frees, another may free too.
  */
-export type Remedy = "vacuum" | "checkpoint" | "seal" | "snapshots" | "quarantine" | "removed" | "erase" | "retention";
+export type Remedy = "vacuum" | "checkpoint" | "seal" | "snapshots" | "quarantine" | "removed" | "erase" | "contents" | "retention";
 
 /**
  * What a remedy would free.

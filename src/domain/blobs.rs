@@ -236,24 +236,39 @@ pub fn remove(
     Ok((contents, gone))
 }
 
+/// The bytes, as they are kept, of pieces that only contents have which nothing has.
+pub fn unused_bytes(view: &View<'_>) -> Result<u64> {
+    let mut statement = view.prepare(&format!(
+        "SELECT coalesce(sum(stored), 0) FROM piece AS p WHERE NOT EXISTS
+           (SELECT 1 FROM blob_piece AS bp JOIN blob AS b ON b.blob = bp.blob WHERE bp.piece = p.piece AND {IS_USED})"
+    ))?;
+    Ok(statement.query_row([], |row| row.get(0))?)
+}
+
 /// The bytes of all contents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Contents.
     pub blobs: u64,
-    /// Their lengths together.
+    /// Their lengths together, each as often as something has it.
     pub bytes: u64,
     /// The lengths of all pieces, each once.
     pub unique: u64,
     /// The lengths of all pieces as they are kept.
     pub stored: u64,
+    /// Those of pieces that are in files.
+    pub in_files: u64,
 }
 
 /// Sums up all contents.
 pub fn totals(view: &View<'_>) -> Result<Totals> {
     let mut statement = view.prepare(
-        "SELECT (SELECT count(*) FROM blob), (SELECT coalesce(sum(size), 0) FROM blob),
-           coalesce(sum(size), 0), coalesce(sum(stored), 0) FROM piece",
+        "SELECT (SELECT count(*) FROM blob),
+           (SELECT coalesce(sum(size * max(1,
+               (SELECT count(*) FROM artifact_revision AS r WHERE r.blob = b.blob)
+               + (SELECT count(*) FROM upload AS u WHERE u.blob = b.blob))), 0) FROM blob AS b),
+           coalesce(sum(size), 0), coalesce(sum(stored), 0),
+           coalesce(sum(iif(packing = 'inline', 0, stored)), 0) FROM piece",
     )?;
     statement
         .query_row([], |row| {
@@ -262,6 +277,7 @@ pub fn totals(view: &View<'_>) -> Result<Totals> {
                 bytes: row.get(1)?,
                 unique: row.get(2)?,
                 stored: row.get(3)?,
+                in_files: row.get(4)?,
             })
         })
         .map_err(Error::from)

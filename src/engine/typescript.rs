@@ -460,6 +460,8 @@ fn generate() -> String {
         hh::UserUsage,
         hh::ContextUsage,
         hh::ConstructUsage,
+        hh::ContentUsage,
+        hh::ArtifactUsage,
         hh::Remedy,
         hh::Reclaimable,
         FailureCount,

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 pub use check::{Check, last_checked};
 pub use reclaim::{Reclaimable, Remedy, Weighing};
 pub use usage::{
-    ConstructUsage, ContextUsage, HealthUsage, KindUsage, Usage, UsageQuery, UserUsage,
+    ArtifactUsage, ConstructUsage, ContentUsage, ContextUsage, HealthUsage, KindUsage, Usage,
+    UsageQuery, UserUsage,
 };
 
 /// The app's setting that holds the last [`HealthReport`], with its first 100 findings.

@@ -6,7 +6,7 @@ use super::content::{belongs_to, columns, content_bytes};
 use super::walk::{SLICE_ROWS, Walk};
 use crate::database;
 use crate::disk::LocalFuture;
-use crate::domain::retention;
+use crate::domain::{blobs, retention};
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, UserId};
 use crate::store::{Caller, Job, Store, View, answer};
@@ -81,6 +81,9 @@ pub enum Remedy {
     /// Erasing them instead, so that they go from the journal too: what that frees besides, an estimate by how far the journal
     /// is compressed.
     Erase,
+    /// Removing contents of artifacts that nothing has any more, with `retention.collect`. The store does so by itself, a day
+    /// after the last of what had them is gone.
+    Contents,
     /// Running the retention policies that delete and are enabled: what the records hold that have come of age, of each
     /// policy the first 1,000. What two policies are for counts twice.
     Retention,
@@ -176,6 +179,7 @@ impl Weighing {
     async fn files(&self, store: &mut Store) -> Result<Vec<Reclaimable>> {
         store.commit_now()?;
         let free = store.read(Caller::default(), free_bytes)?;
+        let unused = store.read(Caller::default(), blobs::unused_bytes)?;
         let files = store.files().await?;
         let bytes_in = |folder: &str| {
             let inside = files.iter().filter(|file| file.path.starts_with(folder));
@@ -211,6 +215,7 @@ impl Weighing {
             (Remedy::Quarantine, bytes_in("quarantine/")),
             (Remedy::Removed, removed),
             (Remedy::Erase, removed * (100 - freed_percent) / 100),
+            (Remedy::Contents, unused),
             (Remedy::Retention, self.due),
         ];
         let told = |(remedy, bytes)| Reclaimable { remedy, bytes };

@@ -6,8 +6,9 @@ use uuid::Uuid;
 use super::content::{belongs_to, columns, content_bytes};
 use super::walk::{SLICE_ROWS, Walk};
 use crate::database;
-use crate::database::schema::{BOOKKEEPING, TABLES};
+use crate::database::schema::{BOOKKEEPING, CONTENTS, TABLES};
 use crate::disk::LocalFuture;
+use crate::domain::blobs::{self, Totals};
 use crate::error::Result;
 use crate::id::UserId;
 use crate::store::{Caller, FileSize, Job, Store, View, answer};
@@ -32,10 +33,46 @@ pub struct HealthUsage {
     pub kinds: Vec<KindUsage>,
     /// Bytes of what users' records hold, by user: their content alone, without what SQLite and the journal add.
     pub users: Vec<UserUsage>,
-    /// Those of a construct with everything below it, its transcripts included: the largest 1,000, largest first.
+    /// Those of a construct with everything below it, its transcripts and the contents of its artifacts included: the largest
+    /// 1,000, largest first.
     pub constructs: Vec<ConstructUsage>,
     /// Whether there are more constructs than that.
     pub constructs_truncated: bool,
+    /// The contents of artifacts and uploads, all users' together.
+    pub contents: ContentUsage,
+}
+
+/// Bytes of contents.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ContentUsage {
+    /// Bytes as they are kept.
+    pub stored_bytes: u64,
+    /// Bytes as they would be if none were shared and none compressed.
+    pub bytes: u64,
+    /// Bytes that are saved because contents share what they share.
+    pub shared_bytes: u64,
+    /// Bytes that are saved by compression besides.
+    pub compressed_bytes: u64,
+    /// The contents of artifacts, every revision of them, by the kind of the artifact, largest first. What several have is
+    /// counted for each.
+    pub kinds: Vec<ArtifactUsage>,
+}
+
+/// Bytes of the contents of one kind of artifacts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ArtifactUsage {
+    /// The kind of the artifacts.
+    pub kind: String,
+    /// Contents, every revision counted.
+    pub contents: u64,
+    /// Bytes as they are.
+    pub bytes: u64,
+    /// Bytes as they are kept.
+    pub stored_bytes: u64,
 }
 
 /// Bytes of one kind.
@@ -44,7 +81,7 @@ pub struct HealthUsage {
 #[serde(rename_all = "camelCase")]
 pub struct KindUsage {
     /// A table with its rows, such as `chunk`. Of all files also `indexes`, `search` (its index), `bookkeeping`, `free_pages`, `overhead`
-    /// (pages that hold only where others are), `log` (of the database), `journal`, `snapshots`, `quarantine` or `other`.
+    /// (pages that hold only where others are), `log` (of the database), `contents` (of artifacts: their files and the tables that tell of them), `journal`, `snapshots`, `quarantine` or `other`.
     pub kind: String,
     /// Bytes.
     pub bytes: u64,
@@ -101,6 +138,8 @@ enum Stage {
     Trees,
     /// What the rows of the table at this place hold.
     Content(usize, Walk),
+    /// What the contents of artifacts hold.
+    Artifacts(Walk),
     Files,
 }
 
@@ -204,11 +243,17 @@ impl Usage {
                     Some(next) => Stage::Content(at, next),
                     None => Stage::Content(at + 1, Walk::default()),
                 },
+                None => Stage::Artifacts(Walk::default()),
+            },
+            Stage::Artifacts(walk) => match self.artifacts(store, &walk)? {
+                Some(next) => Stage::Artifacts(next),
                 None => Stage::Files,
             },
             Stage::Files => {
                 let files = store.files().await?;
                 self.add_files(&files);
+                let totals = store.read(Caller::default(), blobs::totals)?;
+                self.add_contents(totals);
                 self.sort();
                 return Ok(true);
             }
@@ -253,6 +298,60 @@ impl Usage {
             self.add_content(table, held);
         }
         Ok(next)
+    }
+
+    /// Adds up a slice of artifacts' contents; gives where the next one begins.
+    fn artifacts(&mut self, store: &mut Store, walk: &Walk) -> Result<Option<Walk>> {
+        let user = self.query.user_id.map_or(-1, |user| user.user);
+        let mut held = Vec::new();
+        let next = store.read(Caller::default(), |view| {
+            let slice = walk.slice(view, "artifact_revision", SLICE_ROWS)?;
+            let select = "SELECT a.kind, a.construct, count(*), sum(b.size),
+                sum((SELECT sum(p.stored) FROM blob_piece AS bp JOIN piece AS p ON p.piece = bp.piece WHERE bp.blob = b.blob))
+                FROM artifact_revision AS child JOIN artifact AS a ON a.artifact = child.artifact
+                JOIN blob AS b ON b.blob = child.blob WHERE";
+            let rest = format!("({user} = -1 OR a.user = {user}) GROUP BY 1, 2");
+            slice.query(view, select, &rest, &mut |row| {
+                let construct: Option<String> = row.get(1)?;
+                let usage = ArtifactUsage {
+                    kind: row.get(0)?,
+                    contents: row.get(2)?,
+                    bytes: row.get(3)?,
+                    stored_bytes: row.get::<_, Option<u64>>(4)?.unwrap_or(0),
+                };
+                held.push((construct, usage));
+                Ok(())
+            })?;
+            Ok(slice.next)
+        })?;
+        for (construct, usage) in held {
+            if let Some(construct) = construct.and_then(|id| Uuid::parse_str(&id).ok()) {
+                self.add_construct(construct, usage.stored_bytes);
+            }
+            let kinds = &mut self.found.contents.kinds;
+            match kinds.iter_mut().find(|known| known.kind == usage.kind) {
+                Some(known) => {
+                    known.contents += usage.contents;
+                    known.bytes += usage.bytes;
+                    known.stored_bytes += usage.stored_bytes;
+                }
+                None => kinds.push(usage),
+            }
+        }
+        Ok(next)
+    }
+
+    fn add_contents(&mut self, totals: Totals) {
+        // Short texts are in their table, which is counted already.
+        self.add("contents", totals.in_files);
+        let contents = &mut self.found.contents;
+        contents.stored_bytes = totals.stored;
+        contents.bytes = totals.bytes;
+        contents.shared_bytes = totals.bytes.saturating_sub(totals.unique);
+        contents.compressed_bytes = totals.unique.saturating_sub(totals.stored);
+        contents
+            .kinds
+            .sort_unstable_by(|a, b| (b.stored_bytes, &a.kind).cmp(&(a.stored_bytes, &b.kind)));
     }
 
     fn add_files(&mut self, files: &[FileSize]) {
@@ -342,6 +441,7 @@ fn trees(view: &View<'_>) -> Result<Vec<(usize, String)>> {
         };
         let kind = match kind.as_str() {
             _ if name.starts_with("search_") => "search".to_owned(),
+            "table" if CONTENTS.contains(&name.as_str()) => "contents".to_owned(),
             "index" => "indexes".to_owned(),
             _ if is_own(&name) => "bookkeeping".to_owned(),
             _ => name,
