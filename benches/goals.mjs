@@ -99,6 +99,27 @@ export function goals(rows) {
       slowest(rows, (work) => work.includes('queue:')),
       ' µs',
     ),
+    least(
+      'a file of 64 MB written ÷ bare',
+      0.5,
+      ratio(p50('files-64mb', 'strongroom', 'MB/s written'), p50('files-64mb', 'bare', 'MB/s written')),
+    ),
+    least(
+      'the same read ÷ bare',
+      0.5,
+      ratio(p50('files-64mb', 'strongroom', 'MB/s read'), p50('files-64mb', 'bare', 'MB/s read')),
+    ),
+    least(
+      'the same written from the page ÷ IndexedDB',
+      1,
+      ratio(p50('files-64mb', 'strongroom-page', 'MB/s written'), p50('files-64mb', 'indexeddb', 'MB/s written')),
+    ),
+    least(
+      'the same read from the page ÷ IndexedDB',
+      1,
+      ratio(p50('files-64mb', 'strongroom-page', 'MB/s read'), p50('files-64mb', 'indexeddb', 'MB/s read')),
+    ),
+    least('twenty versions of a log', 4, p50('sharing-grown', 'strongroom-page', 'times smaller'), ' times smaller'),
     most('100 MB opened, to the first read', 150_000, p50('open-100mb', 'strongroom-page'), ' µs'),
     most('1 GB opened ÷ 100 MB', 1.5, ratio(p50('open-1gb', 'strongroom-page'), p50('open-100mb', 'strongroom-page'))),
     least(

@@ -304,7 +304,7 @@ fn hash(bytes: &[u8]) -> String {
 fn a_content_comes_back_byte_for_byte() {
     let mut fixture = Fixture::new();
     let mut contents = vec![b"\xff\xfe\0".to_vec(), "日本語\n".into(), log(100_000)];
-    for length in [0, 1, 4096, 4097, MB - 1, MB, MB + 1, 4 * MB, 9 * MB + 5] {
+    for length in [0, 1, 16_384, 16_385, MB - 1, MB, MB + 1, 4 * MB, 9 * MB + 5] {
         contents.push(noise(1, length));
         contents.push(b"all the same ".repeat(length / 13));
     }

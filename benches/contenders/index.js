@@ -15,6 +15,7 @@
 //   openStream(conversation)                       instead of beginMessage to endMessage, where a store has streams of its own
 //   search(query, limit)                           [{ snippet }], best first; see works/search.js; optional
 //   searchBytes()                                  { text, index }, what is searched and what the search needs beside it; optional
+//   putFile(bytes, mediaType), readFile(handle)    a whole file, kept before it settles, and its bytes; optional
 //   rest(), finish()                               lets time pass after which it begins what is still owed for the writes so
 //                                                  far, and does that; optional
 //   settle()                                       does all upkeep, as when nobody asks for anything for a while; optional
@@ -39,8 +40,8 @@ export const CONTENDERS = [
     file: 'bare',
     in: 'worker',
     durability: BOTH,
-    does: ['chunks'],
-    note: 'the disk itself: 600 bytes a chunk',
+    does: ['chunks', 'files'],
+    note: 'the disk itself: 600 bytes a chunk; a file in pieces of 1 MB, flushed at its end',
   },
   {
     name: 'bare-between',
@@ -56,7 +57,7 @@ export const CONTENDERS = [
     file: 'strongroom',
     in: 'worker',
     durability: BOTH,
-    does: ['chunks', ...READS, 'import', 'replay', 'recover', 'breakdown', 'hour', 'search'],
+    does: ['chunks', ...READS, 'import', 'replay', 'recover', 'breakdown', 'hour', 'search', 'files'],
     stores: 'strongroom',
     note: 'its engine, called in the worker',
   },
@@ -65,7 +66,7 @@ export const CONTENDERS = [
     file: 'strongroom-page',
     in: 'page',
     durability: BOTH,
-    does: [...WRITES, ...READS, 'import', 'replay', 'scan', 'search', 'model'],
+    does: [...WRITES, ...READS, 'import', 'replay', 'scan', 'search', 'model', 'files', 'sharing'],
     stores: 'strongroom',
     note: 'as an app uses it',
   },
@@ -160,9 +161,9 @@ export const CONTENDERS = [
     file: 'indexeddb',
     in: 'page',
     durability: BOTH,
-    does: [...WRITES, ...READS, 'import', 'replay', 'scan'],
+    does: [...WRITES, ...READS, 'import', 'replay', 'scan', 'files'],
     stores: 'indexeddb',
-    note: 'the transaction’s `durability`',
+    note: 'the transaction’s `durability`; a file is a Blob',
   },
   {
     name: 'dexie',

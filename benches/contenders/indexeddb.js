@@ -16,6 +16,7 @@ function upgrade(db) {
   message.createIndex('uuid', 'uuid', { unique: true });
   message.createIndex('by_parent', ['user', 'conversation', 'parent', 'message']);
   message.createIndex('by_creation', ['user', 'conversation', 'createdAt', 'message']);
+  db.createObjectStore('file', { autoIncrement: true });
   db.createObjectStore('part', { keyPath: ['user', 'conversation', 'message', 'part'] });
   db.createObjectStore('chunk', { keyPath: ['user', 'conversation', 'message', 'seq'] });
 }
@@ -180,6 +181,18 @@ export async function open({ durability, directory }) {
         .map((record) => ({ handle: record.conversation, ...record }));
     },
     renameConversation: (conversation, title) => change('conversation', [1, conversation], { title }),
+    async putFile(bytes, type) {
+      let request;
+      await write(['file'], (object, transaction) => {
+        request = object('file').add(new Blob([bytes], { type }));
+        transaction.commit();
+      });
+      return request.result;
+    },
+    async readFile(key) {
+      const blob = await done(db.transaction('file').objectStore('file').get(key));
+      return new Uint8Array(await blob.arrayBuffer());
+    },
     close: () => db.close(),
   };
 }

@@ -55,6 +55,11 @@ export async function open({ durability, directory, create }) {
       const { version } = await conversations.get(id);
       return conversations.update({ id, version, title });
     },
+    async putFile(content, mediaType) {
+      const artifact = { userId: 'us01', kind: 'file', name: 'file', mediaType, content };
+      return (await store.artifacts.put(artifact)).id;
+    },
+    readFile: (id) => store.artifacts.bytes(id),
     async search(query, limit) {
       const { items } = await store.search.query({ userId: 'us01', text: searchText(query), limit });
       return items.map(({ snippet }) => ({ snippet: snippet.text }));

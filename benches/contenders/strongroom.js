@@ -5,6 +5,9 @@ import { searchText } from './search-text.js';
 /** Requests in one turn, as its worker takes them. */
 const REQUESTS_PER_TURN = 128;
 
+/** Bytes of one request. */
+const PIECE = 1 << 20;
+
 /** Messages in one call, where many are brought in. */
 const MESSAGES_AT_ONCE = 1000;
 
@@ -49,6 +52,13 @@ export async function open({ durability, directory, create }) {
     });
   }
   const call = async (method, args) => (await turn([[method, args]]))[0];
+  async function move(method, args, bytes = new Uint8Array()) {
+    if (engine.needsTick()) await engine.tick(false);
+    const [answers, moved] = await engine.bytes(JSON.stringify([0, method, args, null, null]), bytes);
+    const [[, status, value]] = JSON.parse(answers);
+    if (status !== 0) throw new Error(`${method}: ${value.message}`);
+    return [value, moved];
+  }
   let last = Promise.resolve();
   const inOrder = (method, args) => (last = last.then(() => call(method, args)));
   async function callAll(requests) {
@@ -163,6 +173,28 @@ export async function open({ durability, directory, create }) {
     async search(query, limit) {
       const { items } = await call('search.query', { userId: 'us01', text: searchText(query), limit });
       return items.map(({ snippet }) => ({ snippet: snippet.text }));
+    },
+    async putFile(bytes, mediaType) {
+      let content;
+      for (let at = 0; at === 0 || at < bytes.length; at += PIECE) {
+        const isLast = at + PIECE >= bytes.length;
+        const args = content === undefined ? { mediaType, isLast } : { content, isLast };
+        ({ content } = (await move('contents.write', args, bytes.subarray(at, at + PIECE)))[0]);
+      }
+      const artifact = { userId: 'us01', kind: 'file', name: 'file', mediaType };
+      const { id } = await call('artifacts.put', { artifact, content });
+      await move('contents.drop', { content });
+      return id;
+    },
+    async readFile(id) {
+      let whole;
+      for (let start = 0; ;) {
+        const [{ size }, bytes] = await move('artifacts.read', { id, start, length: PIECE });
+        whole ??= new Uint8Array(size);
+        whole.set(bytes, start);
+        start += bytes.length;
+        if (start >= size) return whole;
+      }
     },
     /** All calls by name, one after another. */
     api: new Proxy(

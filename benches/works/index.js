@@ -74,6 +74,25 @@ const recovers = [10, 100].map((size) => ({
   title: `a store of ${size} MB of text opened without its database: all of it comes from the journal`,
 }));
 
+const files = [
+  { name: 'files-64mb', files: 1, bytes: 64 << 20, title: 'a file of 64 MB that is packed already' },
+  { name: 'files-text', files: 4, bytes: 8 << 20, isText: true, title: 'four logs of 8 MB' },
+  { name: 'files-10kb', files: 500, bytes: 10_000, title: '500 files of 10 KB' },
+  { name: 'files-2kb', files: 500, bytes: 2000, isText: true, title: '500 texts of 2 KB' },
+].map((work) => ({ ...work, kind: 'files', does: 'files', durability: 'strict', rounds: 3 }));
+
+const sharing = [
+  { name: 'sharing-grown', title: 'twenty versions of a log that grows, kept as one artifact' },
+  { name: 'sharing-edited', isEdited: true, title: 'twenty versions of a file with a few other lines in each' },
+].map((work) => ({
+  ...work,
+  kind: 'sharing',
+  does: 'sharing',
+  durability: 'strict',
+  rounds: 1,
+  data: 'transcripts/aider_chat-history.md',
+}));
+
 export const WORKS = [
   {
     name: 'chunk-strict',
@@ -161,6 +180,8 @@ export const WORKS = [
     title:
       'lists of 50, searches and the queue, from the page, with 100,000 messages, 10,000 of each other record and 1,000 charts',
   },
+  ...files,
+  ...sharing,
   ...opens,
   ...recovers,
   ...['strict', 'relaxed'].map((durability) => ({

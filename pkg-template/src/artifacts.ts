@@ -131,8 +131,7 @@ export function withContents(artifacts: Artifacts, calls: Calls): ArtifactGroup 
       }
     },
     stream,
-    bytes: async (id: string, options?: ReadOptions) =>
-      new Uint8Array(await (await response(id, options)).arrayBuffer()),
+    bytes: async (id: string, options?: ReadOptions) => new Source(calls, id, options).whole(),
     text: async (id: string, options?: ReadOptions) => (await response(id, options)).text(),
     blob: async (id: string, options?: ReadOptions) => {
       const source = new Source(calls, id, options);
@@ -275,31 +274,57 @@ class Source implements UnderlyingDefaultSource<Uint8Array> {
     if (this.#end !== undefined && this.#at >= this.#end) controller.close();
   }
 
+  /** All of it, a few requests ahead. */
+  async whole(): Promise<Uint8Array> {
+    const first = await this.#next();
+    const begin = this.#at - first.length;
+    const bytes = new Uint8Array(Math.max((this.#end ?? 0) - begin, 0));
+    bytes.set(first);
+    const ahead = new Set<Promise<void>>();
+    let failure: unknown;
+    for (let at = this.#at; at < begin + bytes.length && !failure; at += REQUEST_BYTES) {
+      const end = Math.min(at + REQUEST_BYTES, begin + bytes.length);
+      const part = this.#fill(bytes.subarray(at - begin, end - begin), at).catch((error) => void (failure ??= error));
+      ahead.add(part);
+      void part.finally(() => ahead.delete(part));
+      if (ahead.size >= IN_FLIGHT) await Promise.race(ahead);
+    }
+    await Promise.all(ahead);
+    if (failure) throw failure;
+    return bytes;
+  }
+
+  /** Reads what comes at a place until there is no more room. */
+  async #fill(room: Uint8Array, start: number): Promise<void> {
+    for (let filled = 0; filled < room.length;) {
+      const [, bytes] = await this.#read(start + filled, room.length - filled);
+      if (bytes.length === 0) throw new StrongroomError('corrupt', 'a content ends before its end');
+      room.set(bytes, filled);
+      filled += bytes.length;
+    }
+  }
+
   async #next(): Promise<Uint8Array> {
-    const { end = Infinity, signal, timeout } = this.#options;
+    const { end = Infinity } = this.#options;
     const wanted = Math.min(REQUEST_BYTES, Math.max((this.#end ?? end) - this.#at, 1));
-    const args = {
-      id: this.#id,
-      start: this.#at,
-      length: wanted,
-      ...(this.#revision !== undefined && { revision: this.#revision }),
-    };
-    const read = (value: unknown, bytes: Uint8Array = new Uint8Array()): [ArtifactRevision, Uint8Array] => [
-      value as ArtifactRevision,
-      bytes,
-    ];
-    const [{ revision, size, mediaType }, bytes] = await this.#calls.call(
-      'artifacts.read',
-      args,
-      { signal, timeout },
-      { read },
-    );
+    const [{ revision, size, mediaType }, bytes] = await this.#read(this.#at, wanted);
     // What is added later is not part of what was begun to be read.
     this.#end ??= Math.min(end, size);
     this.#revision = revision;
     this.mediaType = mediaType;
     const room = Math.max(this.#end - this.#at, 0);
-    this.#at += bytes.length;
+    this.#at += Math.min(bytes.length, room);
     return bytes.subarray(0, room);
+  }
+
+  #read(start: number, length: number): Promise<[ArtifactRevision, Uint8Array]> {
+    const { signal, timeout } = this.#options;
+    const revision = this.#revision;
+    const args = { id: this.#id, start, length, ...(revision !== undefined && { revision }) };
+    const read = (value: unknown, bytes: Uint8Array = new Uint8Array()): [ArtifactRevision, Uint8Array] => [
+      value as ArtifactRevision,
+      bytes,
+    ];
+    return this.#calls.call('artifacts.read', args, { signal, timeout }, { read });
   }
 }

@@ -30,19 +30,21 @@ impl Files {
         format!("blobs/{folder}/{hex}")
     }
 
-    /// Keeps some bytes as a piece; they survive power loss once this returns. What a crash left under the name is replaced.
+    /// Keeps bytes of this hash as a piece; they survive power loss once this returns. What a crash left under the name is replaced.
     ///
     /// # Errors
     /// The disk's own; `quota_exceeded` above all. What was written is removed then.
-    pub async fn write(&self, bytes: &[u8], is_compressible: bool) -> Result<Piece> {
-        let (piece, stored) = pack::pack(bytes, is_compressible)?;
+    pub async fn write(&self, hash: Hash, bytes: &[u8], is_compressible: bool) -> Result<Piece> {
+        let (piece, stored) = pack::pack(hash, bytes, is_compressible)?;
         let Some(stored) = stored else {
             return Ok(piece);
         };
         let path = Self::path(&piece.hash);
         let written = async {
             let file = self.disk.open(&path, OpenMode::Create).await?;
-            file.truncate(0)?;
+            if file.size()? > 0 {
+                file.truncate(0)?;
+            }
             file.write_at(&stored, 0)?;
             file.flush()
         };

@@ -7,12 +7,12 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-use super::{Packing, Piece};
+use super::{Hash, Packing, Piece};
 use crate::error::{Code, Error, Result};
 
 /// The longest text that is kept beside its row, in bytes: about where a file of its own begins to cost less than what the
 /// journal and the database write of it.
-const INLINE_BYTES: usize = 4 << 10;
+const INLINE_BYTES: usize = 16 << 10;
 
 /// How much is compressed to see whether it pays, in bytes.
 const SAMPLE_BYTES: usize = 16 << 10;
@@ -67,10 +67,14 @@ fn compress(bytes: &[u8], level: Compression) -> Result<Vec<u8>> {
     })
 }
 
-/// Decides how a piece is kept, and gives what its file is to hold; none if it needs no file.
-pub fn pack(bytes: &[u8], is_compressible: bool) -> Result<(Piece, Option<Cow<'_, [u8]>>)> {
+/// Decides how a piece of this hash is kept, and gives what its file is to hold; none if it needs no file.
+pub fn pack(
+    hash: Hash,
+    bytes: &[u8],
+    is_compressible: bool,
+) -> Result<(Piece, Option<Cow<'_, [u8]>>)> {
     let mut piece = Piece {
-        hash: blake3::hash(bytes),
+        hash,
         size: bytes.len() as u64,
         stored: bytes.len() as u64,
         packing: Packing::Plain,
@@ -85,7 +89,7 @@ pub fn pack(bytes: &[u8], is_compressible: bool) -> Result<(Piece, Option<Cow<'_
         return Ok((piece, None));
     }
     if is_compressible {
-        let packed = compress(bytes, Compression::default())?;
+        let packed = compress(bytes, Compression::new(3))?;
         if pays(bytes, &packed) {
             piece.packing = Packing::Gzip;
             piece.stored = packed.len() as u64;

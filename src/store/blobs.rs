@@ -82,7 +82,7 @@ impl Store {
                 self.mend_piece(&piece, bytes).await?;
                 piece
             }
-            None => self.write_piece(bytes, is_compressible).await?,
+            None => self.write_piece(hash, bytes, is_compressible).await?,
         };
         self.leases.take(&piece);
         Ok(piece)
@@ -95,7 +95,7 @@ impl Store {
             read => return read.map(|_| ()),
         }
         let written = self
-            .write_piece(bytes, piece.packing == Packing::Gzip)
+            .write_piece(piece.hash, bytes, piece.packing == Packing::Gzip)
             .await?;
         if written != *piece {
             return Err(Error::corrupt(format!(
@@ -106,16 +106,21 @@ impl Store {
         Ok(())
     }
 
-    async fn write_piece(&mut self, bytes: &[u8], is_compressible: bool) -> Result<Piece> {
+    async fn write_piece(
+        &mut self,
+        hash: Hash,
+        bytes: &[u8],
+        is_compressible: bool,
+    ) -> Result<Piece> {
         let files = self.files_of_pieces();
-        match files.write(bytes, is_compressible).await {
+        match files.write(hash, bytes, is_compressible).await {
             Err(error) if error.code() == Code::QuotaExceeded => {
                 let mut collection = Collection::new(0);
                 while collection.step(self).await? {}
                 if collection.collected.files == 0 {
                     return Err(error);
                 }
-                files.write(bytes, is_compressible).await
+                files.write(hash, bytes, is_compressible).await
             }
             written => written,
         }
