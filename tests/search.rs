@@ -655,10 +655,11 @@ fn an_index_from_before_agent_work_takes_everything_in() {
         });
         assert_eq!(left.unwrap(), (0, Some(0)));
         // Meanwhile records come and go.
-        fixture.say("needle that stays");
-        let gone = fixture.say("needle that goes");
+        let learning = |text: &str| json!({ "userId": "us01", "category": "Plans", "text": text });
+        fixture.call("learnings.create", learning("needle that stays"));
+        let gone = fixture.call("learnings.create", learning("needle that goes"))["id"].clone();
         if before == 9 {
-            fixture.call("messages.delete", json!({ "id": gone }));
+            fixture.call("learnings.delete", json!({ "id": gone }));
             let new = json!({ "userId": "us01", "type": "agent", "name": "needle" });
             fixture.call("constructs.create", new);
         }
@@ -669,8 +670,8 @@ fn an_index_from_before_agent_work_takes_everything_in() {
         );
         fixture.rest();
         let expected: &[&str] = match before {
-            9 => &["constructs needle", "messages Plans"],
-            _ => &["messages Plans", "messages Plans"],
+            9 => &["constructs needle", "learnings Plans"],
+            _ => &["learnings Plans", "learnings Plans"],
         };
         for _ in 0..2 {
             assert_eq!(

@@ -45,6 +45,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(11, "deferred_indexing", "0011_deferred_indexing"),
     migration!(12, "blobs", "0012_blobs"),
     migration!(13, "uploads", "0013_uploads"),
+    migration!(14, "packed_chunks", "0014_packed_chunks"),
 ];
 
 /// The schema version this build works with.

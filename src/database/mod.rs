@@ -11,6 +11,7 @@ pub mod pages;
 mod rank;
 pub mod rows;
 pub mod schema;
+pub mod unpack;
 pub mod vfs;
 
 use std::cell::RefCell;
@@ -195,6 +196,7 @@ impl Database {
         }
         self.vfs.settle()?;
         rank::install(&self.connection)?;
+        unpack::install(&self.connection)?;
         self.capture.install(&mut self.connection)?;
         self.learn_schema()
     }

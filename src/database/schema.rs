@@ -162,6 +162,10 @@ pub const TABLES: &[TableSpec] = &[
         name: "upload",
         record: RecordKey::Text,
     },
+    TableSpec {
+        name: "packed_chunk",
+        record: RecordKey::Conversation,
+    },
 ];
 
 /// The group of calls that a table's rows belong to; none for bookkeeping.
@@ -170,7 +174,7 @@ pub fn group(table: &str) -> Option<&'static str> {
     Some(match table {
         "user" => "users",
         "conversation" | "participant" => "conversations",
-        "message" | "part" | "chunk" => "messages",
+        "message" | "part" | "chunk" | "packed_chunk" => "messages",
         "context" => "contexts",
         "setting" | "user_setting" => "settings",
         "erasure" | "retention_policy" => "retention",

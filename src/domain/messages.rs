@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::packed;
 use super::page::{self, Cursor, Order, Page};
 use super::parts::{self, Chunk, Part};
 use super::{Json, Metadata, check_label, check_version, conversations, from_json, to_json};
@@ -726,6 +727,13 @@ pub fn update(tx: &Tx<'_>, change: &MessageUpdate) -> Result<Message> {
     get(tx, id)
 }
 
+/// Takes up a message whose stream was interrupted.
+pub fn resume(tx: &Tx<'_>, id: MessageId) -> Result<Message> {
+    packed::unpack_all(tx, id.conversation())?;
+    set_status(tx, id, MessageStatus::Streaming, None)?;
+    get(tx, id)
+}
+
 /// Ends a streamed message, or takes it up again when `status` is `streaming`.
 pub fn set_status(
     tx: &Tx<'_>,
@@ -762,6 +770,7 @@ pub fn streaming(view: &View<'_>) -> Result<Vec<MessageId>> {
 /// Deletes a message with everything that follows it on any branch. The active path then ends at its parent.
 pub fn delete(tx: &Tx<'_>, id: MessageId) -> Result<()> {
     tx.admit_message(id)?;
+    packed::unpack_all(tx, id.conversation())?;
     let parent: Option<i64> = {
         let mut statement = tx.prepare(
             "SELECT parent FROM message WHERE user = ?1 AND conversation = ?2 AND message = ?3",

@@ -17,6 +17,7 @@ pub mod links;
 mod listing;
 pub mod messages;
 pub mod metrics;
+pub mod packed;
 pub mod page;
 pub mod parts;
 pub mod preload;

@@ -3,6 +3,7 @@
 use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
 
+use super::packed::chunks;
 use super::{Json, Metadata, from_json, to_json};
 use crate::error::{Error, Result};
 use crate::id::{ChunkId, MessageId};
@@ -385,9 +386,11 @@ pub fn content(view: &View<'_>, id: MessageId) -> Result<Content> {
     }
     drop(rows);
 
-    let mut statement = view.prepare(
-        "SELECT seq, part, text FROM chunk WHERE user = ?1 AND conversation = ?2 AND message = ?3 ORDER BY seq",
-    )?;
+    let mut statement = view.prepare(concat!(
+        "SELECT seq, part, text FROM ",
+        chunks!(),
+        " ORDER BY seq"
+    ))?;
     let mut rows = statement.query((id.user, id.conversation, id.message))?;
     let mut expected = 1;
     let mut bytes = 0;
@@ -437,9 +440,11 @@ pub fn text(
     )?;
     let reasoning = parts.query_map(key, |row| row.get(0))?;
     let reasoning = reasoning.collect::<rusqlite::Result<Vec<i64>>>()?;
-    let mut chunks = view.prepare(
-        "SELECT seq, part, text FROM chunk WHERE user = ?1 AND conversation = ?2 AND message = ?3 AND seq > ?4 ORDER BY seq",
-    )?;
+    let mut chunks = view.prepare(concat!(
+        "SELECT seq, part, text FROM ",
+        chunks!(),
+        " WHERE seq > ?4 ORDER BY seq"
+    ))?;
     let mut rows = chunks.query((id.user, id.conversation, id.message, after))?;
     let mut text = String::new();
     let mut expected = after + 1;
@@ -475,9 +480,11 @@ pub struct Ends {
 pub fn ends(view: &View<'_>, id: MessageId) -> Result<Ends> {
     let key = (id.user, id.conversation, id.message);
     let mut ends = Ends::default();
-    let mut chunks = view.prepare(
-        "SELECT seq, text FROM chunk WHERE user = ?1 AND conversation = ?2 AND message = ?3 ORDER BY seq",
-    )?;
+    let mut chunks = view.prepare(concat!(
+        "SELECT seq, text FROM ",
+        chunks!(),
+        " ORDER BY seq"
+    ))?;
     let mut rows = chunks.query(key)?;
     while let Some(row) = rows.next()? {
         ends.chunk = row.get(0)?;
@@ -503,10 +510,12 @@ pub fn ends(view: &View<'_>, id: MessageId) -> Result<Ends> {
 /// Reads up to `limit` of a message's chunks after `after`, in order.
 pub fn chunks(view: &View<'_>, id: MessageId, after: i64, limit: usize) -> Result<Vec<Chunk>> {
     let mut statement = view.prepare(
-        "SELECT c.seq, c.part, c.text, c.tokens, c.at, p.kind
-         FROM chunk AS c
-         JOIN part AS p ON p.user = c.user AND p.conversation = c.conversation AND p.message = c.message AND p.part = c.part
-         WHERE c.user = ?1 AND c.conversation = ?2 AND c.message = ?3 AND c.seq > ?4 ORDER BY c.seq LIMIT ?5",
+        concat!(
+            "SELECT c.seq, c.part, c.text, c.tokens, c.at, p.kind FROM ",
+            chunks!(),
+            " AS c JOIN part AS p ON p.user = ?1 AND p.conversation = ?2 AND p.message = ?3 AND p.part = c.part
+             WHERE c.seq > ?4 ORDER BY c.seq LIMIT ?5"
+        ),
     )?;
     let mut rows = statement.query((id.user, id.conversation, id.message, after, limit))?;
     let mut chunks = Vec::new();

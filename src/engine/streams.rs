@@ -352,8 +352,7 @@ impl Streams {
                         format!("message {} is complete", args.id),
                     ));
                 }
-                messages::set_status(tx, args.id, MessageStatus::Streaming, None)?;
-                messages::get(tx, args.id)
+                messages::resume(tx, args.id)
             })?
             .value()?;
         let ends = turn.read(caller, |view| parts::ends(view, args.id))?;

@@ -18,7 +18,14 @@ const SEALING_FREES_PERCENT: u64 = 75;
 const MAX_DUE: usize = 1000;
 
 /// The tables with the rows of a conversation.
-const CONVERSATION_TABLES: &[&str] = &["conversation", "participant", "message", "part", "chunk"];
+const CONVERSATION_TABLES: &[&str] = &[
+    "conversation",
+    "participant",
+    "message",
+    "part",
+    "chunk",
+    "packed_chunk",
+];
 
 /// The tables with the rows of other records, and the column that names the record. Those of constructs have transcripts
 /// besides.

@@ -13,10 +13,7 @@ use crate::error::{Error, Result};
 use crate::store::View;
 
 /// The schema version from which there is all that the index reads and writes.
-const SINCE_VERSION: u32 = 10;
-
-/// The schema version from which records can be put off.
-const DUE_SINCE_VERSION: u32 = 11;
+const SINCE_VERSION: u32 = 14;
 
 /// Records that a commit brings into the index itself. Where more changed, they are read afterwards, a few at a time: what a
 /// commit writes should not keep the requests behind it waiting.
@@ -93,8 +90,7 @@ impl Index {
     pub fn load(database: &Database, schema: u32) -> Result<Self> {
         let view = View::new(database.connection(), None);
         let is_building = schema >= SINCE_VERSION
-            && (state(&view)?.source.is_some()
-                || schema >= DUE_SINCE_VERSION && !due(&view, 1)?.is_empty());
+            && (state(&view)?.source.is_some() || !due(&view, 1)?.is_empty());
         Ok(Self {
             waiting: Vec::new(),
             is_building,
@@ -144,7 +140,7 @@ impl Index {
             let mut ids: Vec<_> = self.waiting.iter().map(|id| RecordId::new(id)).collect();
             ids.sort_unstable();
             ids.dedup();
-            let puts_off = ids.len() > AT_ONCE && schema >= DUE_SINCE_VERSION;
+            let puts_off = ids.len() > AT_ONCE;
             self.is_building |= puts_off;
             unrecorded(database, |view| {
                 if puts_off {
@@ -160,7 +156,7 @@ impl Index {
     /// Reads what was put off, as far as a search can wait for it, within the open transaction.
     pub fn catch_up(&mut self, database: &Database, schema: u32) -> Result<()> {
         self.write(database, schema)?;
-        if !self.is_building || schema < DUE_SINCE_VERSION {
+        if !self.is_building {
             return Ok(());
         }
         unrecorded(database, |view| {
@@ -187,9 +183,7 @@ impl Index {
             view.prepare("INSERT INTO search_text (search_text) VALUES ('delete-all')")?
                 .execute([])?;
             view.prepare("DELETE FROM search_doc")?.execute([])?;
-            if schema >= DUE_SINCE_VERSION {
-                view.prepare("DELETE FROM search_due")?.execute([])?;
-            }
+            view.prepare("DELETE FROM search_due")?.execute([])?;
             view.prepare(
                 "UPDATE search_state SET generation = generation + 1, source = 0, after = ''",
             )?
@@ -199,11 +193,11 @@ impl Index {
     }
 
     /// Builds a little of an index that is not complete, within the open transaction.
-    pub fn build_step(&mut self, database: &Database, schema: u32) -> Result<()> {
+    pub fn build_step(&mut self, database: &Database) -> Result<()> {
         if self.is_building {
             self.is_building = unrecorded(database, |view| {
                 let builds = build_step(view)?;
-                Ok(builds || schema >= DUE_SINCE_VERSION && due_step(view)?)
+                Ok(builds || due_step(view)?)
             })?;
         }
         Ok(())

@@ -5,6 +5,7 @@ use rusqlite::{CachedStatement, Rows};
 use serde::{Deserialize, Serialize};
 
 use crate::database::schema::{RecordKey, group};
+use crate::domain::packed::chunks;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId};
 use crate::store::View;
@@ -108,15 +109,21 @@ pub const SOURCES: &[Source] = &[
         texts: &[
             (
                 SearchKind::Messages,
-                "SELECT c.text FROM chunk AS c
-                 JOIN part AS p ON p.user = c.user AND p.conversation = c.conversation AND p.message = c.message AND p.part = c.part
-                 WHERE c.user = ?1 AND c.conversation = ?2 AND c.message = ?3 AND p.kind = 'text' ORDER BY c.seq",
+                concat!(
+                    "SELECT c.text FROM ",
+                    chunks!(),
+                    " AS c JOIN part AS p ON p.user = ?1 AND p.conversation = ?2 AND p.message = ?3 AND p.part = c.part
+                     WHERE p.kind = 'text' ORDER BY c.seq"
+                ),
             ),
             (
                 SearchKind::Reasoning,
-                "SELECT c.text FROM chunk AS c
-                 JOIN part AS p ON p.user = c.user AND p.conversation = c.conversation AND p.message = c.message AND p.part = c.part
-                 WHERE c.user = ?1 AND c.conversation = ?2 AND c.message = ?3 AND p.kind = 'reasoning' ORDER BY c.seq",
+                concat!(
+                    "SELECT c.text FROM ",
+                    chunks!(),
+                    " AS c JOIN part AS p ON p.user = ?1 AND p.conversation = ?2 AND p.message = ?3 AND p.part = c.part
+                     WHERE p.kind = 'reasoning' ORDER BY c.seq"
+                ),
             ),
         ],
     },

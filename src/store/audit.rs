@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::database::Database;
 use crate::database::capture::Touched;
+use crate::domain::packed;
 use crate::error::Result;
 
 /// The schema version from which the index exists.
@@ -44,6 +45,24 @@ pub struct Touch {
     pub by: Option<String>,
     /// What it touched.
     pub touched: Touched,
+}
+
+impl Touch {
+    /// What a line touched. One that changes only how chunks are kept touched nothing that anybody would look for.
+    pub fn new(seq: u64, at_ms: i64, op: &str, by: Option<String>, touched: Touched) -> Self {
+        let is_upkeep = packed::OPS.contains(&op);
+        Self {
+            seq,
+            at_ms,
+            op: op.to_owned(),
+            by,
+            touched: if is_upkeep {
+                Touched::default()
+            } else {
+                touched
+            },
+        }
+    }
 }
 
 impl Audit {

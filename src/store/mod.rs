@@ -162,6 +162,8 @@ pub struct Store {
     snapshot_at: i64,
     snapshot_wanted: bool,
     pruned_at: i64,
+    /// Conversations may have been archived, or taken up again.
+    packing_wanted: bool,
     /// Pieces of contents on their way.
     leases: Leases,
     /// The folder of pieces that is looked through next for files without a row; none once all were.
@@ -238,6 +240,7 @@ impl Store {
             snapshot_at: now,
             snapshot_wanted: loaded.snapshot_wanted,
             pruned_at: now,
+            packing_wanted: true,
             leases: Leases::default(),
             next_folder: Some(0),
             collection: None,

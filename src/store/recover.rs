@@ -483,13 +483,8 @@ fn read_step(record: &Record<'_>) -> Result<Step> {
 }
 
 fn touch(record: &Record<'_>, touched: Touched) -> Touch {
-    Touch {
-        seq: record.seq,
-        at_ms: record.at_ms,
-        op: record.op.to_owned(),
-        by: record.by.map(str::to_owned),
-        touched,
-    }
+    let by = record.by.map(str::to_owned);
+    Touch::new(record.seq, record.at_ms, record.op, by, touched)
 }
 
 /// Appends a report to `recovery.jsonl`.

@@ -41,7 +41,7 @@ impl Store {
 
     /// Builds a little of a search index that is not complete.
     pub(super) fn build_index_step(&mut self) -> Result<()> {
-        self.index(Index::build_step)
+        self.index(|index, database, _| index.build_step(database))
     }
 
     /// Empties the search index; it is built again by [`build_search`](Self::build_search) and by upkeep.

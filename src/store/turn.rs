@@ -320,13 +320,13 @@ impl<'s> Turn<'s> {
             if is_ahead {
                 ahead.push(rows);
             }
-            Ok(Some(Touch {
+            Ok(Some(Touch::new(
                 seq,
                 at_ms,
-                op: op.to_owned(),
+                op,
                 by,
-                touched: std::mem::take(touched),
-            }))
+                std::mem::take(touched),
+            )))
         })?
     }
 
@@ -389,6 +389,9 @@ impl<'s> Turn<'s> {
                 self.store.events.push(Event::Change(change));
             }
             self.store.erasures_wanted |= touch.op == erasures::OP;
+            let tables = &touch.touched.tables;
+            self.store.packing_wanted |=
+                tables.contains(&"conversation") || tables.contains(&"message");
             if place >= self.indexed {
                 self.store.search.add(&touch.touched);
             }

@@ -31,6 +31,7 @@ const CONVERSATIONS: &[&str] = &[
     "message",
     "part",
     "chunk",
+    "packed_chunk",
 ];
 
 pub type Row = Map<String, Value>;
