@@ -348,7 +348,7 @@ fn a_real_transcript_shrinks_to_a_quarter() {
     let mut fixture = Fixture::new();
     let messages: Vec<Value> = transcript
         .split("\n#### ")
-        .flat_map(|turn| turn.split_once('\n'))
+        .filter_map(|turn| turn.split_once('\n'))
         .flat_map(|(asked, answered)| [("user", asked), ("assistant", answered)])
         .map(|(role, text)| json!({ "role": role, "text": if text.is_empty() { "-" } else { text } }))
         .collect();

@@ -277,7 +277,7 @@ export class Conversations {
     return this.#caller.method('conversations.update', changes, options);
   }
 
-  /** Puts a conversation away, whatever its version. */
+  /** Puts a conversation away, whatever its version. While the store is quiet its text is compressed; it is read and searched as before. */
   archive(id: string, options?: WriteOptions): Promise<Conversation> {
     return this.#caller.method('conversations.archive', { id }, options);
   }

@@ -19,6 +19,7 @@ export type { Health, StorageReport } from './health.js';
 export type { WatchOptions } from './live.js';
 export type { CallOptions, WriteOptions } from './options.js';
 export type { SeenText, TextHook } from './sanitise.js';
+export { serveArtifacts } from './serving.js';
 export { openStore } from './store.js';
 export type { Store, StoreEvents, StoreOptions, StoreState, UserView } from './store.js';
 export type { TextStream } from './text.js';

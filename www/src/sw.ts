@@ -1,5 +1,7 @@
 // Keeps the app itself, so that it opens with the network off. What the user writes is the store's, not this one's.
 
+import { answerWithArtifacts, type ServiceWorkerScope } from '../../pkg/service-worker.js';
+
 interface Scope {
   registration: { scope: string };
   clients: { claim(): Promise<void> };
@@ -22,6 +24,10 @@ const scope = globalThis as unknown as Scope;
 /** Both are filled in when the demo is built. */
 const CACHE = 'app-__VERSION__';
 const FILES = '__FILES__' as unknown as string[];
+
+// Before the files of the app.
+const prefix = new URL('strongroom/artifacts/', scope.registration.scope).pathname;
+answerWithArtifacts(globalThis as unknown as ServiceWorkerScope, { prefix });
 
 scope.addEventListener('install', (event) => {
   event.waitUntil(install());
@@ -53,5 +59,3 @@ async function answer(request: Request): Promise<Response> {
   const cache = await caches.open(CACHE);
   return (await cache.match(request, { ignoreSearch: true })) ?? fetch(request);
 }
-
-export {};

@@ -1,6 +1,6 @@
 // What tests use inside the page: the package as it is built, unbundled, and a worker that can be killed.
 
-import { openStore, StrongroomError } from '/pkg/index.js';
+import { openStore, serveArtifacts, StrongroomError } from '/pkg/index.js';
 
 const WORKER = '/pkg/worker.js';
 
@@ -15,6 +15,14 @@ globalThis.harness = {
       ...options,
     }),
   StrongroomError,
+  serveArtifacts,
+
+  /** Lets the demo's service worker answer this page. */
+  async registerServiceWorker() {
+    await navigator.serviceWorker.register(policy ? policy.createScriptURL('/sw.js') : '/sw.js');
+    await navigator.serviceWorker.ready;
+    while (!navigator.serviceWorker.controller) await new Promise((resolve) => setTimeout(resolve, 50));
+  },
 
   /** Ends the worker from outside, and gives the page the event that a failing worker gives. */
   killWorker() {

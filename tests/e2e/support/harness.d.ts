@@ -1,11 +1,21 @@
 // What harness/harness.js puts into the page.
 
-import type { Conversation, Page, Store, StoreOptions, StrongroomError, User } from '../../../pkg/index.js';
+import type {
+  Conversation,
+  Page,
+  serveArtifacts,
+  Store,
+  StoreOptions,
+  StrongroomError,
+  User,
+} from '../../../pkg/index.js';
 
 declare global {
   var harness: {
     openStore(name: string, options?: StoreOptions): Promise<Store>;
     StrongroomError: typeof StrongroomError;
+    serveArtifacts: typeof serveArtifacts;
+    registerServiceWorker(): Promise<void>;
     killWorker(): void;
     endWorkerSilently(): void;
     begin(store: Store, title?: string): Promise<{ user: User; conversation: Conversation }>;
