@@ -1,6 +1,6 @@
 //! Seeded random operations, run on a store and on its model alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde_json::Value;
@@ -12,13 +12,14 @@ use strongroom::domain::conversations::{
 use strongroom::domain::messages::{
     self, MessageEdit, MessageStatus, MessageUpdate, NewMessage, Role,
 };
+use strongroom::domain::packed;
 use strongroom::domain::parts::{self, Part};
 use strongroom::domain::users::{self, NewUser, UserUpdate};
 use strongroom::domain::{Json, Metadata};
 use strongroom::history::{self, Asker, HistoryUndo};
 use strongroom::host::{Host, ManualHost};
 use strongroom::id::{ChunkId, ConversationId, MessageId, UserId};
-use strongroom::journal::SegmentInfo;
+use strongroom::journal::{Item, SegmentInfo};
 use strongroom::store::{Caller, Durability, Event, Options, Outcome, Recovery, Rows, Store, Tx};
 use strongroom::{Code, Error, Result};
 
@@ -354,6 +355,8 @@ pub struct Driver {
     /// The last line that must survive the death of the process.
     pub answered: u64,
     pub recoveries: Vec<Recovery>,
+    /// Lines that packed chunks or brought them back, which nobody takes back.
+    packings: BTreeSet<u64>,
     /// How often a read was answered and compared.
     pub reads: u64,
     pub random: Random,
@@ -395,6 +398,7 @@ impl Driver {
             flushed: 0,
             answered: 0,
             recoveries: Vec::new(),
+            packings: BTreeSet::new(),
             reads: 0,
             random: Random(seed),
             answers,
@@ -417,6 +421,7 @@ impl Driver {
             flushed: self.flushed,
             answered: self.answered,
             recoveries: Vec::new(),
+            packings: self.packings.clone(),
             reads: 0,
             random: Random(seed),
             answers: self.answers,
@@ -532,6 +537,7 @@ impl Driver {
 
     /// Opening may append the migrations to an empty store, and one line that interrupts streams.
     fn expect_interrupted(&mut self) {
+        self.follow_upkeep();
         let (last, mut model) = self
             .states
             .last_key_value()
@@ -546,8 +552,39 @@ impl Driver {
         }
     }
 
+    /// Upkeep may pack chunks and bring them back, a line each: the model is the same after them.
+    fn follow_upkeep(&mut self) {
+        let (last, model) = self
+            .states
+            .last_key_value()
+            .map(|(last, model)| (*last, model.clone()))
+            .unwrap();
+        let Some(store) = self.store.as_ref().filter(|_| last >= MIGRATION_LINES) else {
+            return;
+        };
+        let mut replay = store.journal().replay(last);
+        while let Ok(Some(Item::Line { record, .. })) = ready(replay.next()) {
+            if !packed::OPS.contains(&record.op) {
+                return;
+            }
+            self.states.insert(record.seq, model.clone());
+            self.packings.insert(record.seq);
+        }
+        // Where the journal had to begin anew, the database alone knows of them.
+        let now = store.last_seq();
+        let first = store.journal().segments().first().map(|it| it.first);
+        if first.is_some_and(|first| first > now) {
+            for line in last + 1..=now {
+                self.states.insert(line, model.clone());
+            }
+        }
+    }
+
     /// The store stands at this line: so does the model.
     pub fn settle_on(&mut self, seq: u64) {
+        if !self.states.contains_key(&seq) {
+            self.follow_upkeep();
+        }
         let Some(model) = self.states.get(&seq) else {
             panic!(
                 "line {seq} was never written; the last is {:?}",
@@ -657,7 +694,12 @@ impl Driver {
             // Where opening had no room to interrupt streams, maintenance does.
             let last = self.store().last_seq();
             if !self.states.contains_key(&last) {
+                self.follow_upkeep();
+            }
+            if !self.states.contains_key(&last) {
                 self.expect_interrupted();
+            }
+            if last != self.answered {
                 self.settle_on(last);
                 self.answered = last;
             }
@@ -853,6 +895,9 @@ impl Driver {
             return Ok(());
         }
         let last = self.answered;
+        if self.packings.contains(&last) {
+            return Ok(());
+        }
         let before = last.checked_sub(1).and_then(|seq| self.states.get(&seq));
         let Some(before) = before.filter(|_| last > MIGRATION_LINES) else {
             return Ok(());
