@@ -882,6 +882,57 @@ fn usage_tells_what_contents_take_and_what_sharing_and_compressing_save() {
     assert_eq!(free(&mut fixture), 0);
 }
 
+#[test]
+fn ten_thousand_artifacts_are_each_found_and_all_let_go_of() {
+    let mut fixture = Fixture::new();
+    let content = |number: usize| format!("artifact {number} of many\n").repeat(1 + number % 50);
+    let ids: Vec<_> = (0..10_000)
+        .map(|number| {
+            let put = fixture.put("one", "text/plain", content(number).as_bytes());
+            put.unwrap()["id"].clone()
+        })
+        .collect();
+    fixture.rest();
+    let mut fixture = fixture.crash();
+    for number in (0..10_000).step_by(199) {
+        let read = fixture.read(json!({ "id": ids[number] })).unwrap();
+        assert_eq!(read, content(number).as_bytes());
+    }
+    let mut listed = Vec::new();
+    let mut args = json!({ "userId": "us01", "kind": "file", "order": "oldest", "limit": 1000 });
+    loop {
+        let page = fixture.call("artifacts.list", args.clone()).unwrap();
+        let items = page["items"].as_array().unwrap();
+        listed.extend(items.iter().map(|item| item["id"].clone()));
+        args["cursor"] = page["nextCursor"].clone();
+        if args["cursor"].is_null() {
+            break;
+        }
+    }
+    assert_eq!(listed, ids);
+    let policy = json!({ "kind": "artifacts", "action": "delete", "ageMs": -1 });
+    assert_eq!(
+        fixture.call("retention.create", policy),
+        Err(Code::InvalidArgument)
+    );
+    // The clock began anew with the store.
+    fixture.host.advance(DAY_MS);
+    let policy = json!({ "kind": "artifacts", "action": "delete", "ageMs": 0, "enabled": false });
+    let policy = fixture.call("retention.create", policy).unwrap()["policy"].clone();
+    while fixture
+        .call("retention.run", json!({ "policy": policy, "limit": 1000 }))
+        .unwrap()["more"]
+        == true
+    {}
+    let collected = fixture.task("retention.collect", json!({}));
+    assert_eq!(collected["contents"], 10_000);
+    let rows = fixture.engine.store().read(strongroom::store::Caller::default(), |view| {
+        let sql = "SELECT (SELECT count(*) FROM blob) + (SELECT count(*) FROM piece) + (SELECT count(*) FROM blob_piece)";
+        Ok(view.prepare(sql)?.query_row([], |row| row.get::<_, i64>(0))?)
+    });
+    assert_eq!(rows.unwrap(), 0);
+}
+
 /// What was acknowledged in a run that may have ended anywhere.
 #[derive(Default)]
 struct Acknowledged {

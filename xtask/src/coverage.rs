@@ -23,7 +23,7 @@ const V8_FOLDER: &str = "test-results/coverage";
 
 /// Coverage in wasm: instrumented without the profiler's runtime, for which wasm-bindgen-test stands in, and with the
 /// intermediate code kept, from which the map of the sources is read.
-const BROWSER_FLAGS: &str = "-Cinstrument-coverage -Zno-profiler-runtime -Clink-args=--no-gc-sections \
+const BROWSER_FLAGS: &str = "-Ctarget-feature=+simd128 -Cinstrument-coverage -Zno-profiler-runtime -Clink-args=--no-gc-sections \
     --cfg=wasm_bindgen_unstable_test_coverage --emit=llvm-ir,link";
 
 /// What is measured: the argument that asks for it alone, what its number counts, and how it is come by.
