@@ -36,16 +36,16 @@ const PATIENCE_MS = 10_000;
 /** Milliseconds for other pages to answer once one has the store open, and no such artifact. */
 const OTHERS_MS = 200;
 
-/** What a browser shows without running anything of it, where it is not told to save it. */
-const SHOWN = /^(image|video|audio|text)\/|^application\/(json|pdf|x-ndjson)\b/;
+/** What a browser shows in a sandbox, where it is not told to save it. A PDF is saved: viewers do not open in one. */
+const SHOWN = /^(image|video|audio|text)\/|^application\/(json|x-ndjson)\b/;
 
 /**
  * Answers `GET` and `HEAD` of `/strongroom/artifacts/<id>` with the content of that artifact, as long as a page of this origin has
  * called `serveArtifacts` on its store. `?revision=2` gives an earlier content, `?download` has the browser save it.
  *
  * Answers have the media type, the length and an `ETag`, and take one `Range`, so that a video can seek. What could run
- * is shown in a sandbox where it cannot. 404 where there is no such artifact for that page, 503 where no page has the store open.
- * Call it before other listeners for `fetch`, and while the service worker starts.
+ * is shown in a sandbox where it cannot. 404 where there is no such artifact for that page, 503 where no page has the store open
+ * or it cannot read it. A response that is cancelled ends the reading; one whose page goes away fails. Call it before other listeners for `fetch`, and while the service worker starts.
  *
  * @example
  * import { answerWithArtifacts } from 'strongroom/service-worker';
@@ -73,11 +73,11 @@ async function answer(
   const revision = url.searchParams.get('revision');
   const asked: Asked = {
     type: ASK,
-    id: decodeURIComponent(url.pathname.slice(prefix.length)),
+    id: url.pathname.slice(prefix.length),
     ...(revision !== null && { revision: Number(revision) }),
   };
-  const [served, port] = await ask(scope, asked, patienceMs);
-  if (!port) return plain(503, 'no page of this origin has the store open');
+  const { served, port, error } = await ask(scope, asked, patienceMs);
+  if (!port) return plain(503, error ?? 'no page of this origin has the store open');
   if (!served) return plain(404, 'there is no such artifact');
   const headers = headersOf(served, url.searchParams.has('download'));
   const etag = headers.get('ETag');
@@ -87,7 +87,8 @@ async function answer(
     return new Response(null, { status: 304, headers });
   }
   const condition = request.headers.get('If-Range');
-  const wanted = condition === null || condition === etag ? request.headers.get('Range') : null;
+  const isPart = !isHead && (condition === null || condition === etag);
+  const wanted = isPart ? request.headers.get('Range') : null;
   const range = rangeOf(wanted, served.size);
   if (range === 'unsatisfiable') {
     port.close();
@@ -104,24 +105,29 @@ async function answer(
   return new Response(body(port, start, end, patienceMs), { status, headers });
 }
 
+/** What came of asking: a port where a page has the store open, and what failed where none could say. */
+interface Answered {
+  served?: Served;
+  port?: MessagePort | undefined;
+  error?: string | undefined;
+}
+
 /** Asks all pages at once: the first that has the artifact, else whether any has the store. */
-async function ask(
-  scope: ServiceWorkerScope,
-  asked: Asked,
-  patienceMs: number,
-): Promise<[served: Served | undefined, port: MessagePort | undefined]> {
+async function ask(scope: ServiceWorkerScope, asked: Asked, patienceMs: number): Promise<Answered> {
   const pages = await scope.clients.matchAll({ type: 'window', includeUncontrolled: true });
   const ports: MessagePort[] = [];
-  const [served, port] = await new Promise<[Served | undefined, MessagePort | undefined]>((resolve) => {
+  const answered = await new Promise<Answered>((resolve) => {
     let unanswered = pages.length;
     /** A page that has the store open, and no such artifact. */
     let other: MessagePort | undefined;
-    const giveUp = (): void => resolve([undefined, other]);
+    let error: string | undefined;
+    const giveUp = (): void => resolve({ port: other, error });
     for (const page of pages) {
       const { port1, port2 } = new MessageChannel();
       ports.push(port1);
       port1.onmessage = ({ data }: MessageEvent<Given>) => {
-        if ('served' in data && data.served) return resolve([data.served, port1]);
+        if ('served' in data && data.served) return resolve({ served: data.served, port: port1 });
+        if ('error' in data) error = data.error;
         if ('served' in data) {
           other ??= port1;
           setTimeout(giveUp, OTHERS_MS);
@@ -134,22 +140,30 @@ async function ask(
     if (unanswered === 0) giveUp();
     setTimeout(giveUp, patienceMs);
   });
-  for (const one of ports) if (one !== port) one.close();
-  return [served, port];
+  for (const one of ports) if (one !== answered.port || !answered.served) one.close();
+  return answered;
 }
 
 /** The bytes, asked for as they are taken. */
 function body(port: MessagePort, start: number, end: number, patienceMs: number): ReadableStream<Uint8Array> {
   let left = end - start;
+  const stop = (): void => {
+    port.postMessage('stop');
+    port.close();
+  };
   port.postMessage({ start, end });
   return new ReadableStream<Uint8Array>(
     {
       pull: (controller) =>
         new Promise<void>((resolve, reject) => {
-          const late = setTimeout(() => reject(new Error('the page is gone')), patienceMs);
+          const fail = (why: string): void => {
+            stop();
+            reject(new Error(why));
+          };
+          const late = setTimeout(fail, patienceMs, 'the page is gone');
           port.onmessage = ({ data }: MessageEvent<Given>) => {
             clearTimeout(late);
-            if (!('bytes' in data)) return reject(new Error('error' in data ? data.error : 'the page gave no bytes'));
+            if (!('bytes' in data)) return fail('error' in data ? data.error : 'the page gave no bytes');
             left -= data.bytes.length;
             controller.enqueue(data.bytes);
             if (left <= 0) {
@@ -160,10 +174,7 @@ function body(port: MessagePort, start: number, end: number, patienceMs: number)
           };
           port.postMessage('more');
         }),
-      cancel: () => {
-        port.postMessage('stop');
-        port.close();
-      },
+      cancel: stop,
     },
     { highWaterMark: 0 },
   );

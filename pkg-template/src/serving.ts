@@ -3,6 +3,7 @@
 import type { ArtifactGroup } from './artifacts.js';
 import { StrongroomError } from './errors.js';
 import type { ASK as ServiceWorkerAsk } from './service-worker.js';
+import type { ArtifactRevision } from './types.js';
 
 const ASK: typeof ServiceWorkerAsk = 'strongroom: artifact';
 
@@ -67,11 +68,26 @@ async function serve(artifacts: ArtifactGroup, { id, revision }: Asked, port: Me
   try {
     const known = await artifacts.get(id);
     pinned ??= known.revision;
-    const { items } = await artifacts.revisions({ id, limit: 1000 });
-    const kept = items.find((one) => one.revision === pinned);
+    const kept = await revisionOf(artifacts, id, pinned);
     say({ served: kept && { name: known.name, mediaType: kept.mediaType, size: kept.size, hash: kept.hash } });
   } catch (error) {
     const isMissing = error instanceof StrongroomError && /^(not_found|invalid_argument)$/.test(error.code);
     say(isMissing ? { served: undefined } : { error: String(error) });
   }
+}
+
+/** What is known of a revision of a content: nothing where there is no such one. */
+async function revisionOf(
+  artifacts: ArtifactGroup,
+  id: string,
+  revision: number | undefined,
+): Promise<ArtifactRevision | undefined> {
+  let cursor: string | undefined;
+  do {
+    const page = await artifacts.revisions({ id, limit: 1000, ...(cursor !== undefined && { cursor }) });
+    const found = page.items.find((one) => one.revision === revision);
+    if (found) return found;
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return undefined;
 }
