@@ -9,6 +9,7 @@ const directives = [
   "worker-src 'self'",
   "style-src 'self'",
   "img-src 'self'",
+  "media-src 'self'",
   "manifest-src 'self'",
   // An answer may come from any address that the user types in.
   "connect-src 'self' https: http://localhost:* http://127.0.0.1:*",

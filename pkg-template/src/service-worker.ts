@@ -45,7 +45,8 @@ const SHOWN = /^(image|video|audio|text)\/|^application\/(json|x-ndjson)\b/;
  *
  * Answers have the media type, the length and an `ETag`, and take one `Range`, so that a video can seek. What could run
  * is shown in a sandbox where it cannot. 404 where there is no such artifact for that page, 503 where no page has the store open
- * or it cannot read it. A response that is cancelled ends the reading; one whose page goes away fails. Call it before other listeners for `fetch`, and while the service worker starts.
+ * or it cannot read it. A response that is cancelled ends the reading; one whose page goes away fails. Call it before other
+ * listeners for `fetch`, and while the service worker starts.
  *
  * @example
  * import { answerWithArtifacts } from 'strongroom/service-worker';

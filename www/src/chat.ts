@@ -1,6 +1,7 @@
 // What the chat does, without showing it: one user's conversations, the open one, and the answers that are arriving.
 
 import {
+  type Artifact,
   type Conversation,
   type Message,
   type MessageWriter,
@@ -8,8 +9,10 @@ import {
   type Store,
   StrongroomError,
   type User,
+  type UserView,
 } from '../../pkg/index.js';
 import { asked, type Endpoint, paced, RECORDINGS, recordedItems } from './answers.js';
+import { attach, attachmentsOf, type Progress } from './attachments.js';
 import { type Item, joined, kept, split } from './providers.js';
 
 const CONVERSATIONS_PER_PAGE = 25;
@@ -27,10 +30,11 @@ export interface Answering {
   stop(): void;
 }
 
-/** A message with its alternatives. */
+/** A message with its alternatives and its files. */
 export interface Shown {
   message: Message;
   siblings: string[];
+  attachments: Artifact[];
 }
 
 /** What changed: the list, the open conversation, or the text of an answer. */
@@ -47,6 +51,8 @@ export class Chat {
 
   #store: Store;
   #user: User;
+  /** The store, as this user sees it. */
+  #view: UserView;
   #moreConversations: string | undefined;
   #moreMessages: string | undefined;
   #changed: (change: Change) => void;
@@ -55,6 +61,7 @@ export class Chat {
   constructor(store: Store, user: User, changed: (change: Change) => void, failed: (error: unknown) => void) {
     this.#store = store;
     this.#user = user;
+    this.#view = store.as(user.id);
     this.#changed = changed;
     this.#failed = failed;
   }
@@ -127,7 +134,7 @@ export class Chat {
       cursor: this.#moreMessages,
     });
     this.#moreMessages = page.nextCursor;
-    this.thread.unshift(...(await this.#withSiblings(page.items)));
+    this.thread.unshift(...(await this.#asShown(page.items)));
     this.#changed('thread');
   }
 
@@ -140,15 +147,20 @@ export class Chat {
     while (!isShown() && this.hasOlderMessages) await this.older();
   }
 
-  /** Sends a message and has it answered. Resolves once the message is kept; the answer goes on. */
-  async send(text: string): Promise<void> {
-    this.current ??= await this.#store.conversations.create({ userId: this.#user.id, title: titleOf(text) });
+  /**
+   * Sends a message with files and has it answered. Resolves once all of it is kept; the answer goes on. Where a file cannot
+   * be kept, the message stays, unanswered, with the files before it.
+   */
+  async send(text: string, files: File[] = [], progress: Progress = () => undefined): Promise<void> {
+    const title = titleOf(text || files.map(({ name }) => name).join(', '));
+    this.current ??= await this.#store.conversations.create({ userId: this.#user.id, title });
     const message = await this.#store.messages.append(this.current.id, { role: 'user', text });
     await this.#refresh();
+    if (files.length > 0) await attach(this.#view, message, files, progress).finally(() => this.#refresh());
     await this.#answer(message);
   }
 
-  /** Puts a new wording beside a message, on a branch of its own, and has it answered. */
+  /** Puts a new wording beside a message, on a branch of its own with the same files, and has it answered. */
   async edit(message: Message, text: string): Promise<void> {
     const edited = await this.#store.messages.edit(message.id, { text });
     await this.#refresh();
@@ -189,6 +201,11 @@ export class Chat {
     await this.listConversations();
   }
 
+  /** Reads the beginning of a file as text. */
+  preview({ id }: Artifact, bytes: number): Promise<string> {
+    return this.#view.artifacts.text(id, { end: bytes });
+  }
+
   /** Reads everything that is shown once more, as after a restart of the worker. */
   async reread(): Promise<void> {
     await this.listConversations();
@@ -211,7 +228,7 @@ export class Chat {
     const { id } = this.current;
     const limit = Math.max(MESSAGES_PER_PAGE, this.thread.length);
     const page = await this.#store.messages.list(id, { limit: Math.min(limit, 1000) });
-    const shown = await this.#withSiblings(page.items);
+    const shown = await this.#asShown(page.items);
     if (this.current?.id !== id) return;
     this.thread.splice(0, Infinity, ...shown);
     this.#moreMessages = page.nextCursor;
@@ -219,10 +236,10 @@ export class Chat {
   }
 
   /** A page comes newest first; a thread reads oldest first. */
-  async #withSiblings(newestFirst: Message[]): Promise<Shown[]> {
+  async #asShown(newestFirst: Message[]): Promise<Shown[]> {
     const shown = newestFirst.map(async (message) => {
       const { ids } = await this.#store.messages.siblings(message.id);
-      return { message, siblings: ids };
+      return { message, siblings: ids, attachments: await attachmentsOf(this.#view, message) };
     });
     return (await Promise.all(shown)).reverse();
   }

@@ -1,6 +1,6 @@
 // Opens the store and puts the page together.
 
-import type { Store } from '../../pkg/index.js';
+import { serveArtifacts, type Store } from '../../pkg/index.js';
 import { byId, h } from './dom.js';
 import { type Keeper, openKeeper } from './keeper.js';
 import { makePanels } from './panels.js';
@@ -50,6 +50,7 @@ async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): P
 
   const chat = await makeChatRoom(store, { panels, notices, failed, attempt });
   const tools: Tools = { user: store.as(chat.userId), failed, attempt };
+  if ('serviceWorker' in navigator) serveArtifacts(tools.user);
   main.replaceChildren(notices, place);
   setState(opened);
   const rooms = makeRooms(

@@ -47,6 +47,8 @@ export async function makeChatRoom(store: Store, around: Surroundings): Promise<
     isAtEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < AT_END_PX;
   });
   new ResizeObserver(stayAtEnd).observe(thread);
+  // Pictures and films know their size late. These events do not bubble.
+  for (const event of ['load', 'loadedmetadata']) thread.addEventListener(event, stayAtEnd, true);
 
   const redraw = (change: Change): void => {
     if (change === 'list') redrawList();
@@ -56,10 +58,10 @@ export async function makeChatRoom(store: Store, around: Surroundings): Promise<
   const chat = await Chat.open(store, redraw, failed);
 
   const composer = makeComposer({
-    send: (text) => {
+    send: (text, files, progress) => {
       isAtEnd = true;
       askToPersist();
-      attempt(chat.send(text));
+      return chat.send(text, files, progress).catch(failed);
     },
     stop: () => chat.currentAnswer?.stop(),
     answerFrom: (endpoint) => {

@@ -1,11 +1,14 @@
 // Where messages are written, and where the user says who answers them.
 
 import type { Endpoint } from '../answers.js';
+import type { Progress } from '../attachments.js';
 import { h } from '../dom.js';
+import { makePicker } from './picker.js';
 
 /** What the composer asks for. */
 export interface ComposerActions {
-  send(text: string): void;
+  /** Resolves once the message and its files are kept, or failed. */
+  send(text: string, files: File[], progress: Progress): Promise<void>;
   stop(): void;
   /** `undefined`: the recordings answer. */
   answerFrom(endpoint: Endpoint | undefined): void;
@@ -46,16 +49,24 @@ export function makeComposer(actions: ComposerActions): Composer {
         submit: (event) => {
           event.preventDefault();
           if (answering) return actions.stop();
+          // The files of the message before are still on their way.
+          if (form.ariaBusy === 'true') return;
           const text = field.value.trim();
-          if (text === '') return field.focus();
+          const files = picker.files();
+          if (text === '' && files.length === 0) return field.focus();
           field.value = '';
-          actions.send(text);
+          form.ariaBusy = 'true';
+          void actions.send(text, files, picker.progress).finally(() => {
+            form.ariaBusy = null;
+            picker.clear();
+          });
         },
       },
     },
     h('label', { for: 'message', class: 'hidden' }, 'Your message'),
-    h('div', { class: 'field' }, field, button),
   );
+  const picker = makePicker(form);
+  form.append(picker.list, h('div', { class: 'field' }, picker.button, field, button));
   const settings = makeSettings((endpoint) => {
     source.textContent = endpoint
       ? `${endpoint.model} at ${hostOf(endpoint.address)} answers.`

@@ -5,6 +5,7 @@ import type { Answering, Chat, Shown } from '../chat.js';
 import { h } from '../dom.js';
 import { joined } from '../providers.js';
 import { showText } from '../text.js';
+import { attachmentList, PREVIEW_BYTES } from './attachments.js';
 
 /** What the thread asks for. */
 export interface ThreadActions {
@@ -49,7 +50,7 @@ function welcome(): HTMLElement {
   );
 }
 
-function messageItem({ message, siblings }: Shown, chat: Chat, actions: ThreadActions): HTMLElement {
+function messageItem({ message, siblings, attachments }: Shown, chat: Chat, actions: ThreadActions): HTMLElement {
   const answering = chat.answering.get(message.id);
   const content = h('div', { class: 'content' });
   drawParts(content, answering?.parts ?? joined(message.parts), answering?.acknowledged);
@@ -64,6 +65,7 @@ function messageItem({ message, siblings }: Shown, chat: Chat, actions: ThreadAc
       'data-status': answering ? 'streaming' : message.status,
     },
     content,
+    attachmentList(attachments, (artifact) => chat.preview(artifact, PREVIEW_BYTES)),
     answering ? h('p', { class: 'arriving' }, 'Answering; the coloured words are not kept yet.') : undefined,
     !answering && unfinished(message, actions),
     h(
