@@ -1,5 +1,6 @@
 //! Durable local-first storage for AI chat and agent apps.
 
+pub mod archive;
 pub mod blob;
 pub mod database;
 pub mod disk;

@@ -45,6 +45,7 @@ fn line(seq: u64, rows: &str) -> Vec<u8> {
         by: Some("us01"),
         req: None,
         flushed: true,
+        more: false,
         rows: rows.as_bytes(),
     };
     let mut out = Vec::new();
@@ -175,6 +176,7 @@ mod records {
             by: Some("us01"),
             req: Some("r-1"),
             flushed: true,
+            more: false,
             rows: br#"{"t":"chunk"}"#,
         };
         let mut out = Vec::new();
@@ -195,10 +197,11 @@ mod records {
             by in proptest::option::of("[^\"\\\\\\x00-\\x1f]{0,20}"),
             req in proptest::option::of("[^\"\\\\\\x00-\\x1f]{0,20}"),
             flushed: bool,
+            more: bool,
             rows in "[^\n]{0,400}",
         ) {
             let record = Record {
-                seq, v, at_ms, op: &op, by: by.as_deref(), req: req.as_deref(), flushed,
+                seq, v, at_ms, op: &op, by: by.as_deref(), req: req.as_deref(), flushed, more,
                 rows: rows.as_bytes(),
             };
             let mut line = b"before".to_vec();
@@ -248,6 +251,7 @@ mod records {
             by: None,
             req: None,
             flushed: false,
+            more: false,
             rows: b"",
         };
         let bad = [

@@ -197,8 +197,8 @@ async function writeAll(
   if (failure) throw failure;
 }
 
-/** A content in pieces that can be given away, from a byte on, each with whether it is the last. */
-async function* pieces(content: ArtifactContent, from: number): AsyncGenerator<[Uint8Array, boolean]> {
+/** @internal A content in pieces that can be given away, from a byte on, each with whether it is the last. */
+export async function* pieces(content: ArtifactContent, from: number): AsyncGenerator<[Uint8Array, boolean]> {
   if (content instanceof ReadableStream) return yield* streamed(content, from);
   const blob = content instanceof Blob ? content : undefined;
   const bytes = blob ? new Uint8Array() : bytesOf(content as Exclude<ArtifactContent, Blob | ReadableStream>);

@@ -1,6 +1,7 @@
 /** The groups of calls, and how each becomes a method of the engine. */
 
 import { withContents } from './artifacts.js';
+import { Backups } from './backups.js';
 import type { ArtifactGroup } from './artifacts.js';
 import { call } from './connection.js';
 import type { CallExtras, Connection } from './connection.js';
@@ -96,6 +97,8 @@ export interface TableGroups extends Groups {
   readonly jobs: JobGroup;
   /** Artifacts: what comes out of the work, such as plans, diffs, logs and files, with their contents. */
   readonly artifacts: ArtifactGroup;
+  /** Backups: records and contents as files that people own. */
+  readonly backups: Backups;
   /** Uploads: files on their way in, in parts, which go on after a reload and become artifacts. */
   readonly uploads: UploadGroup;
 }
@@ -121,6 +124,7 @@ export function groups(caller: Caller): TableGroups {
     ...made,
     jobs: withWork(made.jobs),
     artifacts: withContents(made.artifacts, caller),
+    backups: new Backups(caller),
     uploads: withSending(made.uploads, caller),
   };
 }

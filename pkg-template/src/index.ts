@@ -1,4 +1,5 @@
 export type { ArtifactContent, ArtifactGroup, ContentOptions, NewArtifactContent, ReadOptions } from './artifacts.js';
+export type { Backups, ExportOptions, Exported, ImportSource, RehearseOptions, TakeInOptions } from './backups.js';
 export { StrongroomError } from './errors.js';
 export type { Eviction } from './eviction.js';
 export type { FollowUpdate } from './follow.js';

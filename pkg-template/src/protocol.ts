@@ -8,7 +8,7 @@
 import type { Code, EngineOptions } from './types.js';
 
 /** The version both sides must have; a page and a worker from different releases must not talk past each other. */
-export const PROTOCOL = 4;
+export const PROTOCOL = 5;
 
 /** A worker, the inside of a worker, or a MessagePort. */
 export interface Port {
@@ -92,7 +92,7 @@ export type Priority = 'stream' | 'call' | 'bytes' | 'long';
 /** The priority of a method. */
 export function priorityOf(method: string): Priority {
   if (method.startsWith('streams.')) return 'stream';
-  if (method.startsWith('contents.') || method === 'artifacts.read') return 'bytes';
+  if (/^(contents|exports|imports)\.|^artifacts\.read$/.test(method)) return 'bytes';
   // Of the search index, all but the search itself.
   if (method === 'search.query') return 'call';
   return /^(migrations|store|history|health|search)\.|^retention\.collect$/.test(method) ? 'long' : 'call';

@@ -5348,6 +5348,308 @@ failed: Array<FailureCount>,
  */
 latency: LatencySummary, };
 
+/**
+ * What an archive is of.
+ */
+export type ArchiveScope = { "kind": "all" } | { "kind": "user", 
+/**
+ * The user.
+ */
+id: string, } | { "kind": "context", 
+/**
+ * The user.
+ */
+userId: string, 
+/**
+ * The context's name.
+ */
+name: string, } | { "kind": "construct", 
+/**
+ * The construct.
+ */
+id: string, } | { "kind": "conversation", 
+/**
+ * The conversation.
+ */
+id: string, } | { "kind": "chart", 
+/**
+ * The user.
+ */
+userId: string, 
+/**
+ * The context the chart is in.
+ */
+context: string, 
+/**
+ * The chart's id.
+ */
+chart: string, };
+
+/**
+ * Asks for an archive.
+ */
+export type ExportRequest = { 
+/**
+ * What it is of: everything by default, or everything of the user whose view asks.
+ */
+scope?: ArchiveScope, 
+/**
+ * Whether the `SQLite` file goes with it, as `store.sqlite3`; only in an archive of everything.
+ */
+sqlite?: boolean, };
+
+/**
+ * How far an export is.
+ */
+export type ExportProgress = { 
+/**
+ * Bytes read so far, of records and contents.
+ */
+done: number, 
+/**
+ * About how many there will be.
+ */
+total: number, 
+/**
+ * Rows written.
+ */
+records: number, 
+/**
+ * Contents written.
+ */
+contents: number, 
+/**
+ * Whether the archive is whole.
+ */
+isDone: boolean, };
+
+/**
+ * An export that was begun.
+ */
+export type ExportBegun = { 
+/**
+ * Its number, for this worker's lifetime.
+ */
+export: number, 
+/**
+ * A name for its file.
+ */
+name: string, };
+
+/**
+ * Names an export.
+ */
+export type ExportRef = { 
+/**
+ * The export.
+ */
+export: number, };
+
+/**
+ * What becomes of a record that the store has already, with another content.
+ */
+export type OnConflict = "skip" | "replace" | "keepBoth" | "newest";
+
+/**
+ * What becomes of the records of one kind.
+ */
+export type ImportKind = { 
+/**
+ * The group of calls that such records have: `conversations`.
+ */
+kind: string, 
+/**
+ * What becomes of those in conflict.
+ */
+onConflict: OnConflict, };
+
+/**
+ * What becomes of one record.
+ */
+export type ImportDecision = { 
+/**
+ * The table, as a conflict names it.
+ */
+table: string, 
+/**
+ * The record's id in the archive, as a conflict names it.
+ */
+id: string, 
+/**
+ * What becomes of it.
+ */
+onConflict: OnConflict, };
+
+/**
+ * How an archive is brought in.
+ */
+export type ImportOptions = { 
+/**
+ * What becomes of records in conflict: `skip` by default.
+ */
+onConflict?: OnConflict, 
+/**
+ * The same by kind.
+ */
+kinds?: Array<ImportKind>, 
+/**
+ * The same by record.
+ */
+decisions?: Array<ImportDecision>, 
+/**
+ * The user whose records they become. The archive must be of one user then; settings of the app and what it remembers of requests
+ * are left out. A user's own view always does so.
+ */
+into?: string, };
+
+/**
+ * What became of the records of a table, or would.
+ */
+export type ImportCount = { 
+/**
+ * The table.
+ */
+table: string, 
+/**
+ * Records that the store did not have.
+ */
+added: number, 
+/**
+ * Records that it had just so.
+ */
+same: number, 
+/**
+ * Records in conflict of which the store's stayed.
+ */
+skipped: number, 
+/**
+ * Records in conflict of which the archive's took its place.
+ */
+replaced: number, 
+/**
+ * Records in conflict of which both are there.
+ */
+keptBoth: number, };
+
+/**
+ * A record that the store has already, with another content.
+ */
+export type ImportConflict = { 
+/**
+ * The table.
+ */
+table: string, 
+/**
+ * Its id in the archive.
+ */
+id: string, 
+/**
+ * Its id in the store.
+ */
+storeId: string, 
+/**
+ * What becomes of it.
+ */
+onConflict: OnConflict, 
+/**
+ * When the archive's was changed last, in milliseconds since 1970-01-01 UTC; absent where that is not known.
+ */
+changedAt?: number, 
+/**
+ * The same of the store's.
+ */
+storeChangedAt?: number, };
+
+/**
+ * What an import does, or did.
+ */
+export type ImportReport = { 
+/**
+ * Whether it is done; else it was rehearsed.
+ */
+isDone: boolean, 
+/**
+ * By table, those without records left out.
+ */
+counts: Array<ImportCount>, 
+/**
+ * The first thousand conflicts about which nothing was decided one by one.
+ */
+conflicts: Array<ImportConflict>, 
+/**
+ * How many there are.
+ */
+conflictCount: number, 
+/**
+ * What could not be taken as it was, the first hundred.
+ */
+problems: Array<string>, 
+/**
+ * How many there are.
+ */
+problemCount: number, };
+
+/**
+ * Bytes of an archive on its way in; they come beside the request.
+ */
+export type ImportReceive = { 
+/**
+ * The import; a new one, which takes the place of any other, without.
+ */
+import?: number, };
+
+/**
+ * Names an import.
+ */
+export type ImportRef = { 
+/**
+ * The import.
+ */
+import: number, };
+
+/**
+ * Goes on with an import.
+ */
+export type ImportStep = { 
+/**
+ * The import.
+ */
+import: number, 
+/**
+ * How it is brought in. Other ones than before begin the rehearsal anew.
+ */
+options?: ImportOptions, };
+
+/**
+ * What is done with an import at a time.
+ */
+export type ImportPhase = "receive" | "check" | "rehearse" | "ready";
+
+/**
+ * How far an import is.
+ */
+export type ImportProgress = { 
+/**
+ * Its number, for this worker's lifetime.
+ */
+import: number, 
+/**
+ * What is being done.
+ */
+phase: ImportPhase, 
+/**
+ * Bytes received or checked, or records looked up.
+ */
+done: number, 
+/**
+ * How many there are, where that is known.
+ */
+total?: number, 
+/**
+ * What would become of it, once that is known.
+ */
+report?: ImportReport, };
+
 /** Every method by name: what it takes and what it gives. */
 export interface Methods {
   'users.create': { args: NewUser; result: User };

@@ -194,6 +194,14 @@ impl Capture {
         state.failure = None;
     }
 
+    /// Forgets all that was captured.
+    pub fn clear(&self) {
+        let mut state = self.state();
+        state.rows.clear();
+        state.touched.clear();
+        state.failure = None;
+    }
+
     /// Hands the rows captured since the last call, and what they are about, to `take`.
     ///
     /// # Errors
@@ -317,6 +325,11 @@ fn json(out: &mut Vec<u8>, value: ValueRef<'_>) -> rusqlite::Result<()> {
         ValueRef::Blob(_) => return Err(rusqlite::Error::InvalidQuery),
     };
     written.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+/// Writes a value as the capture does, behind others.
+pub(crate) fn write_json(out: &mut Vec<u8>, value: ValueRef<'_>) -> Result<()> {
+    Ok(json(out, value)?)
 }
 
 /// A value as the capture writes it.

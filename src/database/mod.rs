@@ -5,12 +5,14 @@
 
 pub mod apply;
 pub mod capture;
+pub mod frozen;
 pub mod migrate;
 pub mod orphans;
 pub mod pages;
 mod rank;
 pub mod rows;
 pub mod schema;
+pub mod scratch;
 pub mod unpack;
 pub mod vfs;
 

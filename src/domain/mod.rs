@@ -78,7 +78,7 @@ fn lower(text: &str) -> String {
 }
 
 /// The text in a row's column.
-fn text<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> Result<&'r str> {
+pub(crate) fn text<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> Result<&'r str> {
     let value = row.get_ref(column)?;
     Ok(value.as_str().map_err(rusqlite::Error::from)?)
 }

@@ -136,7 +136,7 @@ pub fn unpack(tx: &Tx<'_>, id: ConversationId) -> Result<bool> {
 }
 
 /// Brings back all of a conversation's chunks, before some of them change.
-pub(super) fn unpack_all(tx: &Tx<'_>, id: ConversationId) -> Result<()> {
+pub(crate) fn unpack_all(tx: &Tx<'_>, id: ConversationId) -> Result<()> {
     while unpack(tx, id)? {}
     Ok(())
 }

@@ -5,6 +5,8 @@
 //! Nothing in here knows of browsers: arguments and answers are JSON.
 
 pub mod contents;
+pub mod exports;
+pub mod imports;
 pub mod json;
 pub mod methods;
 pub mod metrics;
@@ -28,6 +30,8 @@ use crate::search::SearchCheck;
 use crate::store::{Caller, Collection, Durability, Event, Job, Listening, Options, Store, Turn};
 use crate::stream::StreamSettings;
 use contents::Contents;
+use exports::Exports;
+use imports::Imports;
 use methods::Nothing;
 use metrics::Operations;
 use streams::{Step, Streams};
@@ -148,6 +152,8 @@ pub struct Engine {
     store: Store,
     streams: Streams,
     contents: Contents,
+    exports: Exports,
+    imports: Imports,
     news: Vec<FollowerNews>,
     maintenance_at: Option<i64>,
     /// Long work that was asked for, between two of its slices.
@@ -203,6 +209,8 @@ impl Engine {
             store,
             streams: Streams::new(settings),
             contents: Contents::default(),
+            exports: Exports::default(),
+            imports: Imports::default(),
             news: Vec::new(),
             maintenance_at: Some(now),
             work: None,
@@ -309,10 +317,15 @@ impl Engine {
     pub fn due(&self) -> Option<u64> {
         let now = self.store.host().now_ms();
         let check_at = self.check_at.filter(|_| self.check_every_ms > 0);
-        let next = [self.streams.deadline(), self.maintenance_at, check_at]
-            .into_iter()
-            .flatten()
-            .min();
+        let next = [
+            self.streams.deadline(),
+            self.maintenance_at,
+            self.exports.deadline(),
+            check_at,
+        ]
+        .into_iter()
+        .flatten()
+        .min();
         next.map(|at| u64::try_from(at.saturating_sub(now)).unwrap_or(0))
     }
 
@@ -339,6 +352,7 @@ impl Engine {
                 self.store.trouble("closing a bundle", &error);
             }
         }
+        self.exports.tidy(&mut self.store);
         if self.needs_tick() || self.maintenance_at.is_some_and(|at| at <= now) {
             let next = self.store.maintain(idle).await?;
             let now = self.store.host().now_ms();
@@ -434,10 +448,19 @@ impl Engine {
         bytes: &[u8],
     ) -> Option<Result<(String, Option<Vec<u8>>)>> {
         let started = self.store.host().monotonic_us();
-        let answer = self
-            .contents
-            .answer(&mut self.store, request, bytes)
-            .await?;
+        let answer = match request.method.split_once('.') {
+            Some(("exports", _)) => self.exports.answer(&mut self.store, request).await?,
+            Some(("imports", _)) => {
+                let answer = self.imports.answer(&mut self.store, request, bytes).await?;
+                // What it wrote did not go through a turn.
+                self.streams.doubt();
+                answer.map(|json| (json, None))
+            }
+            _ => {
+                let contents = self.contents.answer(&mut self.store, request, bytes);
+                contents.await?
+            }
+        };
         self.maintenance_at = Some(self.store.host().now_ms());
         let now = self.store.host().monotonic_us();
         let failed = answer.as_ref().err().map(Error::code);

@@ -8,6 +8,8 @@
 use ts_rs::{Config, TS};
 
 use super::contents::{ContentRead, ContentRef, ContentWrite, ContentWritten};
+use super::exports::{ExportBegun, ExportRef};
+use super::imports::{ImportPhase, ImportProgress, ImportReceive, ImportRef, ImportStep};
 use super::methods;
 use super::metrics::{FailureCount, LatencySummary, OperationStats};
 use super::wire::{
@@ -17,6 +19,7 @@ use super::wire::{
 };
 use super::{Collect, EngineOptions, MigrateTo, NoArguments, SetDurability, StoreStats};
 use crate::Code;
+use crate::archive as ar;
 use crate::database::PageCache;
 use crate::database::migrate::MigrationStatus;
 use crate::domain::artifacts as a;
@@ -466,6 +469,23 @@ fn generate() -> String {
         hh::Reclaimable,
         FailureCount,
         OperationStats,
+        ar::Scope,
+        ar::ExportRequest,
+        ar::ExportProgress,
+        ExportBegun,
+        ExportRef,
+        ar::OnConflict,
+        ar::ImportKind,
+        ar::ImportDecision,
+        ar::ImportOptions,
+        ar::ImportCount,
+        ar::ImportConflict,
+        ar::ImportReport,
+        ImportReceive,
+        ImportRef,
+        ImportStep,
+        ImportPhase,
+        ImportProgress,
     );
     let table = methods::table(config);
     out.push_str("/** Every method by name: what it takes and what it gives. */\nexport interface Methods {\n");

@@ -90,6 +90,13 @@ struct Active {
     hasher: blake3::Hasher,
 }
 
+/// A place where the journal ended.
+pub struct Mark {
+    end: u64,
+    hasher: blake3::Hasher,
+    last_seq: u64,
+}
+
 /// An open journal, the only one of its folder.
 pub struct Journal {
     files: Rc<Files>,
@@ -228,6 +235,42 @@ impl Journal {
             newest.bytes = active.end;
         }
         self.last_seq = last_seq;
+        Ok(())
+    }
+
+    /// Where the journal ends now, to [cut it back](Self::cut_back) to.
+    pub fn mark(&self) -> Option<Mark> {
+        let active = self.active.as_ref()?;
+        Some(Mark {
+            end: active.end,
+            hasher: active.hasher.clone(),
+            last_seq: self.last_seq,
+        })
+    }
+
+    /// Takes away the lines that were appended since a mark, none of which was flushed or answered. If that fails the journal
+    /// is broken: whether they are there is not known.
+    pub fn cut_back(&mut self, mark: Mark) -> Result<()> {
+        self.check_sound()?;
+        let Some(active) = self.active.as_mut() else {
+            return Err(Error::new(
+                Code::Internal,
+                "the journal has no active segment",
+            ));
+        };
+        let cut = active.file.truncate(mark.end);
+        // Flushed too, or a power loss could bring back what the caller is told had failed.
+        if let Err(error) = cut.and_then(|()| active.file.flush()) {
+            self.broken = true;
+            return Err(error);
+        }
+        active.end = mark.end;
+        active.hasher = mark.hasher;
+        if let Some(newest) = self.segments.last_mut() {
+            newest.bytes = mark.end;
+        }
+        self.last_seq = mark.last_seq;
+        self.unflushed = false;
         Ok(())
     }
 
@@ -789,10 +832,22 @@ impl Journal {
         let mut findings = Vec::new();
         // The first damage with no flushed line after it, and the last good line before that.
         let mut torn: Option<Torn> = None;
+        // Where a transaction of several lines began that has not ended.
+        let mut begun: Option<Torn> = None;
         loop {
             match scanner.next()? {
                 Event::Header(_) => {}
-                Event::Line { seq, flushed } => {
+                Event::Line { seq, flushed, more } => {
+                    if !more {
+                        begun = None;
+                    } else if begun.is_none() {
+                        begun = Some(Torn {
+                            offset: scanner.offset(),
+                            last_seq,
+                            findings: findings.len(),
+                            good_lines: false,
+                        });
+                    }
                     last_seq = Some(seq);
                     // A header is flushed before any line follows it.
                     if flushed || torn.as_ref().is_some_and(|torn| torn.offset == 0) {
@@ -820,7 +875,7 @@ impl Journal {
         }
         let end = scanner.offset();
         // A compressed segment was whole once, so there it is damage.
-        let torn = torn.filter(|_| !segment.sealed);
+        let torn = torn.or(begun).filter(|_| !segment.sealed);
         if let Some(torn) = &torn {
             last_seq = torn.last_seq;
             findings.truncate(torn.findings);

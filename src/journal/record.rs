@@ -17,6 +17,9 @@ const TAIL_BYTES: usize = 19;
 /// How a line says that all lines before it were flushed.
 const FLUSHED: &[u8] = b",\"flushed\":true";
 
+/// How a line says that the next one belongs to the same transaction.
+const MORE: &[u8] = b",\"more\":true";
+
 /// Length of `2026-11-22T10:15:00.123Z`.
 const TIME_BYTES: usize = 24;
 
@@ -40,6 +43,8 @@ pub struct Record<'a> {
     pub req: Option<&'a str>,
     /// Whether every line before it had been flushed when it was written.
     pub flushed: bool,
+    /// Whether the transaction goes on in the next line: it happened only if it comes to its end.
+    pub more: bool,
     /// The inside of a JSON array, never interpreted here. It holds no line feed.
     pub rows: &'a [u8],
 }
@@ -79,6 +84,9 @@ impl<'a> Record<'a> {
         if self.flushed {
             out.extend_from_slice(FLUSHED);
         }
+        if self.more {
+            out.extend_from_slice(MORE);
+        }
         out.extend_from_slice(b",\"rows\":[");
         out.extend_from_slice(self.rows);
         out.push(b']');
@@ -110,6 +118,7 @@ impl<'a> Record<'a> {
         let by = scan.optional_text(b",\"by\":\"")?;
         let req = scan.optional_text(b",\"req\":\"")?;
         let flushed = scan.skips(FLUSHED);
+        let more = scan.skips(MORE);
         scan.expect(b",\"rows\":[")?;
         let rows = scan.0.strip_suffix(b"]").ok_or_else(malformed)?;
         if seq == 0 || seq > MAX_SEQ {
@@ -123,6 +132,7 @@ impl<'a> Record<'a> {
             by,
             req,
             flushed,
+            more,
             rows,
         })
     }

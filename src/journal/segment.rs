@@ -543,8 +543,8 @@ pub(super) enum Event {
     /// The header, which is good.
     Header(Header),
     /// A good line with the next sequence number, to be had from [`Scanner::line`].
-    /// `flushed` says that every line before it was, when it was written.
-    Line { seq: u64, flushed: bool },
+    /// `flushed` says that every line before it was, when it was written; `more` that its transaction goes on behind it.
+    Line { seq: u64, flushed: bool, more: bool },
     /// Bytes that were passed over, or a place where something is missing.
     Damage(Finding),
     /// Nothing follows.
@@ -623,8 +623,9 @@ impl Scanner {
                     (length, Reason::BadHeader)
                 }
                 Piece::Line(length) => match Record::decode(self.lines.front(length)) {
-                    Ok(Record { seq, flushed, .. }) if seq >= self.expected => {
-                        return Ok(self.record(length, seq, flushed));
+                    Ok(record) if record.seq >= self.expected => {
+                        let (seq, flushed, more) = (record.seq, record.flushed, record.more);
+                        return Ok(self.record(length, seq, flushed, more));
                     }
                     Ok(_) => (length, Reason::OutOfOrder),
                     Err(_) => (length, Reason::BadLine),
@@ -643,7 +644,7 @@ impl Scanner {
     }
 
     /// A good record: what lay before it, and what is missing before it, is reported first; then it is met again.
-    fn record(&mut self, length: usize, seq: u64, flushed: bool) -> Event {
+    fn record(&mut self, length: usize, seq: u64, flushed: bool, more: bool) -> Event {
         if let Some(finding) = self.end_run() {
             return Event::Damage(finding);
         }
@@ -657,7 +658,7 @@ impl Scanner {
         }
         self.expected = seq + 1;
         self.current = length;
-        Event::Line { seq, flushed }
+        Event::Line { seq, flushed, more }
     }
 
     /// Passes over what is no good. Whole records out of order, and what is no record, are findings of their own: then the

@@ -114,7 +114,7 @@ impl Store {
     ) -> Result<Piece> {
         let files = self.files_of_pieces();
         match files.write(hash, bytes, is_compressible).await {
-            Err(error) if error.code() == Code::QuotaExceeded => {
+            Err(error) if error.code() == Code::QuotaExceeded && !self.is_held() => {
                 let mut collection = Collection::new(0);
                 while collection.step(self).await? {}
                 if collection.collected.files == 0 {
@@ -302,6 +302,12 @@ impl Job for Collection {
         _progress: &'a mut dyn FnMut(&str),
     ) -> LocalFuture<'a, Result<Option<String>>> {
         Box::pin(async move {
+            if store.is_held() {
+                return Err(Error::new(
+                    Code::Locked,
+                    "an export reads contents; try again when it is done",
+                ));
+            }
             if Self::step(self, store).await? {
                 return Ok(None);
             }

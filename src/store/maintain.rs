@@ -19,6 +19,9 @@ const RETENTION_EVERY_MS: i64 = 24 * RETENTION_MS;
 /// How often contents that nothing has are looked for, in milliseconds.
 const COLLECTION_MS: i64 = 60 * 60 * 1000;
 
+/// Milliseconds after which an open store looks for files that nothing knows, which takes the browser a while.
+const SWEEP_AFTER_MS: i64 = 60_000;
+
 /// Milliseconds before a step that failed for want of space is tried again.
 const RETRY_MS: u64 = 1000;
 
@@ -93,7 +96,8 @@ impl Store {
         if std::mem::take(&mut self.erasures_wanted) {
             self.find_erasures()?;
         }
-        if self.erasing.is_some() {
+        let is_held = self.is_held();
+        if self.erasing.is_some() && !is_held {
             self.erase_slice().await?;
             return Ok(Some(0));
         }
@@ -106,13 +110,13 @@ impl Store {
         } else {
             self.options.checkpoint_bytes
         };
-        if self.database()?.wal_bytes()? >= threshold {
+        if !is_held && self.database()?.wal_bytes()? >= threshold {
             self.commit();
             self.check_sound()?;
             self.checkpoint()?;
             return Ok(Some(0));
         }
-        if self.snapshot_is_due(now) {
+        if !is_held && self.snapshot_is_due(now) {
             self.begin_snapshot().await?;
             return Ok(Some(0));
         }
@@ -129,10 +133,11 @@ impl Store {
         if quiet && self.packing_wanted && self.pack_step()? {
             return Ok(Some(0));
         }
-        if quiet && self.sweep_step().await? {
+        let sweep_in = self.sweep_in(now);
+        if quiet && sweep_in == Some(0) && self.sweep_step().await? {
             return Ok(Some(0));
         }
-        if quiet && self.collect_step(now).await? {
+        if quiet && !is_held && self.collect_step(now).await? {
             return Ok(Some(0));
         }
         if quiet
@@ -141,10 +146,21 @@ impl Store {
         {
             return Ok(Some(0));
         }
-        Ok(match quiet_in {
-            Some(left) if left > 0 => Some(batch_due.map_or(left, |due| due.min(left))),
-            _ => batch_due,
-        })
+        // It waits for a quiet moment, which this may not be.
+        let sweep_in = sweep_in.map(|left| left.max(RETRY_MS));
+        let waits = [quiet_in.filter(|left| *left > 0), batch_due, sweep_in];
+        Ok(waits.into_iter().flatten().min())
+    }
+
+    /// In how many milliseconds files without a row are to be looked for; none once they were.
+    fn sweep_in(&self, now: i64) -> Option<u64> {
+        self.next_folder?;
+        let age = now.saturating_sub(self.opened_at);
+        // A clock that stepped back makes the age negative: do not wait for it to catch up.
+        let left = (0..SWEEP_AFTER_MS)
+            .contains(&age)
+            .then(|| SWEEP_AFTER_MS - age);
+        u64::try_from(left.unwrap_or(0)).ok()
     }
 
     /// In how many milliseconds the last write will be long enough ago.
@@ -304,6 +320,7 @@ impl Store {
         };
         let cause = cause.clone();
         self.snapshot = None;
+        self.held = None;
         self.erasing = None;
         self.erasures_wanted = true;
         self.batch_since = None;

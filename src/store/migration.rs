@@ -43,6 +43,12 @@ impl Store {
         if steps.is_empty() {
             return Ok(());
         }
+        if self.is_held() {
+            return Err(Error::new(
+                Code::Locked,
+                "an export reads the store; try again when it is done",
+            ));
+        }
         self.commit();
         self.check_sound()?;
         if self.schema > 0 && self.journal.last_seq() > self.snapshot_seq {
@@ -79,6 +85,7 @@ impl Store {
             by: None,
             req: None,
             flushed: self.journal.is_flushed(),
+            more: false,
             rows: &rows,
         };
         record.encode_into(&mut line)?;

@@ -13,6 +13,8 @@ mod job;
 mod lease;
 mod maintain;
 mod migration;
+mod moment;
+mod parts;
 mod recover;
 mod search;
 mod snapshot;
@@ -24,6 +26,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use crate::database::pages::Sizes;
+use crate::database::scratch;
 use crate::database::{Database, PageCache, Position};
 use crate::disk::Disk;
 use crate::domain::messages::{self, MessageStatus};
@@ -36,12 +39,14 @@ use ahead::Ahead;
 use audit::Audit;
 use blobs::Leases;
 use lease::Lease;
+use moment::Held;
 
 pub use blobs::{Collected, Collection};
 pub use event::{Change, Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
 pub use files::FileSize;
 pub use job::{Job, answer};
 pub use migration::MigrationProgress;
+pub use moment::Moment;
 pub use recover::MIGRATE_OP;
 #[cfg(test)]
 pub use transaction::asked;
@@ -153,6 +158,9 @@ pub struct Store {
     /// Messages of an earlier session that still say they are streaming.
     cut_off: Vec<MessageId>,
     snapshot: Option<snapshot::Job>,
+    /// The moment that someone reads, and how many there were before.
+    held: Option<Held>,
+    held_before: u64,
     /// What is being erased from every file.
     erasing: Option<erase::Erasing>,
     /// An erasure was asked for, or has to begin again.
@@ -168,6 +176,7 @@ pub struct Store {
     leases: Leases,
     /// The folder of pieces that is looked through next for files without a row; none once all were.
     next_folder: Option<usize>,
+    opened_at: i64,
     /// What removes contents that nothing has, and when it last ended.
     collection: Option<Collection>,
     collected_at: i64,
@@ -211,6 +220,7 @@ impl Store {
         let started = host.monotonic_us();
         let lease = Lease::take(&disk, &host).await?;
         snapshot::tidy(&*disk).await?;
+        scratch::clear(&*disk).await?;
         let mut recovery =
             recover::Recoverer::new(&disk, &host, lease.identity, options.segment_bytes);
         let loaded = recovery.load(None).await?;
@@ -235,6 +245,8 @@ impl Store {
             unsettled: false,
             cut_off: Vec::new(),
             snapshot: None,
+            held: None,
+            held_before: 0,
             erasing: None,
             erasures_wanted: true,
             snapshot_at: now,
@@ -243,6 +255,7 @@ impl Store {
             packing_wanted: true,
             leases: Leases::default(),
             next_folder: Some(0),
+            opened_at: now,
             collection: None,
             collected_at: now,
             retained_at: now,
@@ -299,13 +312,13 @@ impl Store {
     }
 
     /// Commits, and moves the log into the database file, so that the file is what the state is. While a snapshot is being
-    /// made, or the disk is full, the log stays.
+    /// made, a moment is held or the disk is full, the log stays.
     ///
     /// # Errors
     /// As [`commit_now`](Self::commit_now), and the disk's own.
     pub fn checkpoint_now(&mut self) -> Result<()> {
         self.commit_now()?;
-        if self.snapshot.is_some() {
+        if self.snapshot.is_some() || self.is_held() {
             return Ok(());
         }
         match self.checkpoint() {
@@ -355,6 +368,16 @@ impl Store {
         self.schema
     }
 
+    /// Where it lies.
+    pub(crate) const fn disk(&self) -> &Rc<dyn Disk> {
+        &self.disk
+    }
+
+    /// The store's own id, a UUID.
+    pub fn id(&self) -> String {
+        self.lease.identity.store.to_string()
+    }
+
     /// The last line of the journal.
     pub fn last_seq(&self) -> u64 {
         self.journal.last_seq()
@@ -397,6 +420,7 @@ impl Store {
         }
         self.commit();
         self.snapshot = None;
+        self.held = None;
         if let Condition::Damaged(error) = &self.condition {
             return Err(error.clone());
         }
@@ -425,7 +449,7 @@ impl Store {
 
     fn position(&self) -> Position {
         Position {
-            store: self.lease.identity.store.to_string(),
+            store: self.id(),
             seq: self.journal.last_seq(),
         }
     }

@@ -314,6 +314,7 @@ impl<'s> Turn<'s> {
                 by: by.as_deref(),
                 req,
                 flushed: lines.is_empty() && store.journal.is_flushed(),
+                more: false,
                 rows,
             };
             record.encode_into(lines)?;

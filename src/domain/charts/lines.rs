@@ -21,6 +21,9 @@ const MAX_TEXT_BYTES: usize = 8 << 20;
 /// The most lines that are loaded at once.
 const MAX_LINES: usize = 10_000;
 
+/// Lines looked at together where no caller says how many.
+const LINES_AT_ONCE: usize = 1000;
+
 /// The bytes after which a page of lines ends, whatever its limit.
 const PAGE_BYTES: usize = 1 << 20;
 
@@ -521,28 +524,66 @@ pub fn lines(view: &View<'_>, query: &GraphRead) -> Result<LinePage> {
     let place = Place::find(view, query.user_id, query.context.as_deref())?;
     let limit = page::limit(query.limit)?;
     let list = format!("chart lines {:?}", place.key());
-    let [mut behind] = Cursor::decode(&list, query.cursor.as_deref())?.unwrap_or([0]);
-    let found = graph::in_order(view, &place, behind, limit + 1)?;
+    let [behind] = Cursor::decode(&list, query.cursor.as_deref())?.unwrap_or([0]);
+    let (text, next) = some_lines(view, &place, behind, limit, &|_, _| Ok(true))?;
+    let next_cursor = next.map(|behind| Cursor::encode(&list, &[behind]));
+    Ok(LinePage { text, next_cursor })
+}
+
+/// What a line of a graph is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LineKind {
+    Entity,
+    Relation,
+    /// A line that is kept as it is.
+    Kept,
+}
+
+/// Lines of a user's graph behind a position, as far as they are wanted, and the position to go on from; none at the end.
+pub(crate) fn wanted_lines(
+    view: &View<'_>,
+    user: UserId,
+    context: &str,
+    behind: i64,
+    is_wanted: &dyn Fn(LineKind, &str) -> Result<bool>,
+) -> Result<(String, Option<i64>)> {
+    let context = context.to_owned();
+    let place = Place { user, context };
+    some_lines(view, &place, behind, LINES_AT_ONCE, is_wanted)
+}
+
+fn some_lines(
+    view: &View<'_>,
+    place: &Place,
+    mut behind: i64,
+    limit: usize,
+    is_wanted: &dyn Fn(LineKind, &str) -> Result<bool>,
+) -> Result<(String, Option<i64>)> {
+    let found = graph::in_order(view, place, behind, limit + 1)?;
     let mut text = String::new();
     for (index, (position, kind, id)) in found.into_iter().enumerate() {
         if index == limit || text.len() > PAGE_BYTES {
-            let next_cursor = Some(Cursor::encode(&list, &[behind]));
-            return Ok(LinePage { text, next_cursor });
+            return Ok((text, Some(behind)));
         }
-        match graph::item(view, kind, id)? {
-            Item::Entity(entity) => text.push_str(&entity_line(view, &entity)?),
-            Item::Relation(relation) => text.push_str(&relation_line(view, &relation)?),
-            Item::Line(id) => {
-                let mut statement = view.prepare("SELECT text FROM chart_line WHERE id = ?1")?;
-                let line: String = statement.query_row([id], |row| row.get(0))?;
-                text.push_str(&line);
+        let line_kind = match kind {
+            0 => LineKind::Entity,
+            1 => LineKind::Relation,
+            _ => LineKind::Kept,
+        };
+        if is_wanted(line_kind, &id)? {
+            match graph::item(view, kind, id)? {
+                Item::Entity(entity) => text.push_str(&entity_line(view, &entity)?),
+                Item::Relation(relation) => text.push_str(&relation_line(view, &relation)?),
+                Item::Line(id) => {
+                    let mut statement =
+                        view.prepare("SELECT text FROM chart_line WHERE id = ?1")?;
+                    let line: String = statement.query_row([id], |row| row.get(0))?;
+                    text.push_str(&line);
+                }
             }
+            text.push('\n');
         }
-        text.push('\n');
         behind = position;
     }
-    Ok(LinePage {
-        text,
-        next_cursor: None,
-    })
+    Ok((text, None))
 }

@@ -13,7 +13,7 @@ pub mod lines;
 #[cfg(test)]
 mod plans;
 pub mod tension;
-mod time;
+pub(crate) mod time;
 pub mod warnings;
 
 use super::{contexts, owner};

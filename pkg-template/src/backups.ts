@@ -1,0 +1,224 @@
+/** Archives: records and contents as files that people own, out and in. */
+
+import { type ArtifactContent, type Calls, pieces } from './artifacts.js';
+import { abortedBy } from './connection.js';
+import { StrongroomError } from './errors.js';
+import type { CallOptions } from './options.js';
+import type {
+  ArchiveScope,
+  ExportBegun,
+  ExportProgress,
+  ExportRequest,
+  ImportConflict,
+  ImportDecision,
+  ImportOptions,
+  ImportProgress,
+  ImportReport,
+  OnConflict,
+} from './types.js';
+
+/** What goes into an archive, and who is told how far it is. */
+export interface ExportOptions extends Omit<ExportRequest, 'scope'>, Pick<CallOptions, 'signal'> {
+  /** Everything by default: of the store, or of the user whose view is asked. */
+  scope?: 'all' | ArchiveScope;
+  /** Called with how far it is, as it is taken. */
+  onProgress?: (progress: ExportProgress) => void;
+}
+
+/** An archive on its way out: take it once, in one of these ways. */
+export interface Exported {
+  /** A name for the file. */
+  readonly name: string;
+  /** Its bytes, made as they are taken. Cancelling it ends the export. */
+  readonly stream: ReadableStream<Uint8Array>;
+  /** Writes it to a file that the user picked, or anything else that can be written to. */
+  saveTo(target: WritableStream<Uint8Array> | FileSystemFileHandle): Promise<void>;
+  /** All of it, which the browser holds on its disk if it is large. */
+  blob(): Promise<Blob>;
+  /** Has the browser save it among the user's downloads. */
+  download(): Promise<void>;
+}
+
+/** An archive to be brought in. */
+export type ImportSource = Exclude<ArtifactContent, string>;
+
+/** What becomes of what is there already. */
+export interface RehearseOptions extends ImportOptions, Pick<CallOptions, 'signal'> {
+  /**
+   * Decides about a record that is there already with another content; undefined leaves it to `kinds` and `onConflict`. It may
+   * look at the store's own by `storeId`.
+   */
+  decide?: (conflict: ImportConflict) => OnConflict | undefined | Promise<OnConflict | undefined>;
+  /** Called with how far it is: receiving, checking, rehearsing. */
+  onProgress?: (progress: ImportProgress) => void;
+}
+
+/** The same; what was rehearsed may be looked at before it happens. */
+export interface TakeInOptions extends RehearseOptions {
+  /** Called with what would happen; a false answer leaves the store as it is. */
+  confirm?: (report: ImportReport) => boolean | Promise<boolean>;
+}
+
+/** Backups: records and contents as files that people own. */
+export class Backups {
+  readonly #calls: Calls;
+
+  /** @internal */
+  constructor(calls: Calls) {
+    this.#calls = calls;
+  }
+
+  /**
+   * Makes an archive of the state as it is now: a zip that ordinary tools open, made while it is taken, while writes go on. One at a
+   * time.
+   *
+   * Rejects with `not_found` when there is no such record, and `locked` while another export is on its way. The stream fails
+   * with `aborted` when the store had to recover meanwhile, or its `signal` says so.
+   *
+   * @example
+   * const archive = await store.backups.export({ scope: 'all', onProgress: ({ done, total }) => show(done / total) });
+   * await archive.saveTo(await showSaveFilePicker({ suggestedName: archive.name }));
+   */
+  async export(options: ExportOptions = {}): Promise<Exported> {
+    const { scope, onProgress, signal, ...request } = options;
+    const asked: ExportRequest = { ...request, ...(scope && { scope: scope === 'all' ? { kind: 'all' } : scope }) };
+    const begun = await this.#calls.call<ExportBegun>('exports.begin', asked, { signal });
+    const stream = new ReadableStream(new Archive(this.#calls, begun.export, signal, onProgress), {
+      highWaterMark: 0,
+    });
+    const blob = async (): Promise<Blob> => {
+      const bytes = await new Response(stream).blob();
+      return new Blob([bytes], { type: 'application/zip' });
+    };
+    return {
+      name: begun.name,
+      stream,
+      blob,
+      saveTo: async (target) => stream.pipeTo('createWritable' in target ? await target.createWritable() : target),
+      download: async () => {
+        const url = URL.createObjectURL(await blob());
+        const link = Object.assign(document.createElement('a'), { href: url, download: begun.name });
+        link.click();
+        // The browser has begun to read it by then.
+        setTimeout(() => URL.revokeObjectURL(url), 60_000);
+      },
+    };
+  }
+
+  /**
+   * Says what bringing an archive in would do, and changes nothing. Every byte of the archive is checked.
+   *
+   * Rejects with `archive_invalid` when it is not whole or not an archive, `schema_too_new` when a newer version of this package made
+   * it, and `quota_exceeded` when there is no room to look at it.
+   */
+  async rehearse(source: ImportSource, options: RehearseOptions = {}): Promise<ImportReport> {
+    return this.#takeIn(source, options, () => false);
+  }
+
+  /**
+   * Brings an archive in: all of it, or nothing. Records are recognised by what they are, so that bringing one in twice is doing so
+   * once; numbers that are taken are given anew, with every reference.
+   *
+   * Rejects as `rehearse`. In the report `isDone` says whether it happened.
+   *
+   * @example
+   * const report = await store.backups.import(file, { onConflict: 'newest', confirm: (report) => ask(report) });
+   */
+  async import(source: ImportSource, options: TakeInOptions = {}): Promise<ImportReport> {
+    return this.#takeIn(source, options, options.confirm ?? (() => true));
+  }
+
+  async #takeIn(
+    source: ImportSource,
+    options: RehearseOptions,
+    confirm: (report: ImportReport) => boolean | Promise<boolean>,
+  ): Promise<ImportReport> {
+    const { signal, onProgress, decide, decisions = [], onConflict, kinds, into } = options;
+    const asked = { onConflict, kinds, into, decisions: [...decisions] };
+    let progress: ImportProgress | undefined;
+    const step = async (method: string, args: object, bytes?: Uint8Array): Promise<ImportProgress> => {
+      progress = await this.#calls.call<ImportProgress>(`imports.${method}`, args, { signal }, { bytes });
+      onProgress?.(progress);
+      return progress;
+    };
+    try {
+      for await (const [bytes] of pieces(source, 0)) {
+        await step('receive', progress ? { import: progress.import } : {}, bytes);
+      }
+      if (!progress) throw new StrongroomError('internal', 'an archive was not received');
+      const { import: id } = progress;
+      for (;;) {
+        const { report } = await step('step', { import: id, options: asked });
+        if (!report) continue;
+        const decided = decide ? await decisionsAbout(report.conflicts, decide) : [];
+        if (decided.length > 0) {
+          asked.decisions.push(...decided);
+          continue;
+        }
+        if (!(await confirm(report))) return report;
+        if (signal?.aborted) throw abortedBy(signal);
+        progress = undefined;
+        // From here on it happens whole, whatever the page wants.
+        return await this.#calls.call<ImportReport>('imports.apply', { import: id });
+      }
+    } finally {
+      if (progress) await this.#calls.call('imports.end', { import: progress.import }).catch(() => {});
+    }
+  }
+}
+
+async function decisionsAbout(
+  conflicts: ImportConflict[],
+  decide: NonNullable<RehearseOptions['decide']>,
+): Promise<ImportDecision[]> {
+  const decisions: ImportDecision[] = [];
+  for (const conflict of conflicts) {
+    const onConflict = (await decide(conflict)) ?? conflict.onConflict;
+    decisions.push({ table: conflict.table, id: conflict.id, onConflict });
+  }
+  return decisions;
+}
+
+/** Reads an archive as it is asked for. */
+class Archive implements UnderlyingDefaultSource<Uint8Array> {
+  readonly #calls: Calls;
+  readonly #export: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onProgress: ((progress: ExportProgress) => void) | undefined;
+
+  constructor(
+    calls: Calls,
+    id: number,
+    signal: AbortSignal | undefined,
+    onProgress: ((progress: ExportProgress) => void) | undefined,
+  ) {
+    this.#calls = calls;
+    this.#export = id;
+    this.#signal = signal;
+    this.#onProgress = onProgress;
+  }
+
+  async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    const read = (value: unknown, bytes?: Uint8Array): [ExportProgress, Uint8Array | undefined] => [
+      value as ExportProgress,
+      bytes,
+    ];
+    try {
+      const options = { signal: this.#signal };
+      const [progress, bytes] = await this.#calls.call('exports.next', { export: this.#export }, options, { read });
+      if (bytes?.length) controller.enqueue(bytes);
+      this.#onProgress?.(progress);
+      if (!progress.isDone) return;
+      await this.cancel();
+      controller.close();
+    } catch (error) {
+      await this.cancel();
+      throw error;
+    }
+  }
+
+  /** Lets go of what was held; it may be gone already. */
+  async cancel(): Promise<void> {
+    await this.#calls.call('exports.end', { export: this.#export }).catch(() => {});
+  }
+}

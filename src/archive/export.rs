@@ -1,0 +1,758 @@
+//! Writing an archive, as fast as it is taken: nothing of it is ever held as a whole.
+
+use std::collections::VecDeque;
+
+use rusqlite::types::{Value, ValueRef};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::zip::ZipWriter;
+use super::{
+    EntrySum, FORMAT, LostContent, MANIFEST, Manifest, RecordCount, SUMS, Scope, VERSION, hex,
+    records, select,
+};
+use crate::blob::{Packing, Piece};
+use crate::database::rows::key_columns;
+use crate::database::schema::TableSpec;
+use crate::domain::blobs;
+use crate::domain::charts::lines::{LineKind, wanted_lines};
+use crate::domain::charts::time;
+use crate::error::{Code, Error, Result};
+use crate::id::UserId;
+use crate::store::{Moment, Store, View};
+
+/// Bytes after which a slice of the work ends.
+const SLICE_BYTES: usize = 256 << 10;
+
+/// Rows read at once.
+const SLICE_ROWS: i64 = 256;
+
+/// Bytes of `SQLite` file copied at once.
+const COPY_BYTES: usize = 256 << 10;
+
+/// Asks for an archive.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExportRequest {
+    /// What it is of: everything by default, or everything of the user whose view asks.
+    pub scope: Option<Scope>,
+    /// Whether the `SQLite` file goes with it, as `store.sqlite3`; only in an archive of everything.
+    pub sqlite: Option<bool>,
+}
+
+/// How far an export is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ExportProgress {
+    /// Bytes read so far, of records and contents.
+    pub done: u64,
+    /// About how many there will be.
+    pub total: u64,
+    /// Rows written.
+    pub records: u64,
+    /// Contents written.
+    pub contents: u64,
+    /// Whether the archive is whole.
+    pub is_done: bool,
+}
+
+/// An archive on its way out.
+pub struct Export {
+    moment: Moment,
+    scope: Scope,
+    with_sqlite: bool,
+    store_id: String,
+    created_at: String,
+    zip: ZipWriter,
+    open: Option<(EntrySum, Sha256)>,
+    entries: Vec<EntrySum>,
+    counts: Vec<RecordCount>,
+    lost: Vec<LostContent>,
+    tables: VecDeque<&'static TableSpec>,
+    stage: Stage,
+    progress: ExportProgress,
+}
+
+enum Stage {
+    Begin,
+    Tables,
+    Rows(Rows),
+    Graphs,
+    Graph(VecDeque<Graph>),
+    /// The hash after which the next content is looked for.
+    Contents(String),
+    Content {
+        hash: String,
+        pieces: VecDeque<Piece>,
+    },
+    Sqlite(u64),
+    End,
+    Done,
+}
+
+/// Lines of one graph on their way to one file.
+struct Graph {
+    user: UserId,
+    context: String,
+    is_archive: bool,
+    behind: i64,
+}
+
+impl Export {
+    /// Begins an archive of the state as it is now, which stays held until [`end`](Self::end).
+    ///
+    /// # Errors
+    /// `not_found` when there is no such record, also one of another user than `asker`; `locked` while another export is on
+    /// its way; `invalid_argument` when the `SQLite` file is asked for with less than everything.
+    pub fn begin(
+        store: &mut Store,
+        request: &ExportRequest,
+        asker: Option<UserId>,
+    ) -> Result<Self> {
+        let scope = match (&request.scope, asker) {
+            (None, Some(id)) => Scope::User { id },
+            (None, None) => Scope::All,
+            (Some(scope), _) => scope.clone(),
+        };
+        let with_sqlite = request.sqlite.unwrap_or(false);
+        if with_sqlite && scope != Scope::All {
+            return Err(Error::invalid(
+                "the SQLite file holds everything; it goes with an archive of everything alone",
+            ));
+        }
+        let moment = store.hold()?;
+        Self::prepare(store, moment, scope, with_sqlite, asker)
+            .inspect_err(|_| store.let_go(moment))
+    }
+
+    fn prepare(
+        store: &Store,
+        moment: Moment,
+        scope: Scope,
+        with_sqlite: bool,
+        asker: Option<UserId>,
+    ) -> Result<Self> {
+        let frozen = store.held(moment)?;
+        if let Some(asker) = asker {
+            owns(&frozen.view(), asker, &scope)?;
+        }
+        select::choose(frozen.connection(), &scope)?;
+        let contents: i64 = frozen.connection().query_row(
+            &format!(
+                "SELECT coalesce(sum(t.size), 0) FROM blob AS t WHERE {}",
+                blob_condition(&scope)
+            ),
+            [],
+            |row| row.get(0),
+        )?;
+        let at_ms = store.host().now_ms();
+        let mut total = frozen.file().size()? + u64::try_from(contents).unwrap_or(0);
+        if with_sqlite {
+            total += frozen.file().size()?;
+        }
+        Ok(Self {
+            moment,
+            scope,
+            with_sqlite,
+            store_id: store.id(),
+            created_at: time::write(at_ms)?,
+            zip: ZipWriter::new(at_ms),
+            open: None,
+            entries: Vec::new(),
+            counts: Vec::new(),
+            lost: Vec::new(),
+            tables: records::tables().collect(),
+            stage: Stage::Begin,
+            progress: ExportProgress {
+                total,
+                ..ExportProgress::default()
+            },
+        })
+    }
+
+    /// The next bytes of the archive; none at its end. Each call is a slice of some milliseconds.
+    ///
+    /// # Errors
+    /// `aborted` when the store had to recover meanwhile; the disk's own. The archive is of no use then.
+    pub async fn next(&mut self, store: &Store) -> Result<Option<Vec<u8>>> {
+        while self.zip.waiting() < SLICE_BYTES {
+            if matches!(self.stage, Stage::Done) {
+                break;
+            }
+            self.step(store).await?;
+        }
+        let bytes = self.zip.take();
+        Ok((!bytes.is_empty()).then_some(bytes))
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub const fn progress(&self) -> &ExportProgress {
+        &self.progress
+    }
+
+    /// Lets go of the moment that it is of.
+    pub fn end(&self, store: &mut Store) {
+        store.let_go(self.moment);
+    }
+
+    /// A name for the file.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let date = self.created_at.get(..10).unwrap_or_default();
+        let what = match &self.scope {
+            Scope::All => String::new(),
+            Scope::User { id } => format!("-{id}"),
+            Scope::Context { name, .. } => format!("-{}", file_name(name)),
+            Scope::Construct { id } => format!("-{}", file_name(id)),
+            Scope::Conversation { id } => format!("-{id}"),
+            Scope::Chart { chart, .. } => format!("-{}", file_name(chart)),
+        };
+        format!("strongroom{what}-{date}.zip")
+    }
+
+    async fn step(&mut self, store: &Store) -> Result<()> {
+        let stage = std::mem::replace(&mut self.stage, Stage::Done);
+        self.stage = match stage {
+            Stage::Begin => {
+                self.entry("README.txt", true)?;
+                self.put(README.as_bytes())?;
+                self.close()?;
+                Stage::Tables
+            }
+            Stage::Tables => match self.tables.pop_front() {
+                Some(spec) => self.table(store, spec)?,
+                None => Stage::Graphs,
+            },
+            Stage::Rows(rows) => self.rows(store, rows)?,
+            Stage::Graphs => Stage::Graph(self.graphs(store)?),
+            Stage::Graph(graphs) => self.graph(store, graphs)?,
+            Stage::Contents(after) => self.next_content(store, &after)?,
+            Stage::Content { hash, pieces } => self.content(store, hash, pieces).await?,
+            Stage::Sqlite(at) => self.sqlite(store, at)?,
+            Stage::End => {
+                self.sums_and_manifest()?;
+                self.zip.finish();
+                self.progress.is_done = true;
+                Stage::Done
+            }
+            Stage::Done => Stage::Done,
+        };
+        Ok(())
+    }
+
+    fn entry(&mut self, name: &str, is_compressible: bool) -> Result<()> {
+        self.zip.begin(name, is_compressible)?;
+        let entry = EntrySum {
+            name: name.to_owned(),
+            size: 0,
+            sha256: String::new(),
+        };
+        self.open = Some((entry, Sha256::new()));
+        Ok(())
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        if let Some((entry, sha256)) = &mut self.open {
+            entry.size += bytes.len() as u64;
+            sha256.update(bytes);
+        }
+        self.zip.write(bytes)
+    }
+
+    fn close(&mut self) -> Result<()> {
+        if let Some((mut entry, sha256)) = self.open.take() {
+            entry.sha256 = hex(&sha256.finalize());
+            self.entries.push(entry);
+        }
+        self.zip.end()
+    }
+
+    /// Begins a table, unless it has no row in the archive.
+    fn table(&mut self, store: &Store, spec: &'static TableSpec) -> Result<Stage> {
+        let view = store.held(self.moment)?.view();
+        let Some(rows) = Rows::begin(&view, spec, &self.scope)? else {
+            return Ok(Stage::Tables);
+        };
+        if rows.is_empty(&view)? {
+            return Ok(Stage::Tables);
+        }
+        self.counts.push(RecordCount {
+            table: spec.name.to_owned(),
+            count: 0,
+        });
+        self.entry(&format!("data/{}.jsonl", spec.name), true)?;
+        Ok(Stage::Rows(rows))
+    }
+
+    fn rows(&mut self, store: &Store, mut rows: Rows) -> Result<Stage> {
+        let view = store.held(self.moment)?.view();
+        let mut lines = Vec::new();
+        let count = rows.read(&view, &mut lines)?;
+        self.put(&lines)?;
+        self.progress.done += lines.len() as u64;
+        self.progress.records += count;
+        if let Some(counted) = self.counts.last_mut() {
+            counted.count += count;
+        }
+        if rows.more {
+            return Ok(Stage::Rows(rows));
+        }
+        self.close()?;
+        Ok(Stage::Tables)
+    }
+
+    /// The graphs that have lines, each with the file of what is archived behind the others of its user.
+    fn graphs(&self, store: &Store) -> Result<VecDeque<Graph>> {
+        let view = store.held(self.moment)?.view();
+        let chosen = |table| condition(&self.scope, table).unwrap_or("0");
+        let mut statement = view.prepare(&format!(
+            "SELECT t.user, t.context FROM entity AS t WHERE {}
+             UNION SELECT t.user, t.context FROM relation AS t WHERE {}
+             UNION SELECT t.user, t.context FROM chart_line AS t WHERE {}
+             ORDER BY 1, 2",
+            chosen("entity"),
+            chosen("relation"),
+            chosen("chart_line"),
+        ))?;
+        let places = statement.query_map([], |row| {
+            Ok((UserId { user: row.get(0)? }, row.get::<_, String>(1)?))
+        })?;
+        let places = places.collect::<rusqlite::Result<Vec<_>>>()?;
+        let mut archived = view.prepare(
+            "SELECT 1 FROM entity WHERE user = ?1 AND context = ?2 AND archived LIMIT 1",
+        )?;
+        let mut graphs = VecDeque::new();
+        for of_one in places.chunk_by(|(one, _), (other, _)| one == other) {
+            for (user, context) in of_one {
+                graphs.push_back(Graph::of(*user, context, false));
+            }
+            for (user, context) in of_one {
+                if archived.exists((user.user, context))? {
+                    graphs.push_back(Graph::of(*user, context, true));
+                }
+            }
+        }
+        Ok(graphs)
+    }
+
+    fn graph(&mut self, store: &Store, mut graphs: VecDeque<Graph>) -> Result<Stage> {
+        let Some(mut graph) = graphs.pop_front() else {
+            return Ok(Stage::Contents(String::new()));
+        };
+        if self.open.is_none() {
+            self.entry(&graph.file(), true)?;
+        }
+        let view = store.held(self.moment)?.view();
+        let is_wanted = |kind: LineKind, id: &str| graph.holds(&view, &self.scope, kind, id);
+        let (text, next) =
+            wanted_lines(&view, graph.user, &graph.context, graph.behind, &is_wanted)?;
+        self.put(text.as_bytes())?;
+        if let Some(behind) = next {
+            graph.behind = behind;
+            graphs.push_front(graph);
+            return Ok(Stage::Graph(graphs));
+        }
+        // All that is archived of a user is in one file.
+        let goes_on = graph.is_archive && graphs.front().is_some_and(|next| next.is_archive);
+        if !goes_on {
+            self.close()?;
+        }
+        Ok(Stage::Graph(graphs))
+    }
+
+    fn next_content(&mut self, store: &Store, after: &str) -> Result<Stage> {
+        let view = store.held(self.moment)?.view();
+        let mut statement = view.prepare(&format!(
+            "SELECT t.blob, t.hash FROM blob AS t WHERE t.hash > ?1 AND {} ORDER BY t.hash LIMIT 1",
+            blob_condition(&self.scope)
+        ))?;
+        let mut rows = statement.query([after])?;
+        let Some(row) = rows.next()? else {
+            return Ok(if self.with_sqlite {
+                Stage::Sqlite(0)
+            } else {
+                Stage::End
+            });
+        };
+        let (blob, hash): (i64, String) = (row.get(0)?, row.get(1)?);
+        let pieces = blobs::pieces(&view, blob, 0, u64::MAX)?;
+        let pieces: VecDeque<Piece> = pieces.into_iter().map(|(_, piece)| piece).collect();
+        drop(rows);
+        drop(statement);
+        let is_compressible = pieces
+            .front()
+            .is_some_and(|piece| piece.packing != Packing::Plain);
+        let folder = hash.get(..2).unwrap_or_default();
+        self.entry(&format!("artifacts/{folder}/{hash}"), is_compressible)?;
+        Ok(Stage::Content { hash, pieces })
+    }
+
+    async fn content(
+        &mut self,
+        store: &Store,
+        hash: String,
+        mut pieces: VecDeque<Piece>,
+    ) -> Result<Stage> {
+        let Some(piece) = pieces.pop_front() else {
+            self.close()?;
+            self.progress.contents += 1;
+            return Ok(Stage::Contents(hash));
+        };
+        // It is known that the moment is still held, and so that the file is there.
+        store.held(self.moment)?;
+        match store.read_piece(&piece).await {
+            Ok(bytes) => {
+                self.put(&bytes)?;
+                self.progress.done += bytes.len() as u64;
+                Ok(Stage::Content { hash, pieces })
+            }
+            // One damaged content must not keep all others from being kept.
+            Err(error) if error.code() == Code::Corrupt => {
+                self.close()?;
+                self.lost.push(LostContent {
+                    hash: hash.clone(),
+                    reason: error.to_string(),
+                });
+                Ok(Stage::Contents(hash))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn sqlite(&mut self, store: &Store, at: u64) -> Result<Stage> {
+        if at == 0 {
+            self.entry("store.sqlite3", true)?;
+        }
+        let file = store.held(self.moment)?.file();
+        let mut bytes = vec![0; COPY_BYTES];
+        let read = file.read_at(&mut bytes, at)?;
+        bytes.truncate(read);
+        self.put(&bytes)?;
+        self.progress.done += read as u64;
+        if read == COPY_BYTES {
+            return Ok(Stage::Sqlite(at + read as u64));
+        }
+        self.close()?;
+        Ok(Stage::End)
+    }
+
+    fn sums_and_manifest(&mut self) -> Result<()> {
+        let mut sums = String::new();
+        for EntrySum { name, sha256, .. } in &self.entries {
+            for piece in [sha256, "  ", name, "\n"] {
+                sums.push_str(piece);
+            }
+        }
+        self.entry(SUMS, true)?;
+        self.put(sums.as_bytes())?;
+        self.close()?;
+        let manifest = Manifest {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            schema: self.moment.schema,
+            created_at: self.created_at.clone(),
+            made_by: concat!("strongroom ", env!("CARGO_PKG_VERSION")).to_owned(),
+            store: self.store_id.clone(),
+            seq: self.moment.seq,
+            scope: self.scope.clone(),
+            records: std::mem::take(&mut self.counts),
+            lost: std::mem::take(&mut self.lost),
+            entries: std::mem::take(&mut self.entries),
+        };
+        let text = serde_json::to_string_pretty(&manifest).map_err(|error| {
+            Error::new(Code::Internal, "the manifest is not JSON").caused_by(error)
+        })?;
+        self.entry(MANIFEST, true)?;
+        self.put(text.as_bytes())?;
+        self.put(b"\n")?;
+        self.close()
+    }
+}
+
+/// The condition under which a row of a table, called `t`, is in an archive; none if the table is not in it.
+fn condition(scope: &Scope, table: &str) -> Option<&'static str> {
+    match scope {
+        Scope::All => Some("1"),
+        _ => select::condition(table),
+    }
+}
+
+/// The condition under which a content, called `t`, is in an archive: it is whole, and something chosen has it.
+fn blob_condition(scope: &Scope) -> String {
+    const IS_USED: &str = "(EXISTS (SELECT 1 FROM artifact_revision AS r WHERE r.blob = t.blob)
+        OR EXISTS (SELECT 1 FROM upload AS u WHERE u.blob = t.blob))";
+    let is_chosen = condition(scope, "blob").unwrap_or("0");
+    format!("t.hash <> '' AND {IS_USED} AND {is_chosen}")
+}
+
+/// Refuses what belongs to another user, as if it did not exist.
+fn owns(view: &View<'_>, asker: UserId, scope: &Scope) -> Result<()> {
+    let owner = match scope {
+        Scope::All => return Err(Error::invalid("a user's own view has not everything")),
+        Scope::User { id } => *id,
+        Scope::Context { user_id, .. } | Scope::Chart { user_id, .. } => *user_id,
+        Scope::Conversation { id } => id.owner(),
+        Scope::Construct { id } => {
+            let mut statement = view.prepare("SELECT user FROM construct WHERE construct = ?1")?;
+            let mut rows = statement.query([id])?;
+            let row = rows.next()?;
+            let row = row.ok_or_else(|| Error::not_found("construct", id))?;
+            UserId { user: row.get(0)? }
+        }
+    };
+    if owner == asker {
+        return Ok(());
+    }
+    Err(match scope {
+        Scope::Conversation { id } => Error::not_found("conversation", id),
+        Scope::Construct { id } => Error::not_found("construct", id),
+        _ => Error::not_found("user", owner),
+    })
+}
+
+/// The rows of a table in the order of their keys, some at a time.
+struct Rows {
+    spec: &'static TableSpec,
+    columns: Vec<String>,
+    /// Where the columns of the key are among them.
+    key: Vec<usize>,
+    /// The rows from the beginning, and behind a key.
+    first: String,
+    next: String,
+    last: Vec<Value>,
+    /// Chunks that are packed come behind the others.
+    is_packed: bool,
+    packed: Option<String>,
+    more: bool,
+}
+
+impl Rows {
+    /// None when an archive of this scope holds no such rows.
+    fn begin(view: &View<'_>, spec: &'static TableSpec, scope: &Scope) -> Result<Option<Self>> {
+        let chosen = match spec.name {
+            "blob" => Some(blob_condition(scope)),
+            name => condition(scope, name).map(str::to_owned),
+        };
+        let Some(chosen) = chosen else {
+            return Ok(None);
+        };
+        let key = key_columns(view.connection(), spec.name)?;
+        let columns = columns(view, spec.name)?;
+        let values: Vec<String> = columns
+            .iter()
+            .map(|column| expression(spec.name, column))
+            .collect();
+        let (values, keys) = (values.join(", "), quoted(&key));
+        let select = format!("SELECT {values} FROM \"{}\" AS t WHERE {chosen}", spec.name);
+        let order = format!("ORDER BY {keys} LIMIT {SLICE_ROWS}");
+        let behind: Vec<String> = (1..=key.len()).map(|n| format!("?{n}")).collect();
+        let packed = (spec.name == "chunk").then(|| packed_chunks(scope, &columns));
+        let place = |name: &String| columns.iter().position(|column| column == name);
+        Ok(Some(Self {
+            spec,
+            key: key.iter().filter_map(place).collect(),
+            first: format!("{select} {order}"),
+            next: format!("{select} AND ({keys}) > ({}) {order}", behind.join(", ")),
+            columns,
+            last: Vec::new(),
+            is_packed: false,
+            packed: packed.flatten(),
+            more: true,
+        }))
+    }
+
+    fn is_empty(&self, view: &View<'_>) -> Result<bool> {
+        if view.prepare(&self.first)?.exists([])? {
+            return Ok(false);
+        }
+        match &self.packed {
+            Some(sql) => Ok(!view.prepare(sql)?.exists((-1, -1, -1))?),
+            None => Ok(true),
+        }
+    }
+
+    /// Writes the next rows as lines and says how many they were. `more` tells whether there may be others.
+    fn read(&mut self, view: &View<'_>, lines: &mut Vec<u8>) -> Result<u64> {
+        if self.is_packed {
+            return self.read_packed(view, lines);
+        }
+        let is_first = self.last.is_empty();
+        let sql = if is_first { &self.first } else { &self.next };
+        let mut statement = view.prepare(sql)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(self.last.iter()))?;
+        let mut count = 0;
+        while let Some(row) = rows.next()? {
+            let mut values: Vec<(&str, ValueRef<'_>)> = Vec::with_capacity(self.columns.len());
+            for (index, column) in self.columns.iter().enumerate() {
+                values.push((column, row.get_ref(index)?));
+            }
+            records::write_line(lines, self.spec, &values)?;
+            count += 1;
+            // Rows can be long.
+            if count == SLICE_ROWS || lines.len() >= SLICE_BYTES {
+                let key = self.key.iter().map(|index| row.get(*index));
+                self.last = key.collect::<rusqlite::Result<_>>()?;
+                return Ok(count.unsigned_abs());
+            }
+        }
+        self.is_packed = self.packed.is_some();
+        self.more = self.is_packed;
+        self.last.clear();
+        Ok(count.unsigned_abs())
+    }
+
+    /// The same for chunks that are packed, as many as were packed together.
+    fn read_packed(&mut self, view: &View<'_>, lines: &mut Vec<u8>) -> Result<u64> {
+        let Some(sql) = &self.packed else {
+            self.more = false;
+            return Ok(0);
+        };
+        if self.last.is_empty() {
+            self.last = vec![Value::Integer(-1); 3];
+        }
+        let mut statement = view.prepare(sql)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(self.last.iter()))?;
+        let (mut count, mut last) = (0, None);
+        let width = self.columns.len();
+        while let Some(row) = rows.next()? {
+            let mut values: Vec<(&str, ValueRef<'_>)> = Vec::with_capacity(width);
+            for (index, column) in self.columns.iter().enumerate() {
+                values.push((column, row.get_ref(index)?));
+            }
+            records::write_line(lines, self.spec, &values)?;
+            count += 1;
+            let key = (width..width + 3).map(|index| row.get(index));
+            last = Some(key.collect::<rusqlite::Result<Vec<Value>>>()?);
+        }
+        match last {
+            Some(key) => self.last = key,
+            None => self.more = false,
+        }
+        Ok(count)
+    }
+}
+
+/// The chunks of the first packed row behind a key, as rows of `chunk` with the key behind them.
+fn packed_chunks(scope: &Scope, columns: &[String]) -> Option<String> {
+    let chosen = condition(scope, "packed_chunk")?;
+    let values: Vec<&str> = columns
+        .iter()
+        .map(|column| match column.as_str() {
+            "user" => "t.user",
+            "conversation" => "t.conversation",
+            "message" => "r.value ->> 0",
+            "seq" => "r.value ->> 1",
+            "part" => "r.value ->> 2",
+            "text" => "r.value ->> 3",
+            "tokens" => "r.value ->> 4",
+            "at" => "r.value ->> 5",
+            _ => "NULL",
+        })
+        .collect();
+    Some(format!(
+        "SELECT {}, t.user, t.conversation, t.first_message
+         FROM (SELECT * FROM packed_chunk AS t
+               WHERE (user, conversation, first_message) > (?1, ?2, ?3) AND {chosen}
+               ORDER BY user, conversation, first_message LIMIT 1) AS t, json_each(unpack(t.data)) AS r",
+        values.join(", ")
+    ))
+}
+
+/// How a column's value is read. Of an upload that is on its way only what it is to become goes into an archive: not
+/// what has arrived.
+fn expression(table: &str, column: &str) -> String {
+    const IS_WHOLE: &str =
+        "EXISTS (SELECT 1 FROM blob AS b WHERE b.blob = t.blob AND b.hash <> '')";
+    match (table, column) {
+        ("upload", "blob") => format!("CASE WHEN {IS_WHOLE} THEN t.blob END"),
+        ("upload", "received") => {
+            format!("CASE WHEN t.blob IS NULL OR {IS_WHOLE} THEN t.received ELSE 0 END")
+        }
+        ("blob", "unused_since") => "NULL".to_owned(),
+        _ => format!("t.\"{column}\""),
+    }
+}
+
+fn columns(view: &View<'_>, table: &str) -> Result<Vec<String>> {
+    let statement = view.prepare(&format!("SELECT * FROM \"{table}\""))?;
+    Ok(statement.column_names().map(str::to_owned).collect())
+}
+
+fn quoted(columns: &[String]) -> String {
+    let quoted: Vec<String> = columns.iter().map(|name| format!("t.\"{name}\"")).collect();
+    quoted.join(", ")
+}
+
+impl Graph {
+    fn of(user: UserId, context: &str, is_archive: bool) -> Self {
+        Self {
+            user,
+            context: context.to_owned(),
+            is_archive,
+            behind: 0,
+        }
+    }
+
+    fn file(&self) -> String {
+        let user = self.user;
+        match self.context.as_str() {
+            _ if self.is_archive => format!("charts/{user}/completed-charts.jsonl"),
+            "default" => format!("charts/{user}/charts.jsonl"),
+            context => format!("charts/{user}/charts-{}.jsonl", file_name(context)),
+        }
+    }
+
+    /// Whether a line is in the archive, and in this file of it.
+    fn holds(&self, view: &View<'_>, scope: &Scope, kind: LineKind, id: &str) -> Result<bool> {
+        let (table, is_archived) = match kind {
+            LineKind::Entity => ("entity", "t.archived"),
+            LineKind::Relation => (
+                "relation",
+                "EXISTS (SELECT 1 FROM entity AS e
+                         WHERE e.user = t.user AND e.context = t.context AND e.name = t.source AND e.archived)",
+            ),
+            LineKind::Kept => ("chart_line", "0"),
+        };
+        let chosen = condition(scope, table).unwrap_or("0");
+        let mut statement = view.prepare(&format!(
+            "SELECT 1 FROM \"{table}\" AS t WHERE t.id = ?1 AND ({is_archived}) = ?2 AND {chosen}"
+        ))?;
+        Ok(statement.exists((id, self.is_archive))?)
+    }
+}
+
+/// A name of the app's as it can stand in a file's: what is not a letter, a digit, `-` or `_` is written as `%` and two digits.
+fn file_name(name: &str) -> String {
+    let mut safe = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => safe.push(char::from(byte)),
+            byte => {
+                safe.push('%');
+                safe.push_str(&hex(&[byte]));
+            }
+        }
+    }
+    safe
+}
+
+const README: &str = "\
+This is an archive made by strongroom: conversations and everything that goes with them.
+It is an ordinary zip. Nothing in it needs strongroom to be read.
+
+data/        the records, one file per kind, one JSON object a line (try: jq . data/message.jsonl)
+             A message's text is in data/chunk.jsonl, in pieces, by `seq`.
+             Times are milliseconds since 1970-01-01 UTC.
+charts/      structural tension charts, one file per user and context, in their own format
+artifacts/   files, named by the BLAKE3 hash of what is in them;
+             data/artifact.jsonl and data/artifact_revision.jsonl say what they are
+             (an artifact's revision names a `blob`, data/blob.jsonl gives its hash)
+store.sqlite3   if it is there: all records once more, for the sqlite3 shell
+SHA256SUMS   check everything with: sha256sum -c SHA256SUMS
+manifest.json   what the archive is of, how many records of each kind it has, and every file's size
+
+To put it back, open it with an app that is built on strongroom, or with the strongroom command line.
+";

@@ -1,0 +1,280 @@
+//! Carrying out what was decided.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+
+use super::names::{decided, renamed_id, translated};
+use super::row::{Row, key_of, numbers, parts};
+use super::{Action, PARTS};
+use crate::domain::packed;
+use crate::error::Result;
+use crate::id::ConversationId;
+use crate::store::Tx;
+
+/// Carries out what was decided.
+pub(super) struct Carry<'a> {
+    pub tx: &'a Tx<'a>,
+    pub staged: &'a Connection,
+}
+
+impl Carry<'_> {
+    pub fn out(&self, row: &Row) -> Result<()> {
+        let Some(decided) = decided(self.staged, row.table, &row.key_text())? else {
+            return Ok(());
+        };
+        if row.table == "counter" {
+            return self.counter(row, decided.action);
+        }
+        let mut new = translated(self.staged, row)?;
+        for (index, value) in new.key.clone().into_iter().zip(key_of(row, &decided.new)) {
+            if let Some(slot) = new.values.get_mut(index) {
+                *slot = value;
+            }
+        }
+        match decided.action {
+            Action::Same => self.take_up(&new),
+            Action::Skip => Ok(()),
+            Action::Add | Action::Both => {
+                if let Some(uuid) = decided.uuid {
+                    new.set("uuid", Value::Text(uuid));
+                }
+                self.number(&mut new)?;
+                self.insert(&new)?;
+                self.parts(row)
+            }
+            Action::Replace => {
+                self.replace(&new)?;
+                self.remove_parts(&new)?;
+                self.parts(row)
+            }
+        }
+    }
+
+    /// A content that nothing had any more is had again.
+    fn take_up(&self, new: &Row) -> Result<()> {
+        if new.table == "blob" {
+            self.tx.execute(
+                "UPDATE blob SET unused_since = NULL WHERE blob = ?1 AND unused_since IS NOT NULL",
+                params_from_iter(new.key_values()),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Gives a new row the numbers that order it behind what is there.
+    fn number(&self, new: &mut Row) -> Result<()> {
+        match new.table {
+            "job" | "timeline_event" => {
+                let counter = if new.table == "job" { "job" } else { "event" };
+                let wanted = new.number("number").unwrap_or(0);
+                let mut next = self.tx.prepare(
+                    "INSERT INTO counter (name, value) VALUES (?1, ?2)
+                     ON CONFLICT (name) DO UPDATE SET value = max(value + 1, ?2) RETURNING value",
+                )?;
+                let number: i64 = next.query_row((counter, wanted), |row| row.get(0))?;
+                new.set("number", Value::Integer(number));
+            }
+            "entity" | "relation" | "chart_line" => {
+                let (Some(user), Some(context)) = (new.number("user"), new.text("context")) else {
+                    return Ok(());
+                };
+                let wanted = new.number("position").unwrap_or(0);
+                let mut taken = self.tx.prepare(
+                    "SELECT EXISTS (SELECT 1 FROM entity WHERE user = ?1 AND context = ?2 AND position = ?3)
+                         OR EXISTS (SELECT 1 FROM relation WHERE user = ?1 AND context = ?2 AND position = ?3)
+                         OR EXISTS (SELECT 1 FROM chart_line WHERE user = ?1 AND context = ?2 AND position = ?3)",
+                )?;
+                let is_taken: bool = taken.query_row((user, context, wanted), |row| row.get(0))?;
+                if is_taken {
+                    let mut next = self.tx.prepare(
+                        "SELECT 1 + max(
+                           (SELECT coalesce(max(position), 0) FROM entity WHERE user = ?1 AND context = ?2),
+                           (SELECT coalesce(max(position), 0) FROM relation WHERE user = ?1 AND context = ?2),
+                           (SELECT coalesce(max(position), 0) FROM chart_line WHERE user = ?1 AND context = ?2))",
+                    )?;
+                    let position: i64 = next.query_row((user, context), |row| row.get(0))?;
+                    new.set("position", Value::Integer(position));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn insert(&self, row: &Row) -> Result<()> {
+        let marks: Vec<&str> = row.columns.iter().map(|_| "?").collect();
+        let sql = format!(
+            "INSERT INTO \"{}\" (\"{}\") VALUES ({})",
+            row.table,
+            row.columns.join("\", \""),
+            marks.join(", ")
+        );
+        self.tx.execute(&sql, params_from_iter(row.values.iter()))?;
+        if row.table == "blob" {
+            self.tx.execute(
+                "UPDATE blob SET unused_since = NULL WHERE blob = ?1",
+                params_from_iter(row.key_values()),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn replace(&self, row: &Row) -> Result<()> {
+        let mut sets = Vec::new();
+        let mut values = Vec::new();
+        for (index, (column, value)) in row.columns.iter().zip(&row.values).enumerate() {
+            let stays = row.key.contains(&index)
+                || matches!(
+                    column.as_str(),
+                    "uuid"
+                        | "next_conversation"
+                        | "next_message"
+                        | "number"
+                        | "position"
+                        | "created_at"
+                );
+            if column == "version" {
+                sets.push("version = version + 1".to_owned());
+            } else if !stays {
+                values.push(value.clone());
+                sets.push(format!("\"{column}\" = ?{}", values.len()));
+            }
+        }
+        let mut matches = Vec::new();
+        for (index, value) in row.key.iter().zip(row.key_values()) {
+            values.push(value);
+            let column = row.columns.get(*index).map_or("", |name| name);
+            matches.push(format!("\"{column}\" = ?{}", values.len()));
+        }
+        let sql = format!(
+            "UPDATE \"{}\" SET {} WHERE {}",
+            row.table,
+            sets.join(", "),
+            matches.join(" AND ")
+        );
+        self.tx.execute(&sql, params_from_iter(values))?;
+        Ok(())
+    }
+
+    /// Puts the rows that go with a record.
+    fn parts(&self, row: &Row) -> Result<()> {
+        for (table, part, _) in PARTS {
+            if *table == row.table {
+                for part in parts(self.staged, row, part, &row.key_values())? {
+                    self.insert(&translated(self.staged, &part)?)?;
+                }
+            }
+        }
+        if row.table == "blob" {
+            self.pieces(row)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the pieces of a content, which are kept already.
+    fn pieces(&self, row: &Row) -> Result<()> {
+        let mut statement = self.staged.prepare_cached(
+            "SELECT p.piece, p.size, p.stored, p.packing, p.content, bp.position
+             FROM blob_piece AS bp JOIN piece AS p ON p.piece = bp.piece WHERE bp.blob = ?1 ORDER BY bp.position",
+        )?;
+        let new = translated(self.staged, row)?;
+        let mut rows = statement.query(params_from_iter(row.key_values()))?;
+        while let Some(piece) = rows.next()? {
+            let values = (0..6).map(|index| piece.get(index));
+            let mut values: Vec<Value> = values.collect::<rusqlite::Result<_>>()?;
+            let position = values.pop().unwrap_or(Value::Null);
+            let name = values.first().cloned().unwrap_or(Value::Null);
+            self.tx.execute(
+                "INSERT OR IGNORE INTO piece (piece, size, stored, packing, content) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params_from_iter(values),
+            )?;
+            let blob = new.get("blob").cloned().unwrap_or(Value::Null);
+            self.tx.execute(
+                "INSERT INTO blob_piece (blob, position, piece) VALUES (?1, ?2, ?3)",
+                params_from_iter([blob, position, name]),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Takes away the rows that went with the store's own record.
+    fn remove_parts(&self, new: &Row) -> Result<()> {
+        if new.table == "message"
+            && let (Some(user), Some(conversation)) =
+                (new.number("user"), new.number("conversation"))
+        {
+            let id = ConversationId { user, conversation };
+            packed::unpack_all(self.tx, id)?;
+        }
+        for (table, part, _) in PARTS {
+            if *table != new.table {
+                continue;
+            }
+            let mut matches = Vec::new();
+            for (index, n) in new.key.iter().zip(1..) {
+                let name = new.columns.get(*index).map_or("", |name| name);
+                let column = if new.table == "entity" {
+                    "entity"
+                } else {
+                    name
+                };
+                matches.push(format!("\"{column}\" = ?{n}"));
+            }
+            let sql = format!("DELETE FROM \"{part}\" WHERE {}", matches.join(" AND "));
+            self.tx.execute(&sql, params_from_iter(new.key_values()))?;
+        }
+        Ok(())
+    }
+
+    /// Counters never go back.
+    fn counter(&self, row: &Row, action: Action) -> Result<()> {
+        if action != Action::Add {
+            return Ok(());
+        }
+        let (Some(name), Some(value)) = (row.text("name"), row.number("value")) else {
+            return Ok(());
+        };
+        let name = match name.split_once('/') {
+            Some((what, user)) => format!("{what}/{}", renamed_id(self.staged, user)?),
+            None => name.to_owned(),
+        };
+        self.pass(&name, value)
+    }
+
+    fn pass(&self, name: &str, value: i64) -> Result<()> {
+        self.tx.execute(
+            "INSERT INTO counter (name, value) VALUES (?1, ?2)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value < excluded.value",
+            (name, value),
+        )?;
+        Ok(())
+    }
+
+    /// Sees to it that no number that was given is given again.
+    pub fn numbers(&self) -> Result<()> {
+        let mut statement = self
+            .staged
+            .prepare_cached("SELECT name, value FROM given ORDER BY name")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (name, value): (String, i64) = (row.get(0)?, row.get(1)?);
+            match (name.split('/').next().unwrap_or(""), &*numbers(&name)) {
+                ("user" | "blob", _) => self.pass(&name, value)?,
+                ("conversation", [user]) => {
+                    self.tx.execute(
+                        "UPDATE user SET next_conversation = ?2 WHERE user = ?1 AND next_conversation <= ?3",
+                        (user, value + 1, value),
+                    )?;
+                }
+                ("message", [user, conversation]) => {
+                    self.tx.execute(
+                        "UPDATE conversation SET next_message = ?3 WHERE user = ?1 AND conversation = ?2 AND next_message <= ?4",
+                        (user, conversation, value + 1, value),
+                    )?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,275 @@
+//! Archives on their way in: received beside the store, checked, rehearsed, and then brought in by one write.
+
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use super::contents::MAX_BYTES;
+use super::{Nothing, Request, json};
+use crate::archive::{ImportOptions, ImportReport, Merge, Staging};
+use crate::database::scratch;
+use crate::disk::{File, OpenMode};
+use crate::error::{Error, Result};
+use crate::id::UserId;
+use crate::store::Store;
+
+/// Where an archive lies while it is brought in.
+const RECEIVED: &str = "staging/received.zip";
+
+/// Bytes of an archive on its way in; they come beside the request.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImportReceive {
+    /// The import; a new one, which takes the place of any other, without.
+    pub import: Option<u64>,
+}
+
+/// Names an import.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImportRef {
+    /// The import.
+    pub import: u64,
+}
+
+/// Goes on with an import.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImportStep {
+    /// The import.
+    pub import: u64,
+    /// How it is brought in. Other ones than before begin the rehearsal anew.
+    pub options: Option<ImportOptions>,
+}
+
+/// What is done with an import at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum ImportPhase {
+    /// It is received.
+    Receive,
+    /// Every byte of it is checked.
+    Check,
+    /// It is looked up what the store has of it already.
+    Rehearse,
+    /// It is known what would become of it.
+    Ready,
+}
+
+/// How far an import is.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub struct ImportProgress {
+    /// Its number, for this worker's lifetime.
+    pub import: u64,
+    /// What is being done.
+    pub phase: ImportPhase,
+    /// Bytes received or checked, or records looked up.
+    pub done: u64,
+    /// How many there are, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// What would become of it, once that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<ImportReport>,
+}
+
+/// The import that is on its way, if one is.
+#[derive(Default)]
+pub struct Imports {
+    last: u64,
+    running: Option<Running>,
+}
+
+struct Running {
+    number: u64,
+    user: Option<UserId>,
+    file: Rc<dyn File>,
+    size: u64,
+    staging: Option<Staging>,
+    is_checked: bool,
+    options: ImportOptions,
+    merge: Option<Merge>,
+    is_ready: bool,
+}
+
+impl Imports {
+    /// Answers a request of an import: none if there is no such method.
+    pub async fn answer(
+        &mut self,
+        store: &mut Store,
+        request: Request<'_>,
+        bytes: &[u8],
+    ) -> Option<Result<String>> {
+        Some(match request.method {
+            "imports.receive" => self.receive(store, request, bytes).await,
+            "imports.step" => self.step(store, request).await,
+            "imports.apply" => self.apply(store, request).await,
+            "imports.end" => self.end(store, request).await,
+            _ => return None,
+        })
+    }
+
+    async fn receive(
+        &mut self,
+        store: &mut Store,
+        request: Request<'_>,
+        bytes: &[u8],
+    ) -> Result<String> {
+        let args: ImportReceive = json::read(request.args)?;
+        let user = request.caller()?.user;
+        if bytes.len() > MAX_BYTES {
+            return Err(Error::invalid(format!(
+                "a request has {MAX_BYTES} bytes at most"
+            )));
+        }
+        let mut running = match args.import {
+            Some(import) => self.take(import, user)?,
+            None => self.begin(store, user).await?,
+        };
+        let written = if running.staging.is_some() {
+            Err(Error::invalid("the archive is whole already"))
+        } else {
+            running.file.write_at(bytes, running.size)
+        };
+        if let Err(error) = written {
+            drop_all(store, running).await?;
+            return Err(error);
+        }
+        running.size += bytes.len() as u64;
+        self.keep(running)
+    }
+
+    async fn begin(&mut self, store: &mut Store, user: Option<UserId>) -> Result<Running> {
+        if let Some(before) = self.running.take() {
+            drop_all(store, before).await?;
+        }
+        scratch::clear(&**store.disk()).await?;
+        let file = store.disk().open(RECEIVED, OpenMode::CreateNew).await?;
+        self.last += 1;
+        Ok(Running {
+            number: self.last,
+            user,
+            file,
+            size: 0,
+            staging: None,
+            is_checked: false,
+            options: ImportOptions::default(),
+            merge: None,
+            is_ready: false,
+        })
+    }
+
+    async fn step(&mut self, store: &mut Store, request: Request<'_>) -> Result<String> {
+        let ImportStep { import, options } = json::read(request.args)?;
+        let mut running = self.take(import, request.caller()?.user)?;
+        let mut options = options.unwrap_or_else(|| running.options.clone());
+        if running.user.is_some() {
+            options.into = running.user;
+        }
+        if options != running.options {
+            running.options = options;
+            running.merge = None;
+            running.is_ready = false;
+        }
+        match running.go_on(store).await {
+            Ok(()) => self.keep(running),
+            Err(error) => {
+                drop_all(store, running).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn apply(&mut self, store: &mut Store, request: Request<'_>) -> Result<String> {
+        let ImportRef { import } = json::read(request.args)?;
+        let caller = request.caller()?;
+        let mut running = self.take(import, caller.user)?;
+        let ready = running.merge.take().filter(|_| running.is_ready);
+        let (Some(merge), Some(staging)) = (ready, running.staging.as_ref()) else {
+            self.running = Some(running);
+            return Err(Error::invalid("the import was not rehearsed to its end"));
+        };
+        let report = merge.apply(store, staging, caller);
+        drop_all(store, running).await?;
+        json::write(&report?)
+    }
+
+    async fn end(&mut self, store: &mut Store, request: Request<'_>) -> Result<String> {
+        let ImportRef { import } = json::read(request.args)?;
+        let running = self.take(import, request.caller()?.user)?;
+        drop_all(store, running).await?;
+        json::write(&Nothing)
+    }
+
+    fn take(&mut self, import: u64, user: Option<UserId>) -> Result<Running> {
+        self.running
+            .take_if(|running| running.number == import && running.user == user)
+            .ok_or_else(|| Error::not_found("import", import))
+    }
+
+    fn keep(&mut self, running: Running) -> Result<String> {
+        let answer = json::write(&running.progress());
+        self.running = Some(running);
+        answer
+    }
+}
+
+impl Running {
+    async fn go_on(&mut self, store: &mut Store) -> Result<()> {
+        let Some(staging) = &mut self.staging else {
+            self.file.flush()?;
+            self.staging = Some(Staging::begin(store, self.file.clone()).await?);
+            return Ok(());
+        };
+        if !self.is_checked {
+            self.is_checked = !staging.step(store).await?;
+            return Ok(());
+        }
+        let mut merge = match self.merge.take() {
+            Some(merge) => merge,
+            None => Merge::begin(store, staging, self.options.clone())?,
+        };
+        self.is_ready = !merge.step(store, staging)?;
+        self.merge = Some(merge);
+        Ok(())
+    }
+
+    fn progress(&self) -> ImportProgress {
+        let records = |staging: &Staging| staging.records();
+        let (phase, done, total) = match (&self.staging, &self.merge) {
+            (Some(staging), Some(merge)) if self.is_ready => {
+                (ImportPhase::Ready, merge.done(), Some(records(staging)))
+            }
+            (Some(staging), Some(merge)) => {
+                (ImportPhase::Rehearse, merge.done(), Some(records(staging)))
+            }
+            (Some(staging), None) => {
+                let (done, total) = staging.progress();
+                (ImportPhase::Check, done, Some(total))
+            }
+            (None, _) => (ImportPhase::Receive, self.size, None),
+        };
+        let report = self.merge.as_ref().filter(|_| self.is_ready);
+        ImportProgress {
+            import: self.number,
+            phase,
+            done,
+            total,
+            report: report.map(|merge| merge.report().clone()),
+        }
+    }
+}
+
+/// Lets go of all that was kept for an import. What the store took of it stays.
+async fn drop_all(store: &mut Store, running: Running) -> Result<()> {
+    let pieces = running.staging.map(|staging| staging.pieces);
+    drop(running.file);
+    store.give_back(&pieces.unwrap_or_default()).await?;
+    scratch::clear(&**store.disk()).await
+}
