@@ -20,7 +20,7 @@ const RETENTION_EVERY_MS: i64 = 24 * RETENTION_MS;
 const COLLECTION_MS: i64 = 60 * 60 * 1000;
 
 /// Milliseconds after which an open store looks for files that nothing knows, which takes the browser a while.
-const SWEEP_AFTER_MS: i64 = 60_000;
+const SWEEP_AFTER_MS: i64 = 10_000;
 
 /// Milliseconds before a step that failed for want of space is tried again.
 const RETRY_MS: u64 = 1000;

@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import { expect, test } from '@playwright/test';
+import type { ImportConflict, ImportProgress, Store } from '../../pkg/index.js';
+import { memoryStore } from '../../pkg/testing.js';
+
+/** Bytes that nothing compresses, always the same. */
+function noise(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let at = 0, block = Buffer.from('begin'); at < length; at += block.length) {
+    block = createHash('sha512').update(block).digest();
+    bytes.set(block.subarray(0, length - at), at);
+  }
+  return bytes;
+}
+
+async function withStores(use: (one: Store, other: Store) => Promise<void>): Promise<void> {
+  const [one, other] = await Promise.all([memoryStore(), memoryStore()]);
+  await use(one.store, other.store);
+  await Promise.all([one.close(), other.close()]);
+}
+
+/** A user with a conversation, and a file of three megabytes. */
+async function fill(store: Store): Promise<{ userId: string; artifactId: string; conversationId: string }> {
+  const user = await store.users.create({ name: 'Ada' });
+  const conversation = await store.conversations.create({ userId: user.id, title: 'Plan' });
+  await store.messages.append(conversation.id, { role: 'user', text: 'How should we store this?' });
+  const artifact = await store.artifacts.put({
+    userId: user.id,
+    kind: 'file',
+    name: 'noise',
+    content: noise(3_000_000),
+  });
+  return { userId: user.id, artifactId: artifact.id, conversationId: conversation.id };
+}
+
+test('an archive is taken as a blob or a stream, and brought in from either', () =>
+  withStores(async (store, other) => {
+    const { userId, artifactId } = await fill(store);
+    const seen: number[] = [];
+    const archive = await store.backups.export({ scope: 'all', onProgress: ({ done }) => seen.push(done) });
+    expect(archive.name).toMatch(/^strongroom-\d{4}-\d\d-\d\d\.zip$/);
+    const blob = await archive.blob();
+    expect(blob.type).toBe('application/zip');
+    expect(seen.length).toBeGreaterThan(2);
+    expect(seen).toEqual([...seen].sort((a, b) => a - b));
+    const phases = new Set<ImportProgress['phase']>();
+    const report = await other.backups.import(blob, { onProgress: ({ phase }) => phases.add(phase) });
+    expect(report.isDone).toBe(true);
+    expect([...phases]).toEqual(['receive', 'check', 'rehearse', 'ready']);
+    const { items } = await other.users.list();
+    // A store of these tests begins with one of its own.
+    expect(items.map(({ name }) => name)).toEqual(['Ada', 'Ada', 'Ada']);
+    expect(Buffer.compare(await other.artifacts.bytes(artifactId), noise(3_000_000))).toBe(0);
+    const again = await store.backups.export({ scope: { kind: 'user', id: userId } });
+    const second = await other.backups.import(again.stream);
+    expect(second.counts.every(({ added, replaced }) => added === 0 && replaced === 0)).toBe(true);
+  }));
+
+test('a rehearsal changes nothing, and one who looks at it may refuse', () =>
+  withStores(async (store, other) => {
+    await fill(store);
+    const blob = await (await store.backups.export()).blob();
+    const before = (await other.users.list()).items.length;
+    const rehearsed = await other.backups.rehearse(blob);
+    expect(rehearsed).toMatchObject({ isDone: false, conflictCount: 0, problemCount: 0 });
+    expect(rehearsed.counts.find(({ table }) => table === 'message')).toMatchObject({ added: 2 });
+    const refused = await other.backups.import(blob, { confirm: ({ counts }) => counts.length === 0 });
+    expect(refused.isDone).toBe(false);
+    expect((await other.users.list()).items.length).toBe(before);
+  }));
+
+test('conflicts are decided by kind, or one by one', () =>
+  withStores(async (store, other) => {
+    const { conversationId } = await fill(store);
+    const blob = await (await store.backups.export()).blob();
+    await other.backups.import(blob);
+    const there = (await other.search.query({ text: 'store', userId: (await other.users.list()).items.at(-1)!.id }))
+      .items[0]!;
+    const id = there.id.replace(/-ms\d+$/, '');
+    const { version } = await other.conversations.get(id);
+    await other.conversations.update({ id, version, title: 'Changed' });
+    const seen: ImportConflict[] = [];
+    const decide = (conflict: ImportConflict) => void seen.push(conflict);
+    expect(await other.backups.import(blob, { decide })).toMatchObject({ isDone: true, conflictCount: 1 });
+    expect(seen).toMatchObject([{ table: 'conversation', id: conversationId, storeId: id, onConflict: 'skip' }]);
+    expect(seen[0]!.storeChangedAt).toBeGreaterThanOrEqual(seen[0]!.changedAt!);
+    expect((await other.conversations.get(id)).title).toBe('Changed');
+    await other.backups.import(blob, { decide: () => 'replace' });
+    expect((await other.conversations.get(id)).title).toBe('Plan');
+  }));
+
+test('an export that is given up holds nothing back', () =>
+  withStores(async (store) => {
+    await fill(store);
+    const first = await store.backups.export();
+    await expect(store.backups.export()).rejects.toMatchObject({ code: 'locked' });
+    await first.stream.cancel();
+    const abort = new AbortController();
+    const second = await store.backups.export({ signal: abort.signal });
+    const reader = second.stream.getReader();
+    await reader.read();
+    abort.abort();
+    await expect(reader.read()).rejects.toMatchObject({ code: 'aborted' });
+    expect((await (await store.backups.export()).blob()).size).toBeGreaterThan(3_000_000);
+  }));
+
+test('an import that is given up leaves nothing', () =>
+  withStores(async (store, other) => {
+    await fill(store);
+    const blob = await (await store.backups.export()).blob();
+    const before = (await other.users.list()).items.length;
+    for (const last of ['receive', 'check', 'ready'] as const) {
+      const abort = new AbortController();
+      const onProgress = ({ phase }: ImportProgress) => void (phase === last && abort.abort());
+      const given = other.backups.import(blob, { signal: abort.signal, onProgress });
+      await expect(given, last).rejects.toMatchObject({ code: 'aborted' });
+      expect((await other.users.list()).items.length).toBe(before);
+    }
+    await expect(other.backups.import(new Blob(['no zip']))).rejects.toMatchObject({ code: 'archive_invalid' });
+    await other.backups.import(blob);
+  }));
+
+test('a view of one user takes away and takes in what is theirs', () =>
+  withStores(async (store, other) => {
+    const { userId } = await fill(store);
+    const ada = store.as(userId);
+    const archive = await ada.backups.export();
+    expect(archive.name).toContain(userId);
+    const blob = await archive.blob();
+    await expect(ada.backups.export({ scope: 'all' })).rejects.toMatchObject({ code: 'invalid_argument' });
+    const grace = await other.users.create({ name: 'Grace' });
+    await other.as(grace.id).backups.import(blob);
+    const { items } = await other.conversations.list({ userId: grace.id });
+    expect(items.map(({ title }) => title)).toEqual(['Plan']);
+    expect((await other.users.get(grace.id)).name).toBe('Grace');
+  }));

@@ -1,0 +1,155 @@
+// Archives in real files: large ones, deaths in the middle, and a store that comes back after everything was wiped.
+
+import type { Worker } from '@playwright/test';
+
+import { expect, openHarness, test } from './support/fixtures.js';
+
+/** Megabytes of contents in the large archive. */
+const MEGABYTES = Number(process.env.STRONGROOM_ARCHIVE_MB ?? 128);
+
+declare global {
+  /** A megabyte that nothing compresses, always the same for a seed. */
+  function megabyte(seed: number): Uint8Array<ArrayBuffer>;
+}
+
+function prepare(): void {
+  globalThis.megabyte = (seed) => {
+    const words = new Uint32Array(1 << 18);
+    let state = seed * 2654435761 + 1;
+    for (let at = 0; at < words.length; at += 1) {
+      state ^= state << 13;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      words[at] = state;
+    }
+    return new Uint8Array(words.buffer);
+  };
+}
+
+/** The bytes of the engine's memory. */
+function memoryOf(worker: Worker): Promise<number> {
+  return worker.evaluate(async () => {
+    const glue = '/pkg/strongroom.js';
+    const { default: init } = (await import(glue)) as { default(): Promise<{ memory: WebAssembly.Memory }> };
+    return (await init()).memory.buffer.byteLength;
+  });
+}
+
+test('a large store goes to a file while messages are written, and comes back from it after a wipe', async ({
+  harness: page,
+  server,
+}) => {
+  test.setTimeout(60_000 + MEGABYTES * 3000);
+  await page.evaluate(prepare);
+  await page.evaluate(async (megabytes) => {
+    const store = await harness.openStore('large');
+    await harness.begin(store);
+    let made = 0;
+    const content = new ReadableStream<Uint8Array>({
+      pull(source) {
+        if (made === megabytes) return source.close();
+        made += 1;
+        source.enqueue(megabyte(made));
+      },
+    });
+    await store.artifacts.put({ userId: 'us01', kind: 'file', name: 'large', content });
+    const message = { role: 'user' as const, text: 'a text that is written again and again '.repeat(50) };
+    const messages = Array.from({ length: 1000 }, () => message);
+    for (let round = 0; round < 10; round += 1) {
+      await store.messages.appendAll('us01-co01', messages);
+    }
+    Object.assign(globalThis, { store });
+  }, MEGABYTES);
+  const worker = page.workers()[0]!;
+  const before = await memoryOf(worker);
+  const exported = await page.evaluate(async () => {
+    const { store } = globalThis as unknown as { store: Awaited<ReturnType<typeof harness.openStore>> };
+    const root = await navigator.storage.getDirectory();
+    const handle = await root.getFileHandle('archive.zip', { create: true });
+    const archive = await store.backups.export({ scope: 'all' });
+    let isDone = false;
+    const saving = archive.saveTo(handle).finally(() => (isDone = true));
+    const waits: number[] = [];
+    while (!isDone) {
+      const started = performance.now();
+      await store.messages.append('us01-co01', { role: 'user', text: 'meanwhile' });
+      waits.push(performance.now() - started);
+    }
+    await saving;
+    waits.sort((a, b) => a - b);
+    return { size: (await handle.getFile()).size, writes: waits.length, p95: waits[Math.floor(waits.length * 0.95)]! };
+  });
+  console.log(`archive: ${exported.size >> 20} MB; ${exported.writes} writes meanwhile, p95 ${exported.p95.toFixed(1)} ms`);
+  expect(exported.size).toBeGreaterThan(MEGABYTES << 20);
+  expect(exported.writes).toBeGreaterThan(10);
+  expect((await memoryOf(worker)) - before).toBeLessThan(32 << 20);
+  await page.evaluate(() => (globalThis as unknown as { store: { close(): Promise<void> } }).store.close());
+
+  await openHarness(page, server);
+  await page.evaluate(prepare);
+  await page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    await (await root.getDirectoryHandle('strongroom')).removeEntry('large', { recursive: true });
+    Object.assign(globalThis, { store: await harness.openStore('large') });
+  });
+  const reader = page.workers()[0]!;
+  const empty = await memoryOf(reader);
+  const back = await page.evaluate(async (megabytes) => {
+    const { store } = globalThis as unknown as { store: Awaited<ReturnType<typeof harness.openStore>> };
+    const root = await navigator.storage.getDirectory();
+    const file = await (await root.getFileHandle('archive.zip')).getFile();
+    const report = await store.backups.import(file);
+    const { items } = await store.artifacts.list({ userId: 'us01' });
+    let read = 0;
+    let differs = 0;
+    for (; read < megabytes; read += 1) {
+      const start = read << 20;
+      const bytes = await store.artifacts.bytes(items[0]!.id, { start, end: start + (1 << 20) });
+      const [found, expected] = [new Uint32Array(bytes.buffer), new Uint32Array(megabyte(read + 1).buffer)];
+      if (found.length !== expected.length || expected.some((word, at) => word !== found[at])) differs += 1;
+    }
+    const { findings } = await store.health.check();
+    const count = report.counts.find(({ table }) => table === 'message')?.added;
+    return { isDone: report.isDone, size: items[0]!.size, differs, findings, count };
+  }, MEGABYTES);
+  expect(back).toMatchObject({ isDone: true, size: MEGABYTES << 20, differs: 0, findings: [] });
+  expect(back.count).toBeGreaterThanOrEqual(10_000);
+  expect((await memoryOf(reader)) - empty).toBeLessThan(48 << 20);
+});
+
+test('a worker that dies while an archive is brought in leaves the store as it was', async ({ harness: page }) => {
+  await page.evaluate(prepare);
+  const seen = await page.evaluate(async () => {
+    const one = await harness.openStore('one');
+    const { user } = await harness.begin(one);
+    const file = { userId: user.id, kind: 'file', name: 'x' };
+    for (let n = 1; n <= 6; n += 1) await one.artifacts.put({ ...file, content: megabyte(n) });
+    const archive = await (await one.backups.export()).blob();
+    await one.close();
+    let other = await harness.openStore('other');
+    await other.users.create({ name: 'Here already' });
+    const codes: string[] = [];
+    for (const last of ['receive', 'check', 'rehearse', 'ready'] as const) {
+      let isDead = false;
+      const onProgress = ({ phase }: { phase: string }): void => {
+        if (phase !== last || isDead) return;
+        isDead = true;
+        harness.killWorker();
+      };
+      codes.push(await harness.codeOf(other.backups.import(archive, { onProgress })));
+      codes.push((await other.users.list()).items.map(({ name }) => name).join());
+      // It may not fail too often in a row.
+      await other.close();
+      other = await harness.openStore('other');
+    }
+    await other.backups.import(archive);
+    const { items } = await other.artifacts.list({ userId: 'us02' });
+    const sizes = items.map(({ size }) => size);
+    const { findings } = await other.health.check();
+    return { codes, sizes, findings };
+  });
+  expect(seen.codes.filter((_, at) => at % 2 === 1)).toEqual(Array(4).fill('Here already'));
+  expect(seen.codes.filter((_, at) => at % 2 === 0).every((code) => code !== 'nothing')).toBe(true);
+  expect(seen.sizes).toEqual(Array(6).fill(1 << 20));
+  expect(seen.findings).toEqual([]);
+});
