@@ -3,7 +3,7 @@
 import type { CallExtras } from './connection.js';
 import { StrongroomError } from './errors.js';
 import type { CallOptions, WriteOptions } from './options.js';
-import type { Artifact, ArtifactRevision, Artifacts, ContentWritten, NewArtifact } from './types.js';
+import type { Artifact, ArtifactRevision, Artifacts, ContentPieces, ContentWritten, NewArtifact } from './types.js';
 
 /** Bytes of one request. */
 const REQUEST_BYTES = 1 << 20;
@@ -82,12 +82,18 @@ export interface ArtifactGroup extends Artifacts {
   bytes(id: string, options?: ReadOptions): Promise<Uint8Array>;
   /** A content as text. Bytes that are not UTF-8 become `U+FFFD`. */
   text(id: string, options?: ReadOptions): Promise<string>;
-  /** A content as a `Blob` with its media type, which the browser holds on its disk if it is large. */
+  /**
+   * A content as a `Blob` with its media type. What is kept as it is (pictures, films, archives) is read when the blob is, from the
+   * store's own files and unchecked, for as long as the artifact has this content; what is compressed is unpacked at once.
+   * Rejects with `corrupt` when a file is missing or has another length.
+   */
   blob(id: string, options?: ReadOptions): Promise<Blob>;
 }
 
 /** @internal Where calls go. */
 export interface Calls {
+  /** The store's name, where its files lie in the origin's file system. */
+  readonly folder?: string | undefined;
   call<T>(method: string, args: object, options?: CallOptions, extras?: CallExtras<T>): Promise<T>;
 }
 
@@ -134,12 +140,53 @@ export function withContents(artifacts: Artifacts, calls: Calls): ArtifactGroup 
     bytes: async (id: string, options?: ReadOptions) => new Source(calls, id, options).whole(),
     text: async (id: string, options?: ReadOptions) => (await response(id, options)).text(),
     blob: async (id: string, options?: ReadOptions) => {
+      if (calls.folder !== undefined) return fileBacked(calls, calls.folder, id, options);
       const source = new Source(calls, id, options);
       const parts = new ReadableStream(source, { highWaterMark: 0 });
       const blob = await new Response(parts).blob();
       return new Blob([blob], { type: source.mediaType });
     },
   });
+}
+
+/** A blob over the files of a content's pieces, with what is packed between them. */
+async function fileBacked(calls: Calls, name: string, id: string, options: ReadOptions = {}): Promise<Blob> {
+  const { start = 0, end = Infinity, signal, timeout, revision: asked } = options;
+  const args = { id, ...(asked !== undefined && { revision: asked }) };
+  const found = await calls.call<ContentPieces>('contents.pieces', args, { signal, timeout });
+  const { revision, mediaType } = found.revision;
+  const root = await navigator.storage.getDirectory();
+  const folder = await (await root.getDirectoryHandle('strongroom')).getDirectoryHandle(name);
+  const parts: Blob[] = [];
+  let at = 0;
+  for (const { size, file } of found.pieces) {
+    const [from, to] = [Math.max(start - at, 0), Math.min(end - at, size)];
+    if (from < to) {
+      const part = file
+        ? (await fileAt(folder, file, size)).slice(from, to)
+        : new Blob([
+            (await new Source(calls, id, { ...options, revision, start: at + from, end: at + to }).whole()) as BlobPart,
+          ]);
+      parts.push(part);
+    }
+    at += size;
+  }
+  return new Blob(parts, { type: mediaType });
+}
+
+/** A file of the store, of the length that it must have. */
+async function fileAt(folder: FileSystemDirectoryHandle, path: string, size: number): Promise<File> {
+  const steps = path.split('/');
+  const name = steps.pop() ?? '';
+  try {
+    let inner = folder;
+    for (const step of steps) inner = await inner.getDirectoryHandle(step);
+    const file = await (await inner.getFileHandle(name)).getFile();
+    if (file.size === size) return file;
+  } catch (error) {
+    throw new StrongroomError('corrupt', `a piece of the content cannot be opened`, { cause: error });
+  }
+  throw new StrongroomError('corrupt', 'a piece of the content has another length');
 }
 
 /** The media type that a content tells of itself. */

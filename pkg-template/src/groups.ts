@@ -1,8 +1,8 @@
 /** The groups of calls, and how each becomes a method of the engine. */
 
 import { withContents } from './artifacts.js';
-import { Backups } from './backups.js';
 import type { ArtifactGroup } from './artifacts.js';
+import { Backups } from './backups.js';
 import { call } from './connection.js';
 import type { CallExtras, Connection } from './connection.js';
 import { StrongroomError } from './errors.js';
@@ -16,6 +16,8 @@ import type { TextStream } from './text.js';
 import type {
   Chunk,
   ChunkList,
+  Collect,
+  Collected,
   Conversation,
   ConversationList,
   ConversationUpdate,
@@ -38,6 +40,7 @@ import type {
   Page,
   Participant,
   RecordState,
+  Retention,
   SearchChecked,
   SearchFinding,
   SearchHit,
@@ -63,11 +66,14 @@ export class Caller {
   readonly #connection: () => Connection;
   readonly user: string | undefined;
   readonly sanitiser: Sanitiser | undefined;
+  /** The store's name, where its files lie in the origin's file system. */
+  readonly folder: string | undefined;
 
-  constructor(connection: () => Connection, user: string | undefined, sanitiser?: Sanitiser) {
+  constructor(connection: () => Connection, user: string | undefined, sanitiser?: Sanitiser, folder?: string) {
     this.#connection = connection;
     this.user = user;
     this.sanitiser = sanitiser;
+    this.folder = folder;
   }
 
   /** The connection to the worker as it is now; throws when the store is closed. */
@@ -91,12 +97,23 @@ export class Caller {
   }
 }
 
+/** The calls for retention, with the one that frees room. */
+export interface RetentionGroup extends Retention {
+  /**
+   * Removes contents that no artifact has any more, at once rather than a day after they were let go of. Only the app itself may;
+   * works in slices. Rejects with `locked` while an export reads them.
+   */
+  collect(args?: Collect, options?: CallOptions): Promise<Collected>;
+}
+
 /** The groups that are made from the table of methods, with what is built on them. */
 export interface TableGroups extends Groups {
   /** Jobs: work that waits in queues, is leased to one holder at a time, and is tried again when it fails. */
   readonly jobs: JobGroup;
   /** Artifacts: what comes out of the work, such as plans, diffs, logs and files, with their contents. */
   readonly artifacts: ArtifactGroup;
+  /** Retention: letting go of records, for good. */
+  readonly retention: RetentionGroup;
   /** Backups: records and contents as files that people own. */
   readonly backups: Backups;
   /** Uploads: files on their way in, in parts, which go on after a reload and become artifacts. */
@@ -124,6 +141,11 @@ export function groups(caller: Caller): TableGroups {
     ...made,
     jobs: withWork(made.jobs),
     artifacts: withContents(made.artifacts, caller),
+    retention: Object.freeze({
+      ...made.retention,
+      collect: (args: Collect = {}, options?: CallOptions) =>
+        caller.call<Collected>('retention.collect', args, options),
+    }),
     backups: new Backups(caller),
     uploads: withSending(made.uploads, caller),
   };

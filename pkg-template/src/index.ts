@@ -10,6 +10,7 @@ export type {
   Messages,
   Migrations,
   NewStream,
+  RetentionGroup,
   Search,
   StoreSearch,
   Streams,

@@ -218,7 +218,7 @@ export class Store {
     this.#open = open;
     this.#options = options;
     this.#sanitiser = options.onText && new Sanitiser(options.onText, options.holdBack);
-    this.#caller = new Caller(() => this.#connection(), undefined, this.#sanitiser);
+    this.#caller = this.#callerFor(undefined);
     this.users = new Users(this.#caller);
     Object.assign(this, groups(this.#caller));
     this.conversations = new Conversations(this.#caller);
@@ -233,7 +233,7 @@ export class Store {
 
   /** The same calls, seeing and touching only this user's records. */
   as(userId: string): UserView {
-    const caller = new Caller(() => this.#connection(), userId, this.#sanitiser);
+    const caller = this.#callerFor(userId);
     const view: UserView = {
       userId,
       users: new Users(caller),
@@ -245,6 +245,11 @@ export class Store {
       watch: (query, options) => this.#watch(view, userId, query, options),
     };
     return view;
+  }
+
+  #callerFor(userId: string | undefined): Caller {
+    const folder = this.#open.storage === 'opfs' ? this.#open.name : undefined;
+    return new Caller(() => this.#connection(), userId, this.#sanitiser, folder);
   }
 
   /**

@@ -2076,6 +2076,45 @@ start?: number,
 length?: number, };
 
 /**
+ * Says where the pieces of an artifact's content lie.
+ */
+export type ContentPiecesRead = { 
+/**
+ * The artifact.
+ */
+id: string, 
+/**
+ * A revision of its content; the current one by default.
+ */
+revision?: number, };
+
+/**
+ * A piece of a content.
+ */
+export type ContentPiece = { 
+/**
+ * Its length in bytes.
+ */
+size: number, 
+/**
+ * The file that holds it as it is, in the store's folder; absent where it is packed.
+ */
+file?: string, };
+
+/**
+ * The pieces of a content.
+ */
+export type ContentPieces = { 
+/**
+ * Of which revision they are.
+ */
+revision: ArtifactRevision, 
+/**
+ * All of them, in order.
+ */
+pieces: Array<ContentPiece>, };
+
+/**
  * Removes contents that nothing has any more.
  */
 export type Collect = { 

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::{Request, json};
-use crate::blob::{Content, Piece, Writer};
+use crate::blob::{Content, Files, Packing, Piece, Writer};
 use crate::domain::artifacts::{self, ArtifactRevision};
 use crate::domain::{blobs, uploads};
 use crate::error::{Code, Error, Result};
@@ -79,6 +79,40 @@ pub struct ContentRead {
     pub length: Option<u64>,
 }
 
+/// Says where the pieces of an artifact's content lie.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ContentPiecesRead {
+    /// The artifact.
+    pub id: String,
+    /// A revision of its content; the current one by default.
+    pub revision: Option<i64>,
+}
+
+/// A piece of a content.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase")]
+pub struct ContentPiece {
+    /// Its length in bytes.
+    pub size: u64,
+    /// The file that holds it as it is, in the store's folder; absent where it is packed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+/// The pieces of a content.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ContentPieces {
+    /// Of which revision they are.
+    pub revision: ArtifactRevision,
+    /// All of them, in order.
+    pub pieces: Vec<ContentPiece>,
+}
+
 /// A content on its way in.
 struct Incoming {
     number: u64,
@@ -110,6 +144,7 @@ impl Contents {
         let answer = match request.method {
             "contents.write" => self.write(store, request, bytes).await,
             "contents.drop" => self.drop(store, request).await,
+            "contents.pieces" => pieces_of(store, request),
             "artifacts.read" => return Some(self.read(store, request).await),
             _ => return None,
         };
@@ -370,6 +405,24 @@ impl Contents {
     pub fn doubt(&mut self) {
         self.at_hand = None;
     }
+}
+
+/// Where the pieces of a content lie.
+fn pieces_of(store: &mut Store, request: Request<'_>) -> Result<String> {
+    let args: ContentPiecesRead = json::read(request.args)?;
+    let (revision, pieces) = store.read(request.caller()?, |view| {
+        let kept = artifacts::kept(view, &args.id, args.revision)?;
+        let pieces = blobs::pieces(view, kept.blob, 0, u64::MAX)?;
+        Ok((kept.revision, pieces))
+    })?;
+    let pieces = pieces.into_iter().map(|(_, piece)| ContentPiece {
+        size: piece.size,
+        file: (piece.packing == Packing::Plain).then(|| Files::path(&piece.hash)),
+    });
+    json::write(&ContentPieces {
+        revision,
+        pieces: pieces.collect(),
+    })
 }
 
 fn caller(user: Option<UserId>) -> Caller<'static> {

@@ -7,7 +7,10 @@
 
 use ts_rs::{Config, TS};
 
-use super::contents::{ContentRead, ContentRef, ContentWrite, ContentWritten};
+use super::contents::{
+    ContentPiece, ContentPieces, ContentPiecesRead, ContentRead, ContentRef, ContentWrite,
+    ContentWritten,
+};
 use super::exports::{ExportBegun, ExportRef};
 use super::imports::{ImportPhase, ImportProgress, ImportReceive, ImportRef, ImportStep};
 use super::methods;
@@ -320,6 +323,9 @@ fn generate() -> String {
         ContentWritten,
         ContentRef,
         ContentRead,
+        ContentPiecesRead,
+        ContentPiece,
+        ContentPieces,
         Collect,
         Collected,
         t::TimelineEvent,

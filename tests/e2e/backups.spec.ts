@@ -79,7 +79,9 @@ test('a large store goes to a file while messages are written, and comes back fr
     waits.sort((a, b) => a - b);
     return { size: (await handle.getFile()).size, writes: waits.length, p95: waits[Math.floor(waits.length * 0.95)]! };
   });
-  console.log(`archive: ${exported.size >> 20} MB; ${exported.writes} writes meanwhile, p95 ${exported.p95.toFixed(1)} ms`);
+  console.log(
+    `archive: ${exported.size >> 20} MB; ${exported.writes} writes meanwhile, p95 ${exported.p95.toFixed(1)} ms`,
+  );
   expect(exported.size).toBeGreaterThan(MEGABYTES << 20);
   expect(exported.writes).toBeGreaterThan(10);
   expect((await memoryOf(worker)) - before).toBeLessThan(32 << 20);

@@ -201,3 +201,52 @@ test('on a full disk a content is refused, and taken once something was deleted'
   });
   expect(seen).toEqual({ code: 'quota_exceeded', isReadable: true, size: 18_000_000, findings: [] });
 });
+
+test('a blob is read from the files when it is read, in any range, and has its media type', async ({
+  harness: page,
+}) => {
+  await page.evaluate(prepare);
+  const seen = await page.evaluate(async () => {
+    const store = await harness.openStore('blobs');
+    const { user } = await harness.begin(store);
+    const file = { userId: user.id, kind: 'file', name: 'x' };
+    const packed = noise(1, 9_000_000);
+    const text = 'a line that is compressed\n'.repeat(100_000);
+    const picture = await store.artifacts.put({ ...file, mediaType: 'image/png', content: packed });
+    const log = await store.artifacts.put({ ...file, mediaType: 'text/plain', content: text });
+    const note = await store.artifacts.put({ ...file, mediaType: 'text/plain', content: 'short' });
+    const whole = await store.artifacts.blob(picture.id);
+    const same = async (blob: Blob, expected: Uint8Array<ArrayBuffer>): Promise<boolean> =>
+      (await digest(await blob.arrayBuffer())) === (await digest(expected));
+    const isWhole = await same(whole, packed);
+    const parts = [];
+    for (const [start, end] of [
+      [0, 1],
+      [1_999_999, 2_100_001],
+      [8_999_999, 9_000_000],
+      [5, 8_000_000],
+    ] as const) {
+      parts.push(await same(await store.artifacts.blob(picture.id, { start, end }), packed.slice(start, end)));
+    }
+    const past = await store.artifacts.blob(picture.id, { start: 9_000_000 });
+    const logged = (await (await store.artifacts.blob(log.id, { start: 27, end: 52 })).text()) === text.slice(27, 52);
+    const noted = await (await store.artifacts.blob(note.id)).text();
+    await store.artifacts.delete(picture.id);
+    await store.retention.collect();
+    const gone = await whole.arrayBuffer().then(
+      () => 'read',
+      (error: DOMException) => error.name,
+    );
+    return { type: whole.type, size: whole.size, isWhole, parts, past: past.size, logged, noted, gone };
+  });
+  expect(seen).toEqual({
+    type: 'image/png',
+    size: 9_000_000,
+    isWhole: true,
+    parts: [true, true, true, true],
+    past: 0,
+    logged: true,
+    noted: 'short',
+    gone: expect.stringMatching(/^Not(Found|Readable)Error$/) as unknown,
+  });
+});
