@@ -41,6 +41,19 @@ pub fn libclang() -> Result<()> {
     bail!("libclang is missing: install LLVM (`apt install libclang-dev`, `brew install llvm`)")
 }
 
+/// Finds the ordinary tools with which the tests open archives, and installs them where apt can.
+pub fn archive_tools() -> Result<()> {
+    const TOOLS: &[&str] = &["unzip", "jq", "sqlite3"];
+    let is_missing = |tool: &&&str| tools::which(tool).is_none();
+    if TOOLS.iter().any(|tool| is_missing(&tool)) && tools::apt_works() {
+        tools::apt_install(TOOLS)?;
+    }
+    match TOOLS.iter().find(is_missing) {
+        Some(tool) => bail!("{tool} is missing: install {}", TOOLS.join(", ")),
+        None => Ok(()),
+    }
+}
+
 fn has_libclang() -> bool {
     let folders = LIBRARIES.iter().map(PathBuf::from);
     folders

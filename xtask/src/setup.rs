@@ -9,6 +9,10 @@ pub fn all() -> Result<()> {
     let results = [
         report("libclang", native::libclang().map(|()| "found".to_owned())),
         report(
+            "tools for archives",
+            native::archive_tools().map(|()| "found".to_owned()),
+        ),
+        report(
             "wasm32 target and clang",
             wasm::Toolchain::find().map(|toolchain| describe(&toolchain)),
         ),

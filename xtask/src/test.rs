@@ -148,6 +148,7 @@ impl Ring {
 
 fn native(options: &Options, log: &SkipLog) -> Result<Counts> {
     tools::cargo_tool("cargo-nextest")?;
+    native::archive_tools()?;
     let mut suites = native::cargo()?;
     suites.args([
         "nextest",
