@@ -13,6 +13,7 @@ use std::rc::Rc;
 use strongroom::disk::native::NativeDisk;
 use strongroom::disk::ready;
 use strongroom::domain::users::{self, NewUser, UserList};
+use strongroom::domain::{conversations, messages};
 use strongroom::host::SystemHost;
 use strongroom::store::{Caller, Options, Store};
 
@@ -81,4 +82,176 @@ fn a_folder_without_a_store_is_left_alone() {
     assert_eq!(refused.status.code(), Some(2));
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Runs it with `--json`, expecting success.
+fn json(arguments: &[&str]) -> Vec<serde_json::Value> {
+    let output = run(&[arguments, &["--json"]].concat());
+    let problem = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {problem}");
+    serde_json::Deserializer::from_slice(&output.stdout)
+        .into_iter()
+        .map(Result::unwrap)
+        .collect()
+}
+
+/// Two stores with a user and a conversation each.
+fn two_stores(folder: &Path) -> [String; 2] {
+    ["one", "two"].map(|name| {
+        let path = folder.join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        let mut store = open(&path);
+        let wrote = store.write("fill", Caller::default(), |tx| {
+            let user = users::create(
+                tx,
+                &NewUser {
+                    name: format!("Ada of {name}"),
+                    metadata: None,
+                },
+            )?;
+            let new = serde_json::json!({ "userId": user.id, "title": format!("Plan of {name}") });
+            let new = serde_json::from_value(new).unwrap();
+            let conversation = conversations::create(tx, &new)?;
+            let message =
+                serde_json::json!({ "role": "user", "text": "How should we store this?" });
+            let message = serde_json::from_value(message).unwrap();
+            messages::append(tx, conversation.id, &message).map(|_| ())
+        });
+        wrote.unwrap();
+        ready(store.close()).unwrap();
+        path.to_str().unwrap().to_owned()
+    })
+}
+
+#[test]
+fn a_store_becomes_an_archive_and_an_archive_a_store() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [one, two] = two_stores(folder.path());
+    let archive = at("one.zip");
+    assert!(run(&["export", &one, "--to", &archive]).status.success());
+    assert_eq!(
+        run(&["export", &one, "--to", &archive]).status.code(),
+        Some(2)
+    );
+
+    let shown = json(&["inspect", &archive]).remove(0);
+    assert_eq!(shown["scope"]["kind"], "all");
+    let messages = shown["records"].as_array().unwrap().iter();
+    let messages = messages.filter(|one| one["table"] == "message").count();
+    assert_eq!(messages, 1);
+    assert_eq!(json(&["inspect", &one])[0]["kind"], "store");
+    assert_eq!(json(&["verify", &archive])[0]["isSound"], true);
+    assert_eq!(
+        json(&["verify", &one])[0]["findings"],
+        serde_json::json!([])
+    );
+
+    for path in [&one, &archive] {
+        let listed = json(&["list", path, "conversations"]);
+        assert_eq!(listed[0]["title"], "Plan of one");
+        let listed = json(&["list", path, "messages", "--in", "us01-co01"]);
+        assert_eq!(listed[0]["id"], "us01-co01-ms01");
+        assert_eq!(json(&["search", path, "store"])[0]["id"], "us01-co01-ms01");
+    }
+    let words = run(&["list", &archive, "users"]).stdout;
+    assert_eq!(String::from_utf8(words).unwrap(), "us01\tAda of one\n");
+
+    let rehearsed = json(&["import", &archive, "--into", &two, "--rehearse"]).remove(0);
+    assert_eq!(rehearsed["isDone"], false);
+    assert_eq!(json(&["list", &two, "users"]).len(), 1);
+    assert_eq!(
+        json(&["import", &archive, "--into", &two])[0]["isDone"],
+        true
+    );
+    assert_eq!(json(&["list", &two, "users"]).len(), 2);
+    assert_eq!(
+        json(&["import", &archive, "--into", &at("new")])[0]["isDone"],
+        true
+    );
+
+    let merged = at("merged.zip");
+    json(&["merge", &archive, &two, "--to", &merged]);
+    assert_eq!(json(&["list", &merged, "conversations"]).len(), 2);
+    let part = at("part.zip");
+    assert!(
+        run(&["export", &merged, "--to", &part, "--user", "us02"])
+            .status
+            .success()
+    );
+    assert_eq!(json(&["list", &part, "conversations"]).len(), 1);
+}
+
+#[test]
+fn an_archive_that_is_not_sound_ends_with_three() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let [one, _] = two_stores(folder.path());
+    let archive = folder.path().join("one.zip");
+    assert!(
+        run(&["export", &one, "--to", archive.to_str().unwrap()])
+            .status
+            .success()
+    );
+    let mut bytes = std::fs::read(&archive).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&archive, bytes).unwrap();
+    let verified = run(&["verify", archive.to_str().unwrap()]);
+    assert_eq!(verified.status.code(), Some(3), "{verified:?}");
+    let into = folder.path().join("new");
+    let refused = run(&[
+        "import",
+        archive.to_str().unwrap(),
+        "--into",
+        into.to_str().unwrap(),
+    ]);
+    assert_eq!(refused.status.code(), Some(3));
+    let nothing = run(&["verify", folder.path().join("none.zip").to_str().unwrap()]);
+    assert_eq!(nothing.status.code(), Some(2));
+}
+
+#[test]
+fn artifacts_are_written_as_files_by_owner_and_kind() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/archive-1.zip");
+    let to = folder.path().join("files");
+    let written = json(&[
+        "extract",
+        golden.to_str().unwrap(),
+        "--to",
+        to.to_str().unwrap(),
+    ]);
+    assert_eq!(written.len(), 3);
+    let note = std::fs::read(to.join("us01/attachment/note.txt")).unwrap();
+    assert_eq!(note, b"second");
+    let note = written.iter().find(|one| one["size"] == 6).unwrap();
+    let single = folder.path().join("single");
+    let id = note["id"].as_str().unwrap();
+    assert!(
+        run(&[
+            "extract",
+            golden.to_str().unwrap(),
+            id,
+            "--to",
+            single.to_str().unwrap()
+        ])
+        .status
+        .success()
+    );
+    assert_eq!(std::fs::read(single).unwrap(), b"second");
+}
+
+#[test]
+fn completions_and_a_manual_page_are_printed() {
+    let completions = run(&["completions", "bash"]);
+    assert!(
+        String::from_utf8(completions.stdout)
+            .unwrap()
+            .contains("strongroom")
+    );
+    let page = String::from_utf8(run(&["man"]).stdout).unwrap();
+    assert!(
+        page.contains(".TH strongroom") && page.contains("inspect"),
+        "{page}"
+    );
 }

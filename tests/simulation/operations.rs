@@ -719,7 +719,10 @@ impl Driver {
                     self.take_events();
                     return Ok(());
                 }
-                Some(_) => self.take_events(),
+                Some(wait) => {
+                    self.host.advance(i64::try_from(wait).unwrap());
+                    self.take_events();
+                }
             }
         }
         panic!("maintenance never comes to rest");

@@ -1,0 +1,324 @@
+//! A store or an archive, asked by name like from a page.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+use strongroom::disk::native::NativeDisk;
+use strongroom::disk::ready;
+use strongroom::engine::{Answer, Engine, EngineOptions, Request};
+use strongroom::host::SystemHost;
+use strongroom::store::{Durability, Event, Options, Store};
+use strongroom::stream::StreamSettings;
+use strongroom::{Code, Error, Result};
+use tempfile::TempDir;
+
+use crate::output::Output;
+
+/// Bytes moved at once.
+const BLOCK_BYTES: usize = 1 << 20;
+
+/// An open store.
+pub struct Client {
+    engine: Engine,
+    /// Where an archive was unpacked to be looked at; removed with this.
+    #[allow(dead_code, reason = "it is there to be dropped")]
+    unpacked: Option<TempDir>,
+}
+
+impl Client {
+    /// Opens a store's folder, or an archive, which is unpacked into a folder of its own for as long as this lives.
+    pub fn open(path: &Path, output: &Output) -> Result<Self> {
+        if path.is_dir() {
+            return Self::store(path);
+        }
+        let folder = TempDir::new().map_err(|error| io("a folder could not be made", &error))?;
+        let mut client = Self::create(folder.path())?;
+        client.import(path, &json!({}), false, output)?;
+        client.unpacked = Some(folder);
+        Ok(client)
+    }
+
+    /// Opens a store that is there already, and tells what had to be recovered.
+    pub fn store(folder: &Path) -> Result<Self> {
+        expect_store(folder)?;
+        let disk = Rc::new(NativeDisk::new(folder.to_owned()));
+        let store = ready(Store::open(disk, Rc::new(SystemHost), Options::default()))?;
+        Ok(Self::over(store))
+    }
+
+    /// Opens a store, and makes it if there is none.
+    pub fn create(folder: &Path) -> Result<Self> {
+        let disk = Rc::new(NativeDisk::new(folder.to_owned()));
+        let options = EngineOptions {
+            durability: Some(Durability::Relaxed),
+            ..EngineOptions::default()
+        };
+        let engine = ready(Engine::open(disk, Rc::new(SystemHost), &options))?;
+        Ok(Self {
+            engine,
+            unpacked: None,
+        })
+    }
+
+    fn over(mut store: Store) -> Self {
+        tell_recoveries(&mut store);
+        Self {
+            engine: Engine::over(store, StreamSettings::default()),
+            unpacked: None,
+        }
+    }
+
+    /// Commits and closes it.
+    pub fn close(self) -> Result<()> {
+        ready(self.engine.close())
+    }
+
+    /// Figures of the store.
+    pub fn stats(&self) -> Result<strongroom::engine::StoreStats> {
+        self.engine.stats()
+    }
+
+    fn rest(&mut self) -> Result<()> {
+        while self.engine.needs_tick() {
+            ready(self.engine.tick(false))?;
+        }
+        Ok(())
+    }
+
+    /// Calls a method.
+    pub fn call(&mut self, method: &str, args: &Value) -> Result<Value> {
+        self.rest()?;
+        let args = args.to_string();
+        let request = Request {
+            method,
+            args: &args,
+            user: None,
+            request_id: None,
+        };
+        match self.engine.turn(&[request]).pop() {
+            Some(Answer::Done(json)) => read(&json),
+            Some(Answer::Failed(error) | Answer::Again(error)) => Err(error),
+            None => Err(Error::new(Code::Internal, "a call was not answered")),
+        }
+    }
+
+    /// Calls a method that works in slices.
+    pub fn task(
+        &mut self,
+        method: &str,
+        args: &Value,
+        progress: &mut dyn FnMut(&Value),
+    ) -> Result<Value> {
+        let args = args.to_string();
+        let request = Request {
+            method,
+            args: &args,
+            user: None,
+            request_id: None,
+        };
+        loop {
+            self.rest()?;
+            let mut tell = |step: &str| {
+                if let Ok(step) = read(step) {
+                    progress(&step);
+                }
+            };
+            let step = ready(async { Ok(self.engine.task(1, request, &mut tell).await) })?;
+            let step =
+                step.ok_or_else(|| Error::invalid(format!("there is no method {method}")))?;
+            if let Some(json) = step? {
+                return read(&json);
+            }
+        }
+    }
+
+    /// Calls a method that moves bytes.
+    pub fn bytes(&mut self, method: &str, args: &Value, bytes: &[u8]) -> Result<(Value, Vec<u8>)> {
+        self.rest()?;
+        let args = args.to_string();
+        let request = Request {
+            method,
+            args: &args,
+            user: None,
+            request_id: None,
+        };
+        let answer = ready(async { Ok(self.engine.bytes(request, bytes).await) })?;
+        let answer =
+            answer.ok_or_else(|| Error::invalid(format!("there is no method {method}")))?;
+        let (json, bytes) = answer?;
+        Ok((read(&json)?, bytes.unwrap_or_default()))
+    }
+
+    /// All items of a list, page by page.
+    pub fn all(
+        &mut self,
+        method: &str,
+        args: &Value,
+        each: &mut dyn FnMut(&Value) -> Result<()>,
+    ) -> Result<()> {
+        let mut args = args.clone();
+        loop {
+            let page = self.call(method, &args)?;
+            for item in page["items"].as_array().into_iter().flatten() {
+                each(item)?;
+            }
+            match page.get("nextCursor") {
+                Some(cursor) if !cursor.is_null() => args["cursor"] = cursor.clone(),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Brings an archive in, or only says what that would do.
+    pub fn import(
+        &mut self,
+        archive: &Path,
+        options: &Value,
+        is_rehearsal: bool,
+        output: &Output,
+    ) -> Result<Value> {
+        let mut file = fs::File::open(archive)
+            .map_err(|error| io(&format!("{} cannot be opened", archive.display()), &error))?;
+        let size = file.metadata().map_or(0, |it| it.len());
+        let bar = output.bar("receiving", size);
+        let mut args = json!({});
+        let mut block = vec![0; BLOCK_BYTES];
+        let mut progress;
+        loop {
+            let read = file
+                .read(&mut block)
+                .map_err(|error| io("the archive cannot be read", &error))?;
+            (progress, _) = self.bytes(
+                "imports.receive",
+                &args,
+                block.get(..read).unwrap_or_default(),
+            )?;
+            bar.set_position(progress["done"].as_u64().unwrap_or(0));
+            args = json!({ "import": progress["import"] });
+            if read == 0 {
+                break;
+            }
+        }
+        let step = json!({ "import": progress["import"], "options": options });
+        while progress["phase"] != "ready" {
+            (progress, _) = self.bytes("imports.step", &step, &[])?;
+            bar.set_message(progress["phase"].as_str().unwrap_or("").to_owned());
+            bar.set_length(progress["total"].as_u64().unwrap_or(size));
+            bar.set_position(progress["done"].as_u64().unwrap_or(0));
+        }
+        bar.finish_and_clear();
+        if is_rehearsal {
+            self.bytes("imports.end", &args, &[])?;
+            return Ok(progress["report"].clone());
+        }
+        Ok(self.bytes("imports.apply", &args, &[])?.0)
+    }
+
+    /// Writes an archive to a file, which must not be there.
+    pub fn export(&mut self, request: &Value, to: &Path, output: &Output) -> Result<()> {
+        let mut file = new_file(to)?;
+        let exported = self.export_into(request, &mut file, output);
+        if exported.is_err() {
+            // An archive that is not whole is of no use.
+            let _ = fs::remove_file(to);
+        }
+        exported
+    }
+
+    fn export_into(&mut self, request: &Value, file: &mut fs::File, output: &Output) -> Result<()> {
+        let (begun, _) = self.bytes("exports.begin", request, &[])?;
+        let export = json!({ "export": begun["export"] });
+        let bar = output.bar("writing", 0);
+        loop {
+            let (progress, bytes) = self.bytes("exports.next", &export, &[])?;
+            bar.set_length(progress["total"].as_u64().unwrap_or(0));
+            bar.set_position(progress["done"].as_u64().unwrap_or(0));
+            file.write_all(&bytes)
+                .map_err(|error| io("the archive cannot be written", &error))?;
+            if progress["isDone"] == true {
+                break;
+            }
+        }
+        file.sync_all()
+            .map_err(|error| io("the archive cannot be written", &error))?;
+        bar.finish_and_clear();
+        self.bytes("exports.end", &export, &[]).map(|_| ())
+    }
+
+    /// Writes an artifact's content to a file, which must not be there.
+    pub fn extract(&mut self, artifact: &Value, to: &Path) -> Result<u64> {
+        let mut file = new_file(to)?;
+        let mut written = 0;
+        loop {
+            let args = json!({ "id": artifact["id"], "start": written, "length": BLOCK_BYTES });
+            let (revision, bytes) = self.bytes("artifacts.read", &args, &[])?;
+            file.write_all(&bytes)
+                .map_err(|error| io("the content cannot be written", &error))?;
+            written += bytes.len() as u64;
+            if written >= revision["size"].as_u64().unwrap_or(0) {
+                return Ok(written);
+            }
+        }
+    }
+}
+
+/// Says so where a folder holds no store.
+pub fn expect_store(folder: &Path) -> Result<()> {
+    if folder.join("lease").is_file() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::NotFound,
+        format!("{} holds no store", folder.display()),
+    ))
+}
+
+/// Tells on the standard error what an opening had to recover.
+pub fn tell_recoveries(store: &mut Store) {
+    for event in store.take_events() {
+        if let Event::Recovery(recovery) = event {
+            eprintln!(
+                "recovered: {:?}; {} lines applied again",
+                recovery.causes, recovery.replayed
+            );
+            for damage in &recovery.damage {
+                eprintln!("damage: {damage}");
+            }
+        }
+    }
+}
+
+fn new_file(path: &Path) -> Result<fs::File> {
+    let made = fs::File::options().write(true).create_new(true).open(path);
+    made.map_err(|error| {
+        let code = match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Code::Conflict,
+            _ => Code::Io,
+        };
+        Error::new(code, format!("{} cannot be made", path.display())).caused_by(error)
+    })
+}
+
+/// A folder that is there or is made.
+pub fn folder(path: PathBuf) -> Result<PathBuf> {
+    fs::create_dir_all(&path)
+        .map_err(|error| io(&format!("{} cannot be made", path.display()), &error))?;
+    Ok(path)
+}
+
+fn io(what: &str, error: &std::io::Error) -> Error {
+    let code = match error.kind() {
+        std::io::ErrorKind::NotFound => Code::NotFound,
+        std::io::ErrorKind::StorageFull => Code::QuotaExceeded,
+        _ => Code::Io,
+    };
+    Error::new(code, what.to_owned()).caused_by(error)
+}
+
+fn read(json: &str) -> Result<Value> {
+    serde_json::from_str(json)
+        .map_err(|error| Error::new(Code::Internal, "an answer is not JSON").caused_by(error))
+}

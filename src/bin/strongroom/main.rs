@@ -1,0 +1,701 @@
+//! The command line: looks after stores on an ordinary file system, and after archives.
+#![allow(
+    clippy::format_push_string,
+    clippy::indexing_slicing,
+    reason = "text for people; a field that JSON lacks is null"
+)]
+
+mod client;
+mod output;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use serde_json::{Value, json};
+use strongroom::archive::{self, MANIFEST, Manifest};
+use strongroom::database::migrate::LATEST;
+use strongroom::disk::native::NativeDisk;
+use strongroom::disk::{Disk as _, OpenMode, ready};
+use strongroom::host::SystemHost;
+use strongroom::store::{Options, Store};
+use strongroom::{Code, Error, Result};
+
+use client::Client;
+use output::{Output, bytes, text};
+
+/// Durable local-first storage for AI chat and agent apps: the command line.
+///
+/// A store is a folder that holds `store.sqlite3` and `journal`. An archive is a zip that an app, or `export`, made.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Says what a store or an archive holds.
+    Inspect {
+        /// A store's folder or an archive.
+        path: PathBuf,
+    },
+    /// Checks every byte of a store or an archive. Ends with 3 when something is wrong.
+    Verify {
+        /// A store's folder or an archive.
+        path: PathBuf,
+    },
+    /// Lists records, one a line.
+    List {
+        /// A store's folder or an archive.
+        path: PathBuf,
+        /// Which records.
+        kind: Kind,
+        /// Only those of this user: `us01`.
+        #[arg(long)]
+        user: Option<String>,
+        /// The conversation whose messages are listed: `us01-co12`.
+        #[arg(long = "in")]
+        conversation: Option<String>,
+    },
+    /// Searches the full text of everything.
+    Search {
+        /// A store's folder or an archive.
+        path: PathBuf,
+        /// Words, "phrases", beginnings*, -exclusions.
+        query: String,
+        /// Only what is this user's: `us01`.
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// Writes the contents of artifacts as files: of one, or of all into folders by owner and kind.
+    Extract {
+        /// A store's folder or an archive.
+        path: PathBuf,
+        /// The artifact; all without.
+        id: Option<String>,
+        /// The file to make, or the folder for all.
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Makes an archive of a store, or of a part of one. The file must not be there.
+    Export {
+        /// A store's folder or an archive.
+        path: PathBuf,
+        /// The file to make.
+        #[arg(long)]
+        to: PathBuf,
+        #[command(flatten)]
+        scope: ScopeArguments,
+        /// Add the SQLite file, to an archive of everything.
+        #[arg(long)]
+        sqlite: bool,
+    },
+    /// Brings an archive into a store, all of it or nothing. The store is made if there is none.
+    Import {
+        /// The archive.
+        archive: PathBuf,
+        /// The store's folder.
+        #[arg(long)]
+        into: PathBuf,
+        #[command(flatten)]
+        conflicts: ConflictArguments,
+        /// Only say what would happen.
+        #[arg(long)]
+        rehearse: bool,
+    },
+    /// Makes one archive of several. Later ones join what earlier ones brought.
+    Merge {
+        /// The archives, or stores.
+        #[arg(required = true, num_args = 2..)]
+        paths: Vec<PathBuf>,
+        /// The file to make.
+        #[arg(long)]
+        to: PathBuf,
+        #[command(flatten)]
+        conflicts: ConflictArguments,
+    },
+    /// Shows or changes a store's schema version. Without --to it migrates to this program's version.
+    Migrate {
+        /// The store's folder.
+        folder: PathBuf,
+        /// The version to migrate to, up or down.
+        #[arg(long)]
+        to: Option<u32>,
+        /// Only show which migrations are applied.
+        #[arg(long, conflicts_with = "to")]
+        status: bool,
+    },
+    /// Prints what makes a shell complete these commands.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Prints the manual page.
+    Man,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    Users,
+    Conversations,
+    Messages,
+    Constructs,
+    Artifacts,
+    Learnings,
+    Jobs,
+    Charts,
+}
+
+#[derive(Args)]
+struct ScopeArguments {
+    /// Only what is this user's: `us01`.
+    #[arg(long, group = "scope")]
+    user: Option<String>,
+    /// Only what is in this context of a user: `us01/work`.
+    #[arg(long, group = "scope")]
+    context: Option<String>,
+    /// Only this construct and what hangs below it.
+    #[arg(long, group = "scope")]
+    construct: Option<String>,
+    /// Only this conversation: `us01-co12`.
+    #[arg(long, group = "scope")]
+    conversation: Option<String>,
+    /// Only this chart and those below it: `us01/work/chart_1`.
+    #[arg(long, group = "scope")]
+    chart: Option<String>,
+}
+
+#[derive(Args)]
+struct ConflictArguments {
+    /// What becomes of records that are there already with another content.
+    #[arg(long, value_enum, default_value_t = OnConflict::Skip)]
+    on_conflict: OnConflict,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OnConflict {
+    Skip,
+    Replace,
+    KeepBoth,
+    Newest,
+}
+
+impl ConflictArguments {
+    fn options(&self) -> Value {
+        let on_conflict = match self.on_conflict {
+            OnConflict::Skip => archive::OnConflict::Skip,
+            OnConflict::Replace => archive::OnConflict::Replace,
+            OnConflict::KeepBoth => archive::OnConflict::KeepBoth,
+            OnConflict::Newest => archive::OnConflict::Newest,
+        };
+        json!({ "onConflict": on_conflict })
+    }
+}
+
+impl ScopeArguments {
+    fn scope(&self) -> Result<Value> {
+        let parts = |text: &str, count: usize| -> Result<Vec<String>> {
+            let parts: Vec<String> = text.splitn(count, '/').map(str::to_owned).collect();
+            if parts.len() == count {
+                return Ok(parts);
+            }
+            Err(Error::invalid(format!("{text:?} lacks a part: see --help")))
+        };
+        Ok(match self {
+            Self { user: Some(id), .. } => json!({ "kind": "user", "id": id }),
+            Self {
+                context: Some(named),
+                ..
+            } => {
+                let named = parts(named, 2)?;
+                json!({ "kind": "context", "userId": named.first(), "name": named.get(1) })
+            }
+            Self {
+                construct: Some(id),
+                ..
+            } => json!({ "kind": "construct", "id": id }),
+            Self {
+                conversation: Some(id),
+                ..
+            } => json!({ "kind": "conversation", "id": id }),
+            Self {
+                chart: Some(named), ..
+            } => {
+                let named = parts(named, 3)?;
+                json!({ "kind": "chart", "userId": named.first(), "context": named.get(1), "chart": named.get(2) })
+            }
+            _ => json!({ "kind": "all" }),
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    let Arguments { json, command } = Arguments::parse();
+    let output = Output::new(json);
+    match run(command, &output) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("strongroom: {error}");
+            ExitCode::from(exit_code(error.code()))
+        }
+    }
+}
+
+/// 2 for what the caller can mend by asking differently, 3 for a store or an archive that needs care, 1 for everything else.
+const fn exit_code(code: Code) -> u8 {
+    match code {
+        Code::InvalidArgument | Code::NotFound | Code::Conflict => 2,
+        Code::Corrupt | Code::SchemaTooNew | Code::Unsupported | Code::ArchiveInvalid => 3,
+        _ => 1,
+    }
+}
+
+fn run(command: Command, output: &Output) -> Result<ExitCode> {
+    match command {
+        Command::Inspect { path } => inspect(&path, output)?,
+        Command::Verify { path } => return verify(&path, output),
+        Command::List {
+            path,
+            kind,
+            user,
+            conversation,
+        } => list(
+            &path,
+            kind,
+            user.as_deref(),
+            conversation.as_deref(),
+            output,
+        )?,
+        Command::Search { path, query, user } => search(&path, &query, user.as_deref(), output)?,
+        Command::Extract { path, id, to } => extract(&path, id.as_deref(), &to, output)?,
+        Command::Export {
+            path,
+            to,
+            scope,
+            sqlite,
+        } => {
+            let mut client = Client::open(&path, output)?;
+            let request = json!({ "scope": scope.scope()?, "sqlite": sqlite });
+            client.export(&request, &to, output)?;
+            client.close()?;
+        }
+        Command::Import {
+            archive,
+            into,
+            conflicts,
+            rehearse,
+        } => {
+            let mut client = Client::create(&client::folder(into)?)?;
+            let report = client.import(&archive, &conflicts.options(), rehearse, output)?;
+            client.close()?;
+            output.show(&report, told_import);
+        }
+        Command::Merge {
+            paths,
+            to,
+            conflicts,
+        } => merge(&paths, &to, &conflicts.options(), output)?,
+        Command::Migrate { folder, to, status } => migrate(&folder, to, status, output)?,
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "strongroom", &mut std::io::stdout());
+        }
+        Command::Man => clap_mangen::Man::new(Arguments::command())
+            .render(&mut std::io::stdout())
+            .map_err(|error| Error::new(Code::Io, "the page cannot be written").caused_by(error))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What an archive says of itself.
+fn manifest(path: &Path) -> Result<Manifest> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let (folder, name) = (path.parent(), name.ok_or_else(|| missing(path))?);
+    let folder = folder.filter(|folder| *folder != Path::new(""));
+    let disk = NativeDisk::new(folder.unwrap_or(Path::new(".")).to_owned());
+    let file = ready(disk.open(name, OpenMode::Existing)).map_err(|error| match error.code() {
+        Code::NotFound => missing(path),
+        _ => error,
+    })?;
+    let zip = archive::zip::Zip::open(&*file)?;
+    let entry = zip.find(MANIFEST).ok_or_else(|| {
+        Error::new(
+            Code::ArchiveInvalid,
+            "the archive has no manifest.json: it is not whole, or not one of these",
+        )
+    })?;
+    let mut reader = archive::zip::EntryReader::new(&*file, entry)?;
+    let mut json = Vec::new();
+    while let Some(bytes) = reader.next(&*file)? {
+        json.extend(bytes);
+    }
+    serde_json::from_slice(&json).map_err(|error| {
+        Error::new(
+            Code::ArchiveInvalid,
+            "the archive's manifest cannot be read",
+        )
+        .caused_by(error)
+    })
+}
+
+fn missing(path: &Path) -> Error {
+    Error::new(Code::NotFound, format!("{} is not there", path.display()))
+}
+
+fn inspect(path: &Path, output: &Output) -> Result<()> {
+    if !path.is_dir() {
+        let manifest = manifest(path)?;
+        let files: Vec<_> = manifest
+            .entries
+            .iter()
+            .filter(|entry| entry.name.starts_with("artifacts/"))
+            .collect();
+        let shown = json!({
+            "kind": "archive",
+            "version": manifest.version,
+            "schema": manifest.schema,
+            "createdAt": manifest.created_at,
+            "madeBy": manifest.made_by,
+            "store": manifest.store,
+            "scope": manifest.scope,
+            "records": manifest.records,
+            "contents": files.len(),
+            "contentBytes": files.iter().map(|entry| entry.size).sum::<u64>(),
+            "lost": manifest.lost,
+        });
+        output.show(&shown, |shown| {
+            let mut words = format!(
+                "an archive of {}, made {} by {}\nschema version {}\n",
+                text(&shown["scope"]["kind"]),
+                text(&shown["createdAt"]),
+                text(&shown["madeBy"]),
+                shown["schema"]
+            );
+            words.push_str(&counted(&shown["records"]));
+            words.push_str(&format!(
+                "{:>10} contents, {}\n",
+                shown["contents"].to_string(),
+                bytes(&shown["contentBytes"])
+            ));
+            words
+        });
+        return Ok(());
+    }
+    let mut client = Client::store(path)?;
+    let stats = client.stats()?;
+    let usage = client.task("health.usage", &json!({}), &mut |_| {})?;
+    client.close()?;
+    let shown = json!({
+        "kind": "store",
+        "schema": stats.schema,
+        "journalSeq": stats.journal_seq,
+        "journalSegments": stats.journal_segments,
+        "usage": usage,
+    });
+    output.show(&shown, |shown| {
+        let mut words = format!(
+            "a store of schema version {}, {} journal lines in {} segments\n",
+            shown["schema"], shown["journalSeq"], shown["journalSegments"]
+        );
+        for kind in shown["usage"]["kinds"].as_array().into_iter().flatten() {
+            words.push_str(&format!(
+                "{:>10} {}\n",
+                bytes(&kind["bytes"]),
+                text(&kind["kind"])
+            ));
+        }
+        words
+    });
+    Ok(())
+}
+
+fn counted(records: &Value) -> String {
+    let mut words = String::new();
+    for record in records.as_array().into_iter().flatten() {
+        words.push_str(&format!(
+            "{:>10} {}\n",
+            record["count"].to_string(),
+            text(&record["table"])
+        ));
+    }
+    words
+}
+
+fn verify(path: &Path, output: &Output) -> Result<ExitCode> {
+    if !path.is_dir() {
+        let client = Client::open(path, output)?;
+        client.close()?;
+        let manifest = manifest(path)?;
+        let shown =
+            json!({ "isSound": true, "entries": manifest.entries.len(), "lost": manifest.lost });
+        output.show(&shown, |shown| {
+            format!("sound: {} entries checked", shown["entries"])
+        });
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut client = Client::store(path)?;
+    let bar = output.bar("checking", 0);
+    let report = client.task("health.check", &json!({}), &mut |step| {
+        bar.set_length(step["total"].as_u64().unwrap_or(0));
+        bar.set_position(step["done"].as_u64().unwrap_or(0));
+    })?;
+    bar.finish_and_clear();
+    client.close()?;
+    let findings = report["findings"].as_array().map_or(0, Vec::len);
+    output.show(&report, |report| {
+        let mut words = format!("{}\n", if findings == 0 { "sound" } else { "not sound" });
+        for finding in report["findings"].as_array().into_iter().flatten() {
+            words.push_str(&format!(
+                "{}: {}\n",
+                text(&finding["code"]),
+                text(&finding["message"])
+            ));
+        }
+        words
+    });
+    Ok(ExitCode::from(if findings == 0 { 0 } else { 3 }))
+}
+
+/// The users to ask about: the named one, or all.
+fn users(client: &mut Client, user: Option<&str>) -> Result<Vec<String>> {
+    if let Some(user) = user {
+        return Ok(vec![user.to_owned()]);
+    }
+    let mut users = Vec::new();
+    client.all("users.list", &json!({ "limit": 1000 }), &mut |item| {
+        users.push(text(&item["id"]));
+        Ok(())
+    })?;
+    Ok(users)
+}
+
+fn list(
+    path: &Path,
+    kind: Kind,
+    user: Option<&str>,
+    conversation: Option<&str>,
+    output: &Output,
+) -> Result<()> {
+    let mut client = Client::open(path, output)?;
+    let line = |item: &Value, fields: &[&str]| {
+        let shown: Vec<String> = fields.iter().map(|field| text(&item[*field])).collect();
+        shown.join("\t")
+    };
+    let (method, fields): (&str, &[&str]) = match kind {
+        Kind::Users => ("users.list", &["id", "name"]),
+        Kind::Conversations => ("conversations.list", &["id", "context", "status", "title"]),
+        Kind::Messages => ("messages.list", &["id", "role", "status", "text"]),
+        Kind::Constructs => ("constructs.list", &["id", "type", "status", "name"]),
+        Kind::Artifacts => (
+            "artifacts.list",
+            &["id", "kind", "mediaType", "size", "name"],
+        ),
+        Kind::Learnings => ("learnings.list", &["id", "category", "confidence", "text"]),
+        Kind::Jobs => ("jobs.list", &["id", "queue", "state"]),
+        Kind::Charts => ("charts.list", &["id", "context", "desiredOutcome"]),
+    };
+    let mut asked: Vec<Value> = Vec::new();
+    match (kind, conversation) {
+        (Kind::Users, _) => asked.push(json!({ "limit": 1000 })),
+        (Kind::Messages, Some(id)) => asked.push(json!({ "conversationId": id, "limit": 1000 })),
+        (Kind::Messages, None) => {
+            return Err(Error::invalid(
+                "messages are listed by conversation: name it with --in",
+            ));
+        }
+        _ => {
+            for user in users(&mut client, user)? {
+                asked.push(json!({ "userId": user, "limit": 1000 }));
+            }
+        }
+    }
+    for args in asked {
+        client.all(method, &args, &mut |item| {
+            output.item(item, |item| line(item, fields));
+            Ok(())
+        })?;
+    }
+    client.close()
+}
+
+fn search(path: &Path, query: &str, user: Option<&str>, output: &Output) -> Result<()> {
+    let mut client = Client::open(path, output)?;
+    client.task("search.build", &json!({}), &mut |_| {})?;
+    for user in users(&mut client, user)? {
+        let found = client.call(
+            "search.query",
+            &json!({ "userId": user, "text": query, "limit": 100 }),
+        )?;
+        for hit in found["items"].as_array().into_iter().flatten() {
+            output.item(hit, |hit| {
+                format!(
+                    "{}\t{}\t{}",
+                    text(&hit["id"]),
+                    text(&hit["kind"]),
+                    text(&hit["snippet"]["text"])
+                )
+            });
+        }
+    }
+    client.close()
+}
+
+fn extract(path: &Path, id: Option<&str>, to: &Path, output: &Output) -> Result<()> {
+    let mut client = Client::open(path, output)?;
+    if let Some(id) = id {
+        let artifact = client.call("artifacts.get", &json!({ "id": id }))?;
+        client.extract(&artifact, to)?;
+        return client.close();
+    }
+    let mut artifacts = Vec::new();
+    for user in users(&mut client, None)? {
+        let args = json!({ "userId": user, "limit": 1000 });
+        client.all("artifacts.list", &args, &mut |item| {
+            artifacts.push(item.clone());
+            Ok(())
+        })?;
+    }
+    let mut taken = BTreeSet::new();
+    for artifact in artifacts.iter().filter(|one| !one["revision"].is_null()) {
+        let owner = match &artifact["constructId"] {
+            Value::Null => &artifact["userId"],
+            construct => construct,
+        };
+        let folder = client::folder(
+            to.join(safe(&text(owner)))
+                .join(safe(&text(&artifact["kind"]))),
+        )?;
+        let mut file = folder.join(safe(&text(&artifact["name"])));
+        if fs::exists(&file).unwrap_or(true) || !taken.insert(file.clone()) {
+            file = folder.join(format!(
+                "{}-{}",
+                text(&artifact["id"]),
+                safe(&text(&artifact["name"]))
+            ));
+        }
+        let size = client.extract(artifact, &file)?;
+        output.item(
+            &json!({ "id": artifact["id"], "file": file, "size": size }),
+            |_| file.display().to_string(),
+        );
+    }
+    client.close()
+}
+
+/// A name of the app's as it can be a file's.
+fn safe(name: &str) -> String {
+    let mut safe: String = name
+        .chars()
+        .map(|it| {
+            if it.is_control() || matches!(it, '/' | '\\' | ':') {
+                '_'
+            } else {
+                it
+            }
+        })
+        .take(100)
+        .collect();
+    if safe.is_empty() || safe.starts_with('.') {
+        safe.insert(0, '_');
+    }
+    safe
+}
+
+fn merge(paths: &[PathBuf], to: &Path, options: &Value, output: &Output) -> Result<()> {
+    let work = tempfile::TempDir::new()
+        .map_err(|error| Error::new(Code::Io, "a folder could not be made").caused_by(error))?;
+    let mut merged = Client::create(&work.path().join("store"))?;
+    for (path, number) in paths.iter().zip(1..) {
+        let mut archive = path.clone();
+        if path.is_dir() {
+            archive = work.path().join(format!("{number}.zip"));
+            let mut store = Client::store(path)?;
+            store.export(&json!({}), &archive, output)?;
+            store.close()?;
+        }
+        let report = merged.import(&archive, options, false, output)?;
+        output.item(&json!({ "path": path, "report": report }), |it| {
+            format!("{}\n{}", path.display(), told_import(&it["report"]))
+        });
+    }
+    merged.export(&json!({}), to, output)?;
+    merged.close()
+}
+
+/// What an import did, for people.
+fn told_import(report: &Value) -> String {
+    let mut words = String::new();
+    for count in report["counts"].as_array().into_iter().flatten() {
+        let told: Vec<String> = [
+            ("added", "added"),
+            ("replaced", "replaced"),
+            ("keptBoth", "kept beside"),
+            ("skipped", "skipped"),
+            ("same", "there already"),
+        ]
+        .iter()
+        .filter(|(field, _)| count[*field].as_u64() > Some(0))
+        .map(|(field, word)| format!("{} {word}", count[*field]))
+        .collect();
+        if !told.is_empty() {
+            words.push_str(&format!("{}: {}\n", text(&count["table"]), told.join(", ")));
+        }
+    }
+    for conflict in report["conflicts"].as_array().into_iter().flatten() {
+        words.push_str(&format!(
+            "conflict: {} {}: {}\n",
+            text(&conflict["table"]),
+            text(&conflict["id"]),
+            text(&conflict["onConflict"])
+        ));
+    }
+    for problem in report["problems"].as_array().into_iter().flatten() {
+        words.push_str(&format!("problem: {}\n", text(problem)));
+    }
+    words
+}
+
+fn migrate(folder: &Path, to: Option<u32>, status: bool, output: &Output) -> Result<()> {
+    client::expect_store(folder)?;
+    let disk = Rc::new(NativeDisk::new(folder.to_owned()));
+    let opened = Store::open_as_it_is(disk, Rc::new(SystemHost), Options::default());
+    let mut store = ready(opened)?;
+    client::tell_recoveries(&mut store);
+    if !status {
+        let to = to.unwrap_or(LATEST);
+        let bar = output.bar("migrating", 0);
+        ready(store.migrate(to, &mut |step| {
+            bar.set_length(u64::from(step.total));
+            bar.set_position(u64::from(step.done));
+        }))?;
+        bar.finish_and_clear();
+    }
+    let migrations = store.migration_status()?;
+    let shown = json!({ "version": store.schema(), "latest": LATEST, "migrations": migrations });
+    output.show(&shown, |_| {
+        let mut words = String::new();
+        for migration in &migrations {
+            let applied = if migration.applied_at.is_some() {
+                "applied"
+            } else {
+                "-"
+            };
+            words.push_str(&format!(
+                "{:04} {:<24} {applied}\n",
+                migration.version, migration.name
+            ));
+        }
+        words.push_str(&format!("schema version {} of {LATEST}", store.schema()));
+        words
+    });
+    ready(store.close())
+}
