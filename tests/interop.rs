@@ -325,6 +325,12 @@ fn chatgpt_links_that_are_broken_in_any_way_give_a_tree_and_a_path() {
     assert_eq!(texts(&read), ["a"]);
     assert_eq!(metadata(&read.messages[0], "/chatgpt/node/parent"), "gone");
     assert!(report.raw.contains(&"messages.node".to_owned()));
+    let childless = json!({ "a": node(&null, &["nowhere"], "a") });
+    let (read, _) = one(Format::ChatGpt, &chatgpt(&childless, &json!("a")));
+    assert_eq!(
+        metadata(&read.messages[0], "/chatgpt/node/children/0"),
+        "nowhere"
+    );
     let none = json!([{ "mapping": {} }]);
     assert_eq!(one(Format::ChatGpt, &none).0.leaf, None);
 }

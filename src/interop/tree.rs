@@ -41,9 +41,11 @@ pub(super) fn build(
 ) -> Result<Conversation> {
     let places = places(&nodes, report);
     let (parents, children) = links(&nodes, &places, report);
+    let odd = odd(&nodes, &places, &parents);
     let roots = (0..nodes.len()).filter(|index| parents.get(*index) == Some(&None));
     let mut walk = Walk {
         done: vec![false; nodes.len()],
+        odd,
         current: current.and_then(|id| places.get(id)).copied(),
         nodes: nodes.into_iter().map(Some).collect(),
         children,
@@ -138,8 +140,22 @@ fn links(
     (parents, children)
 }
 
+/// Whether each node lists children that are not there, or are another's.
+fn odd(nodes: &[Node], places: &HashMap<String, usize>, parents: &[Option<usize>]) -> Vec<bool> {
+    let nodes = nodes.iter().enumerate();
+    let odd = nodes.map(|(index, node)| {
+        let is_own = |id: &String| {
+            let place = places.get(id);
+            place.and_then(|place| parents.get(*place)) == Some(&Some(index))
+        };
+        !node.children.iter().all(is_own)
+    });
+    odd.collect()
+}
+
 struct Walk {
     done: Vec<bool>,
+    odd: Vec<bool>,
     nodes: Vec<Option<Node>>,
     children: HashMap<usize, Vec<usize>>,
     current: Option<usize>,
@@ -158,7 +174,8 @@ impl Walk {
             if let Some(is_done) = is_done {
                 *is_done = true;
             }
-            let place = self.place(node, above);
+            let is_odd = self.odd.get(index) == Some(&true);
+            let place = self.place(node, above, is_odd);
             if self.current == Some(index) {
                 self.leaf = place;
             }
@@ -167,13 +184,13 @@ impl Walk {
         }
     }
 
-    fn place(&mut self, node: Node, above: Option<usize>) -> Option<usize> {
+    fn place(&mut self, node: Node, above: Option<usize>, is_odd: bool) -> Option<usize> {
         let Some(mut draft) = node.draft else {
             return above;
         };
         let parent = above.and_then(|above| self.placed.get(above));
         let parent = parent.and_then(|(draft, _)| draft.source_id.as_deref());
-        if node.parent.as_deref() != parent || draft.source_id != node.id {
+        if is_odd || node.parent.as_deref() != parent || draft.source_id != node.id {
             draft.raw.put_left("node", node.links);
         }
         self.placed.push((draft, above));
