@@ -11,6 +11,7 @@ pub mod health;
 pub mod history;
 pub mod host;
 pub mod id;
+pub mod interop;
 pub mod journal;
 pub mod search;
 pub mod store;
