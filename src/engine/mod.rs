@@ -8,6 +8,8 @@ pub mod contents;
 pub mod json;
 pub mod methods;
 pub mod metrics;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod plans;
 mod streams;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod typescript;

@@ -13,6 +13,7 @@ mod job;
 mod lease;
 mod maintain;
 mod migration;
+mod packing;
 mod recover;
 mod search;
 mod snapshot;
@@ -36,6 +37,7 @@ use ahead::Ahead;
 use audit::Audit;
 use blobs::Leases;
 use lease::Lease;
+use packing::Packing;
 
 pub use blobs::{Collected, Collection};
 pub use event::{Change, Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
@@ -162,8 +164,8 @@ pub struct Store {
     snapshot_at: i64,
     snapshot_wanted: bool,
     pruned_at: i64,
-    /// Conversations may have been archived, or taken up again.
-    packing_wanted: bool,
+    /// Conversations whose chunks may have to be packed, or unpacked.
+    packing: Packing,
     /// Pieces of contents on their way.
     leases: Leases,
     /// The folder of pieces that is looked through next for files without a row; none once all were.
@@ -240,7 +242,7 @@ impl Store {
             snapshot_at: now,
             snapshot_wanted: loaded.snapshot_wanted,
             pruned_at: now,
-            packing_wanted: true,
+            packing: Packing::default(),
             leases: Leases::default(),
             next_folder: Some(0),
             collection: None,
