@@ -1,5 +1,6 @@
 //! What happens between turns: recoveries, commits, checkpoints, snapshots, new segments, compression, forgetting.
 
+use super::packing::Packing;
 use super::{Caller, Collection, Condition, Event, LogEvent, LogKind, Store, recover, snapshot};
 use crate::domain::retention::{self, RetentionRun};
 use crate::error::{Code, Result};
@@ -284,6 +285,7 @@ impl Store {
         self.snapshot = None;
         self.erasing = None;
         self.erasures_wanted = true;
+        self.packing = Packing::default();
         self.batch_since = None;
         self.batch_writes = 0;
         self.ahead.clear();
