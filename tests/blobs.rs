@@ -1092,3 +1092,68 @@ fn whichever_write_fails_every_acknowledged_content_is_whole_and_nothing_is_left
         }
     }
 }
+
+#[test]
+fn a_first_content_is_a_change_of_an_artifact_that_was_there() {
+    let mut fixture = Fixture::new();
+    let new = json!({ "userId": "us01", "kind": "file", "name": "later" });
+    let artifact = fixture.call("artifacts.create", new).unwrap();
+    let revised = fixture.revise(&artifact, b"first");
+    assert_eq!(
+        (&revised["revision"], &revised["version"]),
+        (&json!(1), &json!(2))
+    );
+    let written = fixture.write(&json!({}), b"second").unwrap();
+    let args = json!({ "id": artifact["id"], "version": 1, "content": written["content"] });
+    assert_eq!(fixture.call("artifacts.revise", args), Err(Code::Conflict));
+}
+
+#[test]
+fn an_upload_whose_end_was_taken_back_goes_on_without_altering_what_shares_it() {
+    let mut fixture = Fixture::new();
+    let new = json!({ "userId": "us01", "kind": "file", "name": "up", "mediaType": "image/png" });
+    let upload = fixture.call("uploads.create", new).unwrap();
+    let of = json!({ "upload": upload["id"] });
+    let beginning = noise(41, 5000);
+    fixture.write(&of, &beginning).unwrap();
+    let stored = fixture.engine.store().last_seq();
+    let shares = fixture.put("same", "image/png", &beginning).unwrap();
+    fixture.task("history.undo", json!({ "seq": stored }));
+    let state = |fixture: &mut Fixture| {
+        let upload = fixture
+            .call("uploads.get", json!({ "id": upload["id"] }))
+            .unwrap();
+        (upload["state"].clone(), upload["received"].clone())
+    };
+    assert_eq!(state(&mut fixture), (json!("uploading"), json!(5000)));
+    let end = noise(42, 3000);
+    fixture.write(&of, &end).unwrap();
+    let id = fixture
+        .call("uploads.publish", json!({ "id": upload["id"] }))
+        .unwrap()["id"]
+        .clone();
+    assert!(fixture.read(json!({ "id": id })).unwrap() == [beginning.clone(), end].concat());
+    assert!(fixture.read(json!({ "id": shares["id"] })).unwrap() == beginning);
+    assert_eq!(fixture.findings(), []);
+}
+
+#[test]
+fn an_upload_that_went_on_elsewhere_does_not_end_here() {
+    let mut fixture = Fixture::new();
+    let new = json!({ "userId": "us01", "kind": "file", "name": "up", "mediaType": "image/png" });
+    let upload = fixture.call("uploads.create", new).unwrap();
+    let of = json!({ "upload": upload["id"] });
+    let late = fixture.bytes("contents.write", &of, &[]).unwrap().0;
+    let content = noise(43, 5000);
+    fixture.write(&of, &content).unwrap();
+    let end = json!({ "content": late["content"], "isLast": true });
+    assert_eq!(
+        fixture.bytes("contents.write", &end, &[]),
+        Err(Code::Conflict)
+    );
+    let id = fixture
+        .call("uploads.publish", json!({ "id": upload["id"] }))
+        .unwrap()["id"]
+        .clone();
+    assert!(fixture.read(json!({ "id": id })).unwrap() == content);
+}

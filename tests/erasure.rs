@@ -588,6 +588,32 @@ fn the_chain_of_a_rewritten_journal_checks_from_end_to_end() {
 }
 
 #[test]
+fn a_segment_that_was_just_compressed_leaves_no_plain_copy_of_what_is_erased() {
+    let mut fixture = Fixture::new();
+    fixture.plant("zqx");
+    let twins = |fixture: &Fixture| -> Vec<String> {
+        let files = fixture.disk.files();
+        let is_there = |path: &str| files.iter().any(|(known, _)| known == path);
+        let paths = files.iter().map(|(path, _)| path.clone());
+        paths
+            .filter(|path| is_there(&format!("{path}.gz")))
+            .collect()
+    };
+    // The compressed copy has its name, and the plain file is there still.
+    for _ in 0..1000 {
+        if !twins(&fixture).is_empty() {
+            break;
+        }
+        fixture.host.advance(50);
+        ready(fixture.store.maintain(true)).unwrap();
+    }
+    assert_eq!(twins(&fixture).len(), 1);
+    fixture.erase("us01");
+    fixture.rest();
+    assert_eq!(twins(&fixture), Vec::<String>::new());
+}
+
+#[test]
 fn a_database_lost_after_an_erasure_is_rebuilt_without_what_was_erased() {
     for keep_snapshots in [true, false] {
         let mut fixture = Fixture::new();

@@ -415,13 +415,19 @@ pub fn put(tx: &Tx<'_>, new: &NewArtifact, content: &Content) -> Result<Artifact
     let expected = (new.size, new.hash.as_deref());
     check_expected(content, expected.0, expected.1)?;
     let artifact = create(tx, new)?;
-    give(tx, &artifact, blobs::keep(tx, content)?, None, false)
+    give(
+        tx,
+        &artifact,
+        blobs::keep(tx, content)?,
+        None,
+        Revision::First,
+    )
 }
 
 /// Makes an artifact with a content whose rows are there.
 pub(super) fn publish(tx: &Tx<'_>, new: &NewArtifact, blob: i64) -> Result<Artifact> {
     let artifact = create(tx, new)?;
-    give(tx, &artifact, blob, None, false)
+    give(tx, &artifact, blob, None, Revision::First)
 }
 
 /// Refuses a content that is not the one that was expected.
@@ -452,9 +458,24 @@ pub fn revise(tx: &Tx<'_>, change: &ArtifactRevise, content: &Content) -> Result
     if let Some(media_type) = &change.media_type {
         check_name("a media type", media_type)?;
     }
-    let in_place = change.in_place.unwrap_or(false);
+    let revision = if change.in_place.unwrap_or(false) {
+        Revision::InPlace
+    } else {
+        Revision::Next
+    };
     let blob = blobs::keep(tx, content)?;
-    give(tx, &current, blob, change.media_type.as_deref(), in_place)
+    give(tx, &current, blob, change.media_type.as_deref(), revision)
+}
+
+/// Which revision of an artifact a content becomes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Revision {
+    /// What it is made with, which is no change of it.
+    First,
+    /// A new one.
+    Next,
+    /// The current one, if there is one.
+    InPlace,
 }
 
 fn give(
@@ -462,12 +483,12 @@ fn give(
     current: &Artifact,
     blob: i64,
     media_type: Option<&str>,
-    in_place: bool,
+    becomes: Revision,
 ) -> Result<Artifact> {
     let (hash, size) = blobs::named(tx, blob)?;
     let media_type = media_type.unwrap_or(&current.media_type);
     let revision = match current.revision {
-        Some(revision) if in_place => revision,
+        Some(revision) if becomes == Revision::InPlace => revision,
         Some(revision) => revision + 1,
         None => 1,
     };
@@ -476,11 +497,11 @@ fn give(
          ON CONFLICT (artifact, revision) DO UPDATE SET blob = excluded.blob, media_type = excluded.media_type",
         (&current.id, revision, blob, media_type, tx.now_ms()),
     )?;
-    let is_new = current.revision.is_none() && current.version == 1;
+    let is_change = becomes != Revision::First;
     tx.execute(
         "UPDATE artifact SET size = ?2, hash = ?3, media_type = ?4, revision = ?5, version = version + ?6, updated_at = ?7
          WHERE artifact = ?1",
-        (&current.id, size, hash, media_type, revision, i64::from(!is_new), tx.now_ms()),
+        (&current.id, size, hash, media_type, revision, i64::from(is_change), tx.now_ms()),
     )?;
     get(tx, &current.id)
 }

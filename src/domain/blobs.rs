@@ -54,7 +54,7 @@ fn name(tx: &Tx<'_>, blob: i64, content: &Content) -> Result<()> {
 
 /// Adds pieces that are kept to a content that is arriving: a new one, or behind `from` bytes that are there.
 pub(super) fn grow(tx: &Tx<'_>, blob: Option<i64>, from: u64, pieces: &[Piece]) -> Result<i64> {
-    let blob = blob.map_or_else(|| new_blob(tx), Ok)?;
+    let blob = open_at(tx, blob, from)?;
     add_pieces(tx, blob, from, pieces)?;
     tx.execute(
         "UPDATE blob SET size = (SELECT coalesce(sum(p.size), 0) FROM blob_piece AS bp JOIN piece AS p ON p.piece = bp.piece
@@ -67,8 +67,26 @@ pub(super) fn grow(tx: &Tx<'_>, blob: Option<i64>, from: u64, pieces: &[Piece]) 
 
 /// Names a content that has arrived whole.
 pub(super) fn complete(tx: &Tx<'_>, blob: Option<i64>, content: &Content) -> Result<i64> {
-    let blob = blob.map_or_else(|| new_blob(tx), Ok)?;
+    let blob = open_at(tx, blob, content.size)?;
     name(tx, blob, content)?;
+    Ok(blob)
+}
+
+/// A content that is arriving and has its first `size` bytes: this one, or else, where it has a name or more than that because
+/// something was taken back, a new one with the pieces of those.
+fn open_at(tx: &Tx<'_>, blob: Option<i64>, size: u64) -> Result<i64> {
+    let Some(from) = blob else {
+        return new_blob(tx);
+    };
+    let (hash, has) = named(tx, from)?;
+    if hash.is_empty() && has == size {
+        return Ok(from);
+    }
+    let blob = new_blob(tx)?;
+    tx.execute(
+        "INSERT INTO blob_piece (blob, position, piece) SELECT ?1, position, piece FROM blob_piece WHERE blob = ?2 AND position < ?3",
+        (blob, from, size),
+    )?;
     Ok(blob)
 }
 

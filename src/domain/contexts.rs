@@ -15,14 +15,14 @@ pub const DEFAULT: &str = "default";
 /// The setting, of a user or of the app, that names the context of records without a choice of their own.
 pub const SETTING: &str = "context";
 
-/// The tables whose records are in a context, by the name that counts them.
-const KINDS: &[(&str, &str)] = &[
-    ("conversations", "conversation"),
-    ("learnings", "learning"),
-    ("constructs", "construct"),
-    ("entities", "entity"),
-    ("relations", "relation"),
-    ("chartLines", "chart_line"),
+/// The tables whose records are in a context, by the name that counts them, and the index that finds those of one.
+const KINDS: &[(&str, &str, &str)] = &[
+    ("conversations", "conversation", "conversation_by_context"),
+    ("learnings", "learning", "learning_by_context"),
+    ("constructs", "construct", "construct_by_context"),
+    ("entities", "entity", "entity_by_position"),
+    ("relations", "relation", "relation_by_position"),
+    ("chartLines", "chart_line", "chart_line_by_position"),
 ];
 
 /// A context and what is in it.
@@ -184,7 +184,7 @@ pub fn get(view: &View<'_>, context: &ContextRef) -> Result<Context> {
 
 fn with_counts(view: &View<'_>, user: UserId, name: String, created_at: i64) -> Result<Context> {
     let mut counts = Vec::with_capacity(KINDS.len());
-    for (kind, table) in KINDS {
+    for (kind, table, _) in KINDS {
         let mut count = view.prepare(&format!(
             "SELECT count(*) FROM {table} WHERE user = ?1 AND context = ?2"
         ))?;
@@ -232,9 +232,9 @@ pub fn rename(tx: &Tx<'_>, change: &ContextRename) -> Result<Context> {
     }
     ensure(tx, user, &change.to)?;
     charts::merge(tx, user, &change.name, &change.to)?;
-    for (_, table) in KINDS {
+    for (_, table, index) in KINDS {
         tx.execute(
-            &format!("UPDATE {table} SET context = ?3 WHERE user = ?1 AND context = ?2"),
+            &format!("UPDATE {table} INDEXED BY {index} SET context = ?3 WHERE user = ?1 AND context = ?2"),
             (user.user, &change.name, &change.to),
         )?;
     }

@@ -448,7 +448,7 @@ pub fn list(view: &View<'_>, query: &LearningList) -> Result<Page<Learning>> {
         None => start,
     };
     let (in_contexts, contexts) = contexts::filter(query.contexts.as_deref(), "?4");
-    let (column, conditions) = (by.column(), conditions(query));
+    let (column, conditions) = (by.column(), conditions(query, by, matching));
     let needle = query.text.as_deref().map(lower);
     let looks = needle.as_ref().map_or(limit, |_| MAX_LOOKS);
     let mut statement = view.prepare(&format!(
@@ -513,27 +513,64 @@ fn filters_named(query: &LearningList) -> String {
 }
 
 /// The conditions that a list's filters stand for, each with a parameter of its own.
-fn conditions(query: &LearningList) -> String {
-    [
-        (query.category.is_some(), "AND category = ?5 "),
-        (query.min_confidence.is_some(), "AND confidence >= ?6 "),
+fn conditions(query: &LearningList, by: LearningOrder, matching: usize) -> String {
+    let tagged = match matching {
+        1 => "",
+        _ => "GROUP BY learning HAVING count(*) >= ?8",
+    };
+    let mut conditions = String::new();
+    for (is_asked, condition) in [
+        (query.category.is_some(), "category = ?5"),
         (
             query.tags.is_some(),
-            "AND learning IN (SELECT learning FROM learning_tag
-               WHERE user = ?1 AND tag IN (SELECT value FROM json_each(?7)) GROUP BY learning HAVING count(*) >= ?8) ",
+            &format!(
+                "learning IN (SELECT learning FROM learning_tag
+                   WHERE user = ?1 AND tag IN (SELECT value FROM json_each(?7)) {tagged})"
+            ),
         ),
         (
             query.source.is_some(),
-            "AND learning IN (SELECT learning FROM learning_source WHERE user = ?1 AND kind = ?9 AND source = ?10) ",
+            "learning IN (SELECT learning FROM learning_source WHERE user = ?1 AND kind = ?9 AND source = ?10)",
         ),
-        (query.created_since.is_some(), "AND created_at >= ?11 "),
-        (query.created_until.is_some(), "AND created_at < ?12 "),
-        (query.updated_since.is_some(), "AND updated_at >= ?13 "),
-        (query.updated_until.is_some(), "AND updated_at < ?14 "),
-    ]
-    .into_iter()
-    .filter_map(|(is_asked, condition)| is_asked.then_some(condition))
-    .collect()
+    ] {
+        if is_asked {
+            conditions.extend(["AND ", condition, " "]);
+        }
+    }
+    for (is_asked, column, bound) in [
+        (
+            query.min_confidence.is_some(),
+            LearningOrder::Confidence,
+            ">= ?6",
+        ),
+        (
+            query.created_since.is_some(),
+            LearningOrder::Created,
+            ">= ?11",
+        ),
+        (
+            query.created_until.is_some(),
+            LearningOrder::Created,
+            "< ?12",
+        ),
+        (
+            query.updated_since.is_some(),
+            LearningOrder::Updated,
+            ">= ?13",
+        ),
+        (
+            query.updated_until.is_some(),
+            LearningOrder::Updated,
+            "< ?14",
+        ),
+    ] {
+        if is_asked {
+            // An index of another column would have to be sorted.
+            let sign = if column == by { "" } else { "+" };
+            conditions.extend(["AND ", sign, column.column(), " ", bound, " "]);
+        }
+    }
+    conditions
 }
 
 /// The place of a row in its list, in numbers: the value it is ordered by, and its id.

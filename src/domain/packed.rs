@@ -14,58 +14,70 @@ pub const OPS: &[&str] = &["chunks.pack", "chunks.unpack"];
 /// How much is packed together, in bytes before compression: what one message is read from.
 const BLOCK_BYTES: usize = 128 << 10;
 
-/// The chunks of the message `?3` of the conversation `?2` of the user `?1`, packed or not, as SQL for `FROM`.
+/// Columns of the chunks behind a number, `seq` among them, of the message `?3` of the conversation `?2` of the user `?1`, packed or not, in their
+/// order, as SQL. Those that are not packed are read one by one, however many there are.
 macro_rules! chunks {
-    () => {
-        "(SELECT seq, part, text, tokens, at FROM chunk WHERE user = ?1 AND conversation = ?2 AND message = ?3
-          UNION ALL
-          SELECT r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4, r.value ->> 5
-          FROM packed_chunk AS b, json_each(unpack(b.data)) AS r
-          WHERE b.user = ?1 AND b.conversation = ?2 AND b.last_message >= ?3 AND r.value ->> 0 = ?3
-            AND b.first_message = (SELECT max(first_message) FROM packed_chunk
-                                   WHERE user = ?1 AND conversation = ?2 AND first_message <= ?3))"
+    ($columns:expr, $behind:literal) => {
+        concat!(
+            "SELECT ", $columns, " FROM chunk WHERE user = ?1 AND conversation = ?2 AND message = ?3 AND seq > ", $behind, "
+             UNION ALL
+             SELECT ", $columns, " FROM
+               (SELECT r.value ->> 1 AS seq, r.value ->> 2 AS part, r.value ->> 3 AS text, r.value ->> 4 AS tokens, r.value ->> 5 AS at
+                FROM packed_chunk AS b, json_each(unpack(b.data)) AS r
+                WHERE b.user = ?1 AND b.conversation = ?2 AND b.last_message >= ?3 AND r.value ->> 0 = ?3
+                  AND b.first_message = (SELECT max(first_message) FROM packed_chunk
+                                         WHERE user = ?1 AND conversation = ?2 AND first_message <= ?3)) AS chunk
+             WHERE seq > ", $behind, " ORDER BY seq"
+        )
     };
 }
 pub(crate) use chunks;
 
-/// What is to be done next, if anything is.
+/// What is to be done with a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// A conversation is archived, and has chunks that are not packed.
-    Pack(ConversationId),
-    /// A conversation is not archived, and has some that are.
-    Unpack(ConversationId),
+pub enum Due {
+    /// It is archived, and has chunks that are not packed.
+    Pack,
+    /// It is not archived, and has some that are.
+    Unpack,
 }
 
-/// Finds what is to be done next. A conversation with a message that is streaming waits.
-pub fn next(view: &View<'_>) -> Result<Option<Next>> {
-    let one = |sql: &str| -> Result<Option<ConversationId>> {
-        let mut statement = view.prepare(sql)?;
-        let mut rows = statement.query([])?;
-        let row = rows.next()?;
-        row.map(|row| {
-            Ok(ConversationId {
-                user: row.get(0)?,
-                conversation: row.get(1)?,
-            })
-        })
-        .transpose()
-    };
-    let to_pack = one(
-        "SELECT c.user, c.conversation FROM conversation AS c
-         WHERE c.status = 'archived'
-           AND EXISTS (SELECT 1 FROM chunk AS k WHERE k.user = c.user AND k.conversation = c.conversation)
-           AND NOT EXISTS (SELECT 1 FROM message AS m
-                           WHERE m.user = c.user AND m.conversation = c.conversation AND m.status = 'streaming')
-         LIMIT 1",
-    )?;
-    if let Some(id) = to_pack {
-        return Ok(Some(Next::Pack(id)));
+/// What is to be done with a conversation; nothing with one that is gone, or has a message that is streaming.
+pub fn due(view: &View<'_>, id: ConversationId) -> Result<Option<Due>> {
+    let key = (id.user, id.conversation);
+    let has = |sql: &str| -> Result<bool> { Ok(view.prepare(sql)?.exists(key)?) };
+    if has(
+        "SELECT 1 FROM conversation WHERE user = ?1 AND conversation = ?2 AND status = 'archived'",
+    )? {
+        let is_due = has("SELECT 1 FROM chunk WHERE user = ?1 AND conversation = ?2")?
+            && !has(
+                "SELECT 1 FROM message WHERE user = ?1 AND conversation = ?2 AND status = 'streaming'",
+            )?;
+        return Ok(is_due.then_some(Due::Pack));
     }
-    let to_unpack = one("SELECT b.user, b.conversation FROM packed_chunk AS b
-         JOIN conversation AS c ON c.user = b.user AND c.conversation = b.conversation
-         WHERE c.status <> 'archived' LIMIT 1")?;
-    Ok(to_unpack.map(Next::Unpack))
+    let is_due = has("SELECT 1 FROM packed_chunk WHERE user = ?1 AND conversation = ?2")?;
+    Ok(is_due.then_some(Due::Unpack))
+}
+
+/// The next conversations behind one, in the order of their keys, that are archived or have packed chunks.
+pub fn candidates(
+    view: &View<'_>,
+    after: ConversationId,
+    limit: usize,
+) -> Result<Vec<ConversationId>> {
+    let mut statement = view.prepare(
+        "SELECT user, conversation FROM conversation WHERE status = 'archived' AND (user, conversation) > (?1, ?2)
+         UNION
+         SELECT user, conversation FROM packed_chunk WHERE (user, conversation) > (?1, ?2)
+         ORDER BY user, conversation LIMIT ?3",
+    )?;
+    let ids = statement.query_map((after.user, after.conversation, limit), |row| {
+        Ok(ConversationId {
+            user: row.get(0)?,
+            conversation: row.get(1)?,
+        })
+    })?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
 }
 
 /// A chunk as it is packed.

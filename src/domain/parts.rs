@@ -386,11 +386,7 @@ pub fn content(view: &View<'_>, id: MessageId) -> Result<Content> {
     }
     drop(rows);
 
-    let mut statement = view.prepare(concat!(
-        "SELECT seq, part, text FROM ",
-        chunks!(),
-        " ORDER BY seq"
-    ))?;
+    let mut statement = view.prepare(chunks!("seq, part, text", "0"))?;
     let mut rows = statement.query((id.user, id.conversation, id.message))?;
     let mut expected = 1;
     let mut bytes = 0;
@@ -434,17 +430,8 @@ pub fn text(
     after: i64,
     max_bytes: usize,
 ) -> Result<(String, Option<i64>)> {
-    let key = (id.user, id.conversation, id.message);
-    let mut parts = view.prepare(
-        "SELECT part FROM part WHERE user = ?1 AND conversation = ?2 AND message = ?3 AND kind = 'reasoning'",
-    )?;
-    let reasoning = parts.query_map(key, |row| row.get(0))?;
-    let reasoning = reasoning.collect::<rusqlite::Result<Vec<i64>>>()?;
-    let mut chunks = view.prepare(concat!(
-        "SELECT seq, part, text FROM ",
-        chunks!(),
-        " WHERE seq > ?4 ORDER BY seq"
-    ))?;
+    let reasoning = reasoning(view, id)?;
+    let mut chunks = view.prepare(chunks!("seq, part, text", "?4"))?;
     let mut rows = chunks.query((id.user, id.conversation, id.message, after))?;
     let mut text = String::new();
     let mut expected = after + 1;
@@ -461,6 +448,15 @@ pub fn text(
         expected = seq + 1;
     }
     Ok((text, None))
+}
+
+/// The parts of a message that are reasoning.
+fn reasoning(view: &View<'_>, id: MessageId) -> Result<Vec<i64>> {
+    let mut parts = view.prepare(
+        "SELECT part FROM part WHERE user = ?1 AND conversation = ?2 AND message = ?3 AND kind = 'reasoning'",
+    )?;
+    let reasoning = parts.query_map((id.user, id.conversation, id.message), |row| row.get(0))?;
+    Ok(reasoning.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Where a message ends.
@@ -480,11 +476,7 @@ pub struct Ends {
 pub fn ends(view: &View<'_>, id: MessageId) -> Result<Ends> {
     let key = (id.user, id.conversation, id.message);
     let mut ends = Ends::default();
-    let mut chunks = view.prepare(concat!(
-        "SELECT seq, text FROM ",
-        chunks!(),
-        " ORDER BY seq"
-    ))?;
+    let mut chunks = view.prepare(chunks!("seq, text", "0"))?;
     let mut rows = chunks.query(key)?;
     while let Some(row) = rows.next()? {
         ends.chunk = row.get(0)?;
@@ -509,25 +501,20 @@ pub fn ends(view: &View<'_>, id: MessageId) -> Result<Ends> {
 
 /// Reads up to `limit` of a message's chunks after `after`, in order.
 pub fn chunks(view: &View<'_>, id: MessageId, after: i64, limit: usize) -> Result<Vec<Chunk>> {
-    let mut statement = view.prepare(
-        concat!(
-            "SELECT c.seq, c.part, c.text, c.tokens, c.at, p.kind FROM ",
-            chunks!(),
-            " AS c JOIN part AS p ON p.user = ?1 AND p.conversation = ?2 AND p.message = ?3 AND p.part = c.part
-             WHERE c.seq > ?4 ORDER BY c.seq LIMIT ?5"
-        ),
-    )?;
+    let reasoning = reasoning(view, id)?;
+    let mut statement = view.prepare(concat!(
+        chunks!("seq, part, text, tokens, at", "?4"),
+        " LIMIT ?5"
+    ))?;
     let mut rows = statement.query((id.user, id.conversation, id.message, after, limit))?;
     let mut chunks = Vec::new();
     while let Some(row) = rows.next()? {
-        let seq = row.get(0)?;
-        let reasoning = row.get_ref(5)?.as_str().map_err(rusqlite::Error::from)?
-            == TextKind::Reasoning.as_str();
+        let (seq, part) = (row.get(0)?, row.get(1)?);
         chunks.push(Chunk {
             id: ChunkId { message: id, seq },
             seq,
-            part: row.get(1)?,
-            kind: if reasoning {
+            part,
+            kind: if reasoning.contains(&part) {
                 TextKind::Reasoning
             } else {
                 TextKind::Text

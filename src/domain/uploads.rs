@@ -235,7 +235,11 @@ pub fn arrived(view: &View<'_>, id: &str) -> Result<(Upload, Vec<Piece>)> {
         Some(blob) => blobs::pieces(view, blob, 0, u64::MAX)?,
         None => Vec::new(),
     };
-    let pieces = pieces.into_iter().map(|(_, piece)| piece).collect();
+    let pieces = pieces
+        .into_iter()
+        .filter(|(position, _)| *position < upload.received)
+        .map(|(_, piece)| piece)
+        .collect();
     Ok((upload, pieces))
 }
 
@@ -248,6 +252,16 @@ fn blob(view: &View<'_>, id: &str) -> Result<Option<i64>> {
     UPLOAD.get(view, id, |row| Ok(row.get(10)?))
 }
 
+fn check_place(upload: &Upload, place: u64) -> Result<()> {
+    if upload.received == place {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Conflict,
+        format!("the upload is at {}, not at {place}", upload.received),
+    ))
+}
+
 /// Adds pieces that have arrived and are kept, behind those before.
 ///
 /// # Errors
@@ -257,12 +271,7 @@ pub fn receive(tx: &Tx<'_>, id: &str, from: u64, pieces: &[Piece]) -> Result<Upl
     if matches!(upload.state, UploadState::Stored | UploadState::Published) {
         return Err(whole(&upload));
     }
-    if upload.received != from {
-        return Err(Error::new(
-            Code::Conflict,
-            format!("the upload is at {}, not at {from}", upload.received),
-        ));
-    }
+    check_place(&upload, from)?;
     let received = from + pieces.iter().map(|piece| piece.size).sum::<u64>();
     check_limits(tx, upload.user_id, &upload.artifact, received)?;
     let expected = upload
@@ -285,9 +294,13 @@ pub fn receive(tx: &Tx<'_>, id: &str, from: u64, pieces: &[Piece]) -> Result<Upl
 /// Says that all has arrived.
 ///
 /// # Errors
-/// `invalid_argument` when it is not what was expected.
+/// `invalid_argument` when it is not what was expected; `conflict` when it was published, or went on elsewhere meanwhile.
 pub fn store(tx: &Tx<'_>, id: &str, content: &Content) -> Result<Upload> {
     let upload = get(tx, id)?;
+    if upload.state == UploadState::Published {
+        return Err(whole(&upload));
+    }
+    check_place(&upload, content.size)?;
     artifacts::check_expected(
         content,
         upload.artifact.size,

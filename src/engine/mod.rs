@@ -10,6 +10,8 @@ pub mod imports;
 pub mod json;
 pub mod methods;
 pub mod metrics;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod plans;
 mod streams;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod typescript;

@@ -128,10 +128,13 @@ impl Rewrite {
                 self.files.open(&path, OpenMode::Existing).await?.flush()?;
                 Stage::Remove
             }
+            // A sealing or rewriting that was given up may have left one beside a compressed segment.
             Stage::Remove => {
-                if !self.name.sealed {
-                    self.files.disk.remove(&self.name.path()).await?;
-                }
+                let plain = Name {
+                    sealed: false,
+                    ..self.name
+                };
+                self.files.disk.remove(&plain.path()).await?;
                 Stage::Done
             }
             Stage::Done => Stage::Done,
@@ -165,6 +168,8 @@ impl Rewrite {
                 Event::End => {
                     return match header {
                         Some(header) if changes => self.begin_copy(header, scanner.digest()).await,
+                        // Its plain file may be there still, from before something was taken out.
+                        Some(_) if self.name.sealed => Ok(Stage::Settle),
                         Some(_) => Ok(Stage::Done),
                         None => Err(Error::corrupt(
                             "a journal segment without a header cannot be rewritten",

@@ -84,6 +84,19 @@ pub struct Source {
     texts: &'static [(SearchKind, &'static str)],
 }
 
+/// The texts of a message's parts of one kind. Chunks of another say nothing.
+macro_rules! texts_of {
+    ($kind:literal) => {
+        chunks!(
+            concat!(
+                "iif((SELECT p.kind FROM part AS p
+                      WHERE p.user = ?1 AND p.conversation = ?2 AND p.message = ?3 AND p.part = chunk.part) = '", $kind, "', text, NULL), seq"
+            ),
+            "0"
+        )
+    };
+}
+
 /// All sources, in the order in which an index is built.
 pub const SOURCES: &[Source] = &[
     Source {
@@ -109,21 +122,11 @@ pub const SOURCES: &[Source] = &[
         texts: &[
             (
                 SearchKind::Messages,
-                concat!(
-                    "SELECT c.text FROM ",
-                    chunks!(),
-                    " AS c JOIN part AS p ON p.user = ?1 AND p.conversation = ?2 AND p.message = ?3 AND p.part = c.part
-                     WHERE p.kind = 'text' ORDER BY c.seq"
-                ),
+                texts_of!("text"),
             ),
             (
                 SearchKind::Reasoning,
-                concat!(
-                    "SELECT c.text FROM ",
-                    chunks!(),
-                    " AS c JOIN part AS p ON p.user = ?1 AND p.conversation = ?2 AND p.message = ?3 AND p.part = c.part
-                     WHERE p.kind = 'reasoning' ORDER BY c.seq"
-                ),
+                texts_of!("reasoning"),
             ),
         ],
     },

@@ -1,7 +1,7 @@
 //! What happens between turns: recoveries, commits, checkpoints, snapshots, new segments, compression, forgetting.
 
+use super::packing::Packing;
 use super::{Caller, Collection, Condition, Event, LogEvent, LogKind, Store, recover, snapshot};
-use crate::domain::packed::{self, Next};
 use crate::domain::retention::{self, RetentionRun};
 use crate::error::{Code, Result};
 use crate::search::Index;
@@ -130,7 +130,7 @@ impl Store {
         if quiet && now.saturating_sub(self.pruned_at) >= PRUNE_MS && self.forget_requests(now)? {
             return Ok(Some(0));
         }
-        if quiet && self.packing_wanted && self.pack_step()? {
+        if quiet && self.pack_step()? {
             return Ok(Some(0));
         }
         let sweep_in = self.sweep_in(now);
@@ -257,27 +257,6 @@ impl Store {
         Ok(more)
     }
 
-    /// Packs or unpacks some chunks, where conversations were archived or taken up again; true while there is more to do.
-    fn pack_step(&mut self) -> Result<bool> {
-        let next = if self.database()?.has_table("packed_chunk")? {
-            self.read(Caller::default(), packed::next)?
-        } else {
-            None
-        };
-        match next {
-            Some(Next::Pack(id)) => {
-                self.write("chunks.pack", Caller::default(), |tx| packed::pack(tx, id))?;
-            }
-            Some(Next::Unpack(id)) => {
-                self.write("chunks.unpack", Caller::default(), |tx| {
-                    packed::unpack(tx, id)
-                })?;
-            }
-            None => self.packing_wanted = false,
-        }
-        Ok(next.is_some())
-    }
-
     /// Does a slice of removing contents that nothing has any more; true while there is more to do.
     async fn collect_step(&mut self, now: i64) -> Result<bool> {
         let mut collection = match self.collection.take() {
@@ -323,6 +302,7 @@ impl Store {
         self.held = None;
         self.erasing = None;
         self.erasures_wanted = true;
+        self.packing = Packing::default();
         self.batch_since = None;
         self.batch_writes = 0;
         self.ahead.clear();

@@ -14,6 +14,7 @@ mod lease;
 mod maintain;
 mod migration;
 mod moment;
+mod packing;
 mod parts;
 mod recover;
 mod search;
@@ -40,6 +41,7 @@ use audit::Audit;
 use blobs::Leases;
 use lease::Lease;
 use moment::Held;
+use packing::Packing;
 
 pub use blobs::{Collected, Collection};
 pub use event::{Change, Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
@@ -170,8 +172,8 @@ pub struct Store {
     snapshot_at: i64,
     snapshot_wanted: bool,
     pruned_at: i64,
-    /// Conversations may have been archived, or taken up again.
-    packing_wanted: bool,
+    /// Conversations whose chunks may have to be packed, or unpacked.
+    packing: Packing,
     /// Pieces of contents on their way.
     leases: Leases,
     /// The folder of pieces that is looked through next for files without a row; none once all were.
@@ -252,7 +254,7 @@ impl Store {
             snapshot_at: now,
             snapshot_wanted: loaded.snapshot_wanted,
             pruned_at: now,
-            packing_wanted: true,
+            packing: Packing::default(),
             leases: Leases::default(),
             next_folder: Some(0),
             opened_at: now,

@@ -5,6 +5,7 @@
 //! meanwhile, and memory holds one part at a time.
 
 use super::audit::Touch;
+use super::packing::Packing;
 use super::transaction::{Tx, View};
 use super::{Change, Condition, Event, LogKind, Store};
 use crate::error::{Code, Error, Result};
@@ -55,7 +56,8 @@ impl Store {
                 let lines = self.journal.last_seq() - before;
                 self.log(LogKind::Append, None, 0, lines, started);
                 self.written_at = self.host.now_ms();
-                self.packing_wanted = true;
+                // Some of it may be archived.
+                self.packing = Packing::default();
                 // What was kept is kept; a failing commit is the store's own to mend.
                 self.commit();
                 Ok(lines)

@@ -390,9 +390,7 @@ impl<'s> Turn<'s> {
                 self.store.events.push(Event::Change(change));
             }
             self.store.erasures_wanted |= touch.op == erasures::OP;
-            let tables = &touch.touched.tables;
-            self.store.packing_wanted |=
-                tables.contains(&"conversation") || tables.contains(&"message");
+            self.store.packing.add(&touch.touched);
             if place >= self.indexed {
                 self.store.search.add(&touch.touched);
             }

@@ -15,6 +15,7 @@ pub fn choose(random: &mut Random, rows: &RoomRows, user: &str, label: &str) -> 
     let chart = random.pick(&of_type("structural_tension_chart"));
     let step = random.pick(&of_type("action_step"));
     let entity = random.pick(&entities);
+    let relation = random.pick(&rows.table("relation").collect::<Vec<_>>());
     let context = random.pick(&["plans", "work"]).unwrap();
     let call = |method, args| Op::Call { method, args };
     let place = |row: &Row, more: Value| {
@@ -65,12 +66,14 @@ pub fn choose(random: &mut Random, rows: &RoomRows, user: &str, label: &str) -> 
             "charts.deleteEntity",
             place(it, json!({ "name": it["name"] })),
         ),
+        (17, ..) if relation.is_some() => {
+            let it = relation.unwrap();
+            let ends =
+                json!({ "from": it["source"], "to": it["target"], "relationType": it["type"] });
+            call("charts.deleteRelation", place(it, ends))
+        }
         (17 | 18, _, _, Some(it)) => {
-            let method = if random.one_in(2) {
-                "charts.addRelation"
-            } else {
-                "charts.deleteRelation"
-            };
+            let method = "charts.addRelation";
             let ends = json!({ "from": it["name"], "to": "goal", "relationType": "serves" });
             call(method, place(it, ends))
         }

@@ -11,6 +11,8 @@
 )]
 
 mod charts;
+mod contents;
+mod letting_go;
 mod model;
 mod operations;
 mod rooms;
@@ -77,10 +79,10 @@ fn run(driver: &mut Driver, steps: usize) {
 #[test]
 fn every_operation_is_answered_and_refused_by_the_models_rules() {
     let mut outcomes: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
-    let seeds = seeds(1200, 60, &[]);
+    let seeds = seeds(1200, 90, &[]);
     for &seed in &seeds {
         let mut driver = Driver::new(SimDisk::new(seed), seed, Answers::Relaxed);
-        run(&mut driver, 150);
+        run(&mut driver, 200);
         for (name, counts) in std::mem::take(&mut driver.outcomes) {
             let all = outcomes.entry(name).or_default();
             (0..2).for_each(|at| all[at] += counts[at]);
@@ -93,7 +95,8 @@ fn every_operation_is_answered_and_refused_by_the_models_rules() {
         driver.compare();
         driver.check_integrity();
     }
-    let never = rooms::METHODS.iter().find(|method| {
+    let all = [rooms::METHODS, contents::METHODS, letting_go::METHODS].concat();
+    let never = all.iter().find(|method| {
         let counts = outcomes.get(**method);
         counts.is_none_or(|[answered, _]| *answered == 0)
     });
@@ -151,7 +154,10 @@ fn check_survivor(driver: &mut Driver, end: End) {
         driver.close().unwrap();
     }
     driver.open().unwrap();
+    driver.rest().unwrap();
+    driver.learn_where_it_stands();
     driver.compare();
+    driver.check_contents(true);
     driver.check_integrity();
 }
 
@@ -251,7 +257,10 @@ fn check_healed(driver: &mut Driver) {
         driver.close().unwrap();
     }
     driver.open().unwrap();
+    driver.rest().unwrap();
+    driver.learn_where_it_stands();
     driver.compare();
+    driver.check_contents(true);
     driver.check_integrity();
     for recovery in std::mem::take(&mut driver.recoveries) {
         let damaged = recovery.causes.contains(&RecoveryCause::DatabaseDamaged);
@@ -437,7 +446,7 @@ fn a_flipped_bit_in_any_file_is_never_returned_as_data_and_loses_nothing() {
     for &seed in &seeds {
         for closed in [true, false] {
             let original = settled(seed, 60, closed);
-            let expected = original.model.content();
+            let expected = original.expected();
             let noticed_here = std::rc::Rc::new(std::cell::Cell::new(0));
             let mut all: Vec<(String, Box<dyn Fn() + '_>)> = Vec::new();
             let mut random = Random(seed);
@@ -492,7 +501,7 @@ fn a_flipped_bit_in_the_journal_is_told_when_the_database_is_lost_too() {
     let (mut flips, mut lost) = (0, 0);
     for &seed in &seeds {
         let original = settled(seed, 60, false);
-        let expected = original.model.content();
+        let expected = original.expected();
         let lost_here = std::rc::Rc::new(std::cell::Cell::new(0));
         let mut all: Vec<(String, Box<dyn Fn() + '_>)> = Vec::new();
         let mut random = Random(seed);
@@ -546,7 +555,7 @@ fn a_database_or_journal_that_is_gone_cut_off_or_garbage_is_rebuilt_from_the_oth
     for &seed in &seeds {
         for closed in [true, false] {
             let original = settled(seed, 60, closed);
-            let expected = original.model.content();
+            let expected = original.expected();
             let damage = |name: &'static str, harm: fn(&SimDisk, &mut Random), may_lose: bool| {
                 let (original, expected) = (&original, &expected);
                 let run: Box<dyn Fn() + '_> = Box::new(move || {
@@ -722,7 +731,7 @@ fn damage_met_while_running_is_mended_without_opening_again() {
                 let mut driver = original.fork(original.disk.fork(seed), seed);
                 // A cache as cold as a store's that was just opened.
                 driver.open().unwrap();
-                let expected = driver.model.content();
+                let expected = driver.expected();
                 let mut random = Random(seed ^ (turn << 32));
                 for path in ["store.sqlite3", "store.sqlite3-wal"] {
                     let bits = driver.disk.read(path).unwrap().len() as u64 * 8;

@@ -1,6 +1,6 @@
 //! What a store should hold: plain maps, changed by the rules that the documentation states, and compared whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::rc::Rc;
 
@@ -19,6 +19,7 @@ use strongroom::id::{ConversationId, MessageId, UserId};
 use strongroom::store::View;
 use strongroom::{Code, Result};
 
+use super::letting_go;
 use super::operations::Op;
 use super::rooms::{RoomRows, read_rows};
 
@@ -63,6 +64,14 @@ impl Content {
     fn put(&mut self, key: impl std::fmt::Display, record: &impl std::fmt::Debug) {
         let twice = self.0.insert(key.to_string(), format!("{record:?}"));
         assert!(twice.is_none(), "{key} was listed twice");
+    }
+
+    /// All but some requests.
+    pub fn without(mut self, requests: &BTreeSet<String>) -> Self {
+        for name in requests {
+            self.0.remove(&format!("request {name}"));
+        }
+        self
     }
 
     /// The first few differences, for people.
@@ -498,10 +507,75 @@ impl Model {
             }
             Op::Call { method, args } => {
                 self.admits(method, args)?;
+                match *method {
+                    "retention.rehearse" | "retention.run" => {
+                        self.let_go(args, made, now, *method == "retention.run");
+                    }
+                    "retention.erase" => self.erase(args["id"].as_str().unwrap()),
+                    _ => {}
+                }
                 Ok(made.cloned().unwrap_or_default())
             }
             Op::Nonsense => Err(Code::InvalidArgument),
         }
+    }
+
+    /// What a policy does to conversations when it runs, after a look at whether those are the ones.
+    fn let_go(&mut self, args: &Value, made: Option<&Value>, now: i64, is_run: bool) {
+        let Some(report) = made else { return };
+        let policy = self
+            .rooms
+            .find("retention_policy", &args["policy"].to_string());
+        let policy = policy.unwrap().clone();
+        self.check_due(&policy, args, report, now);
+        if !is_run || policy["kind"] != "conversations" {
+            return;
+        }
+        for id in report["ids"].as_array().unwrap() {
+            let id = id.as_str().unwrap().parse().unwrap();
+            match policy["action"].as_str().unwrap() {
+                "archive" => {
+                    let it = &mut self.conversation(id).unwrap().conversation;
+                    it.status = ConversationStatus::Archived;
+                    it.version += 1;
+                    it.updated_at = now;
+                }
+                "remove" => {
+                    let op = Op::SetDeleted { id, deleted: true };
+                    self.apply(&op, now, None).unwrap();
+                }
+                _ => {
+                    let op = Op::DeleteConversation { id };
+                    self.apply(&op, now, None).unwrap();
+                }
+            }
+        }
+    }
+
+    /// That a report names the records that are due.
+    fn check_due(
+        &self,
+        policy: &serde_json::Map<String, Value>,
+        args: &Value,
+        report: &Value,
+        now: i64,
+    ) {
+        let due = letting_go::due(self, policy, now);
+        let limit = usize::try_from(args["limit"].as_i64().unwrap()).unwrap();
+        let first: Vec<_> = due.iter().take(limit).collect();
+        assert_eq!(report["ids"], serde_json::json!(first), "{policy:?}");
+        assert_eq!(report["more"], due.len() > limit, "{policy:?}");
+    }
+
+    fn erase(&mut self, id: &str) {
+        if let Ok(user) = id.parse::<UserId>() {
+            self.users.remove(&user.user);
+        } else if let Ok(id) = id.parse::<ConversationId>() {
+            let user = self.users.get_mut(&id.user).unwrap();
+            user.conversations.remove(&id.conversation);
+        }
+        // Some of them are forgotten soon, when the traces are looked for.
+        self.requests.clear();
     }
 
     fn new_conversation(

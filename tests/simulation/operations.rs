@@ -23,6 +23,8 @@ use strongroom::journal::{Item, SegmentInfo};
 use strongroom::store::{Caller, Durability, Event, Options, Outcome, Recovery, Rows, Store, Tx};
 use strongroom::{Code, Error, Result};
 
+use super::contents;
+use super::letting_go::Traces;
 use super::model::{Content, Model, read_all};
 use super::rooms::{self, read_rows};
 
@@ -121,6 +123,18 @@ impl Op {
             }
             parts::put_chunk(rows, ChunkId { message: id, seq }, 0, &text, 1)
         })
+    }
+
+    /// The record that it erases for good.
+    fn erases(&self) -> Option<&str> {
+        match self {
+            Self::Call { method, args } if *method == "retention.erase" => args["id"].as_str(),
+            _ => None,
+        }
+    }
+
+    fn is_about_contents(&self) -> bool {
+        matches!(self, Self::Call { method, .. } if contents::METHODS.contains(method))
     }
 
     /// The operation's name, for the journal.
@@ -355,8 +369,12 @@ pub struct Driver {
     /// The last line that must survive the death of the process.
     pub answered: u64,
     pub recoveries: Vec<Recovery>,
-    /// Lines that packed chunks or brought them back, which nobody takes back.
-    packings: BTreeSet<u64>,
+    /// Lines of upkeep and of erasures, which nobody takes back.
+    upkeep: BTreeSet<u64>,
+    /// What tells that something of an erased record is left, by its id.
+    pub erased: BTreeMap<String, Traces>,
+    /// Requests that were remembered when something was erased: some of them are forgotten then.
+    uncertain: BTreeSet<String>,
     /// How often a read was answered and compared.
     pub reads: u64,
     pub random: Random,
@@ -369,6 +387,9 @@ pub struct Driver {
 
 /// Seeds that found something before there were other rooms: their steps stay what they were.
 const CONVERSATIONS_ALONE: &[u64] = &[503, 1002, 1004];
+
+/// What upkeep does to contents and erasures.
+const CONTENT_OPS: &[&str] = &["contents.mark", "contents.remove", "retention.erased"];
 
 /// Lines that creating a store appends: one for each migration.
 pub const MIGRATION_LINES: u64 = strongroom::database::migrate::LATEST as u64;
@@ -398,7 +419,9 @@ impl Driver {
             flushed: 0,
             answered: 0,
             recoveries: Vec::new(),
-            packings: BTreeSet::new(),
+            upkeep: BTreeSet::new(),
+            erased: BTreeMap::new(),
+            uncertain: BTreeSet::new(),
             reads: 0,
             random: Random(seed),
             answers,
@@ -421,7 +444,9 @@ impl Driver {
             flushed: self.flushed,
             answered: self.answered,
             recoveries: Vec::new(),
-            packings: self.packings.clone(),
+            upkeep: self.upkeep.clone(),
+            erased: self.erased.clone(),
+            uncertain: self.uncertain.clone(),
             reads: 0,
             random: Random(seed),
             answers: self.answers,
@@ -552,9 +577,23 @@ impl Driver {
         }
     }
 
-    /// Upkeep may pack chunks and bring them back, a line each: the model is the same after them.
+    /// Where the store wrote lines by itself, the model follows.
+    pub fn follow_store(&mut self) {
+        let last = self.store().last_seq();
+        if !self.states.contains_key(&last) {
+            self.follow_upkeep();
+        }
+        // What a failing disk does not let one see yet is learned later.
+        if last > self.answered && self.states.contains_key(&last) && !self.store().is_damaged() {
+            self.settle_on(last);
+            self.answered = last;
+        }
+        self.take_events();
+    }
+
+    /// Upkeep packs chunks and brings them back, removes contents and ends erasures, a line each.
     fn follow_upkeep(&mut self) {
-        let (last, model) = self
+        let (last, mut model) = self
             .states
             .last_key_value()
             .map(|(last, model)| (*last, model.clone()))
@@ -564,18 +603,25 @@ impl Driver {
         };
         let mut replay = store.journal().replay(last);
         while let Ok(Some(Item::Line { record, .. })) = ready(replay.next()) {
-            if !packed::OPS.contains(&record.op) {
+            if CONTENT_OPS.contains(&record.op) {
+                model.rooms = Rc::new(model.rooms.after_line(record.rows));
+            } else if !packed::OPS.contains(&record.op) {
                 return;
             }
             self.states.insert(record.seq, model.clone());
-            self.packings.insert(record.seq);
+            self.upkeep.insert(record.seq);
         }
         // Where the journal had to begin anew, the database alone knows of them.
         let now = store.last_seq();
         let first = store.journal().segments().first().map(|it| it.first);
-        if first.is_some_and(|first| first > now) {
+        if first.is_some_and(|first| first > now) && last < now {
+            let store = self.store.as_mut().unwrap();
+            if let Ok(rows) = store.read(Caller::default(), read_rows) {
+                model.rooms = Rc::new(model.rooms.with_upkeep_of(&rows));
+            }
             for line in last + 1..=now {
                 self.states.insert(line, model.clone());
+                self.upkeep.insert(line);
             }
         }
     }
@@ -608,19 +654,27 @@ impl Driver {
 
     /// Compares everything the store holds with the model.
     pub fn compare(&mut self) {
-        let expected = self.model.content();
+        let expected = self.expected();
         let found = self.read().unwrap();
         assert!(
             found == expected,
             "the content differs:\n{}",
             found.difference(&expected)
         );
+        self.check_contents(false);
+        self.check_erased();
     }
 
     /// Reads everything.
     pub fn read(&mut self) -> Result<Content> {
         self.reads += 1;
-        self.store().read(Caller::default(), read_all)
+        let found = self.store().read(Caller::default(), read_all)?;
+        Ok(found.without(&self.uncertain))
+    }
+
+    /// What should be read.
+    pub fn expected(&self) -> Content {
+        self.model.content().without(&self.uncertain)
     }
 
     /// SQLite's own checks, which say less than the comparison, and never something else.
@@ -659,6 +713,9 @@ impl Driver {
         if self.has_rooms && self.random.one_in(12) {
             return self.undo();
         }
+        if self.has_rooms && self.random.one_in(40) {
+            return self.collect();
+        }
         match self.random.below(20) {
             0..11 => self.turn(),
             11..17 => self.maintain(),
@@ -671,7 +728,7 @@ impl Driver {
             }
             18 => {
                 self.learn_where_it_stands();
-                let expected = self.model.content();
+                let expected = self.expected();
                 let found = self.read()?;
                 assert!(
                     found == expected,
@@ -714,15 +771,13 @@ impl Driver {
     pub fn rest(&mut self) -> Result<()> {
         for _ in 0..10_000 {
             self.host.advance(1);
-            match ready(self.store().maintain(true))? {
-                None => {
-                    self.take_events();
-                    return Ok(());
-                }
-                Some(wait) => {
-                    self.host.advance(i64::try_from(wait).unwrap());
-                    self.take_events();
-                }
+            let wait = ready(self.store().maintain(true))?;
+            self.take_events();
+            // Before an erasure rewrites what upkeep wrote.
+            self.follow_upkeep();
+            match wait {
+                None => return Ok(()),
+                Some(wait) => self.host.advance(i64::try_from(wait).unwrap()),
             }
         }
         panic!("maintenance never comes to rest");
@@ -745,15 +800,24 @@ impl Driver {
         self.learn_where_it_stands();
         let writes = 1 + self.random.below(3);
         let mut requests = Vec::new();
+        let mut is_erased = false;
         let mut planned = self.model.clone();
         // Planned on a model of its own, so that the writes of a turn can build on one another.
         for _ in 0..writes {
             let op = self.choose(&planned);
-            let name = self.choose_request(&planned, &requests);
+            let mut name = self.choose_request(&planned, &requests);
+            // What names an erased record, or a content that is let go of meanwhile, is forgotten with it.
+            is_erased |= op.erases().is_some();
+            if is_erased || (op.is_about_contents() && planned.rooms.is_erasing()) {
+                name = None;
+            }
             let _ = planned.apply(&op, self.host.now_ms(), None);
             requests.push((op, name));
         }
-        self.run_turn(&requests, durability)
+        let held = self.keep_pieces(&mut requests)?;
+        let answered = self.run_turn(&requests, durability);
+        let given_back = self.give_back(&held);
+        answered.and(given_back)
     }
 
     /// Runs writes as one turn, comparing every answer with the model's.
@@ -810,14 +874,23 @@ impl Driver {
                     let may_be_idle = match op {
                         Op::SetDeleted { .. } => true,
                         // These write what they are told, whatever is there.
-                        Op::Call { method, .. } => !["settings.set", "jobs.renew"].contains(method),
+                        Op::Call { method, .. } => {
+                            !["settings.set", "jobs.renew", "retention.run"].contains(method)
+                        }
                         _ => false,
                     };
                     let before = may_be_idle.then(|| model.content());
+                    let whole = op.erases().map(|_| model.clone());
                     let expected = model.apply(op, now, Some(&answer));
                     assert_eq!(Ok(&answer), expected.as_ref(), "{op:?}");
                     if let Some((rows, transcript)) = left {
                         model.take_rooms(op, &answer, &transcript, rows, now);
+                    }
+                    if let (Some(whole), Some(record)) = (whole, op.erases()) {
+                        self.uncertain.extend(whole.requests.keys().cloned());
+                        self.erased
+                            .insert(record.to_owned(), Traces::between(&whole, &model));
+                        self.upkeep.insert(seq + 1);
                     }
                     if let Some(name) = name {
                         let remembered = (
@@ -855,7 +928,8 @@ impl Driver {
             let found = turn.read(Caller::default(), read_all);
             match found {
                 Ok(found) => {
-                    let expected = model.content();
+                    let found = found.without(&self.uncertain);
+                    let expected = model.content().without(&self.uncertain);
                     assert!(
                         found == expected,
                         "a read in a turn differs:\n{}",
@@ -898,7 +972,7 @@ impl Driver {
             return Ok(());
         }
         let last = self.answered;
-        if self.packings.contains(&last) {
+        if self.upkeep.contains(&last) {
             return Ok(());
         }
         let before = last.checked_sub(1).and_then(|seq| self.states.get(&seq));
@@ -962,7 +1036,7 @@ impl Driver {
     }
 
     fn choose_request(&mut self, model: &Model, turn: &[(Op, Option<String>)]) -> Option<String> {
-        match self.random.below(6) {
+        let name = match self.random.below(6) {
             0 | 1 => Some(format!("r{}", self.random.next())),
             2 => {
                 let known: Vec<_> = model.requests.keys().cloned().collect();
@@ -970,12 +1044,19 @@ impl Driver {
             }
             3 => turn.iter().find_map(|(_, name)| name.clone()),
             _ => None,
-        }
+        };
+        name.filter(|name| !self.uncertain.contains(name))
     }
 
     fn text(&mut self) -> String {
         let longest = if self.random.one_in(12) { 20_000 } else { 300 };
         let length = self.random.below(longest);
+        if self.has_rooms {
+            // No other is like it, so that what is left of it is known.
+            let mut letters = Random(self.random.next());
+            let letter = |_| char::from(b'a' + u8::try_from(letters.below(26)).unwrap());
+            return (0..length).map(letter).collect();
+        }
         (0..length)
             .map(|at| char::from(b'a' + u8::try_from((self.random.0 ^ (at * 7)) % 26).unwrap()))
             .collect()

@@ -15,12 +15,13 @@ use strongroom::domain::{
     artifacts, constructs, contexts, conversations, jobs, learnings, links, metrics, sessions,
     settings, timeline,
 };
+use strongroom::id::UserId;
 use strongroom::store::{Tx, View};
 use strongroom::{Code, Error, Result};
 
-use super::charts;
 use super::model::Model;
 use super::operations::{Op, Random};
+use super::{charts, contents, letting_go};
 
 /// Tables that the model of conversations is about.
 const CONVERSATIONS: &[&str] = &[
@@ -100,7 +101,7 @@ impl RoomRows {
         self.0.get(table).into_iter().flat_map(BTreeMap::values)
     }
 
-    fn find(&self, table: &str, id: &str) -> std::result::Result<&Row, Code> {
+    pub fn find(&self, table: &str, id: &str) -> std::result::Result<&Row, Code> {
         let table = self.0.get(table).ok_or(Code::NotFound)?;
         table.get(id).ok_or(Code::NotFound)
     }
@@ -114,6 +115,11 @@ impl RoomRows {
         } else {
             Ok(construct)
         }
+    }
+
+    /// Whether an erasure is under way.
+    pub fn is_erasing(&self) -> bool {
+        self.table("erasure").any(|it| it["done_at"].is_null())
     }
 
     /// The tables whose rows differ.
@@ -159,6 +165,52 @@ impl RoomRows {
             .collect();
         users.sort_by_key(Value::as_i64);
         users
+    }
+
+    /// These rows with those of a line of upkeep, which is about contents and erasures alone.
+    pub fn after_line(&self, rows: &[u8]) -> Self {
+        let rows = format!("[{}]", String::from_utf8_lossy(rows));
+        let changes: Vec<Value> = serde_json::from_str(&rows).unwrap();
+        let mut after = self.clone();
+        for change in changes {
+            let (table, key): (&str, &[&str]) = match change["t"].as_str().unwrap() {
+                "blob" => ("blob", &["blob"]),
+                "piece" => ("piece", &["piece"]),
+                "blob_piece" => ("blob_piece", &["blob", "position"]),
+                "erasure" => ("erasure", &["erasure"]),
+                other => panic!("upkeep changed {other}"),
+            };
+            let is_put = change["put"].is_object();
+            let values = &change[if is_put { "put" } else { "del" }];
+            let name: Vec<_> = key.iter().map(|column| text(&values[*column])).collect();
+            let name = name.join(" ");
+            let rows = after.0.entry(table).or_default();
+            if is_put {
+                let mut row = values.as_object().unwrap().clone();
+                row.insert("id".to_owned(), name.clone().into());
+                rows.insert(name, row);
+                continue;
+            }
+            rows.remove(&name);
+            if table == "blob" {
+                let blob = values["blob"].as_i64().unwrap();
+                assert!(
+                    !self.blobs_in_use().contains(&blob),
+                    "content {blob} is had"
+                );
+            }
+        }
+        after
+    }
+
+    /// These rows with those that upkeep changes as others have them.
+    pub fn with_upkeep_of(&self, other: &Self) -> Self {
+        let mut rows = self.clone();
+        for table in ["blob", "piece", "blob_piece", "erasure"] {
+            let theirs = other.0.get(table).cloned().unwrap_or_default();
+            rows.0.insert(table, theirs);
+        }
+        rows
     }
 
     /// These rows after the line is taken back before which they were `before`; none if nothing of it can be.
@@ -282,6 +334,11 @@ pub fn run(tx: &Tx<'_>, method: &str, args: &Value) -> Result<Value> {
         Ok(serde_json::to_value(answer?).unwrap())
     }
     let id = args["id"].as_str().unwrap_or_default();
+    if let Some(answer) =
+        contents::run(tx, method, args).or_else(|| letting_go::run(tx, method, args))
+    {
+        return answer;
+    }
     match method {
         "constructs.create" => give(constructs::create(tx, &read(args))),
         "constructs.update" => give(constructs::update(tx, &read(args))),
@@ -357,6 +414,8 @@ fn table_of(method: &str) -> &'static str {
         "jobs" => "job",
         "contexts" => "context",
         "charts" => "entity",
+        "uploads" => "upload",
+        "retention" => "retention_policy",
         _ => "setting",
     }
 }
@@ -379,16 +438,56 @@ fn may_change(op: &Op) -> &'static [&'static str] {
             "session",
             "construct_link",
             "artifact",
+            "artifact_revision",
             "timeline_event",
             "metric",
         ],
         "sessions.create" | "sessions.update" => &["session"],
-        "sessions.delete" => &["session", "artifact", "timeline_event", "metric"],
+        "sessions.delete" => &[
+            "session",
+            "artifact",
+            "artifact_revision",
+            "timeline_event",
+            "metric",
+        ],
         "sessions.suspend" | "sessions.resume" | "sessions.end" | "sessions.fail" => {
             &["session", "timeline_event", "counter"]
         }
         "links.create" | "links.update" | "links.delete" => &["construct_link"],
-        "artifacts.create" | "artifacts.update" | "artifacts.delete" => &["artifact"],
+        "artifacts.create" | "artifacts.update" => &["artifact"],
+        "artifacts.delete" => &["artifact", "artifact_revision"],
+        "artifacts.forget" => &["artifact_revision"],
+        "artifacts.put" | "artifacts.revise" => &[
+            "artifact",
+            "artifact_revision",
+            "blob",
+            "blob_piece",
+            "piece",
+            "counter",
+        ],
+        "uploads.create" | "uploads.delete" => &["upload"],
+        "uploads.receive" | "uploads.store" => {
+            &["upload", "blob", "blob_piece", "piece", "counter"]
+        }
+        "uploads.publish" => &["upload", "artifact", "artifact_revision"],
+        "retention.create" | "retention.update" | "retention.remove" => &["retention_policy"],
+        "retention.rehearse" => &[],
+        "retention.run" | "retention.erase" => &[
+            "retention_policy",
+            "erasure",
+            "construct",
+            "session",
+            "construct_link",
+            "artifact",
+            "artifact_revision",
+            "upload",
+            "timeline_event",
+            "metric",
+            "learning",
+            "learning_tag",
+            "learning_source",
+            "job",
+        ],
         "timeline.append" => &["timeline_event", "counter"],
         "metrics.record" | "metrics.recordAll" => &["metric"],
         "learnings.create" | "learnings.update" | "learnings.delete" => {
@@ -457,7 +556,11 @@ impl Model {
     pub fn admits(&self, method: &str, args: &Value) -> std::result::Result<(), Code> {
         let rows = &self.rooms;
         let arg = |name: &str| args[name].as_str().unwrap_or_default();
-        let (table, id) = (table_of(method), arg("id"));
+        if method == "retention.erase" {
+            return self.admits_erasing(arg("id"));
+        }
+        let policy = args["policy"].as_i64().map(|policy| policy.to_string());
+        let (table, id) = (table_of(method), policy.as_deref().unwrap_or(arg("id")));
         // Metrics that are recorded together are of one user here.
         if let Some(user) = args["userId"]
             .as_str()
@@ -471,7 +574,7 @@ impl Model {
                 || ["jobs.enqueue", "metrics.recordAll"].contains(&method);
             rule(is_there || !is_needed, Code::NotFound)?;
         }
-        if args["id"].is_string() {
+        if args["id"].is_string() || policy.is_some() {
             rows.find(table, id)?;
         }
         if let Some(version) = args["version"].as_i64() {
@@ -508,7 +611,35 @@ impl Model {
                 });
                 rule(!is_there, Code::Conflict)
             }
-            "artifacts.create" | "timeline.append" | "metrics.record" => {
+            "artifacts.put" => self.admits("artifacts.create", &args["artifact"]),
+            "artifacts.forget" => {
+                let is_current = rows.find(table, id)?["revision"] == args["revision"];
+                rule(!is_current, Code::Conflict)?;
+                let revision = format!("{id} {}", args["revision"]);
+                rows.find("artifact_revision", &revision).map(drop)
+            }
+            "uploads.receive" => {
+                let upload = rows.find(table, id)?;
+                let is_open = upload["state"] != "stored" && upload["state"] != "published";
+                rule(
+                    is_open && upload["received"] == args["from"],
+                    Code::Conflict,
+                )
+            }
+            "uploads.store" => {
+                let state = &rows.find(table, id)?["state"];
+                rule(state != "stored" && state != "published", Code::Conflict)
+            }
+            "uploads.publish" => {
+                let upload = rows.find(table, id)?;
+                if let Some(artifact) = upload["artifact"].as_str() {
+                    return rows.find("artifact", artifact).map(drop);
+                }
+                rule(upload["state"] == "stored", Code::Conflict)?;
+                let becomes = serde_json::from_str(&text(&upload["becomes"])).unwrap();
+                self.admits("artifacts.create", &becomes)
+            }
+            "artifacts.create" | "uploads.create" | "timeline.append" | "metrics.record" => {
                 if let Some(session) = args["sessionId"].as_str() {
                     let construct = &rows.find("session", session)?["construct"];
                     rows.in_use(&text(construct))?;
@@ -564,6 +695,15 @@ impl Model {
         }
     }
 
+    fn admits_erasing(&self, id: &str) -> std::result::Result<(), Code> {
+        let users = self.users();
+        let conversations = self.conversations();
+        let is_there = users.iter().any(|it| it.id.to_string() == id)
+            || conversations.iter().any(|it| it.id.to_string() == id)
+            || self.rooms.find("construct", id).is_ok();
+        rule(is_there, Code::NotFound)
+    }
+
     /// Takes over the rows that an operation left, after a look at whether they are what it may leave.
     pub fn take_rooms(
         &mut self,
@@ -581,17 +721,28 @@ impl Model {
             assert_eq!(left, None, "{op:?}");
             return;
         }
-        for table in before.changed(&after) {
+        let is_user = matches!(op, Op::Call { method: "retention.erase", args } if args["id"].as_str().unwrap().parse::<UserId>().is_ok());
+        for table in before.changed(&after).into_iter().filter(|_| !is_user) {
             assert!(may_change(op).contains(&table), "{op:?} changed {table}");
         }
         let Op::Call { method, args } = op else {
             return;
         };
+        if *method == "retention.erase" {
+            let user = args["id"].as_str().unwrap().parse::<UserId>().ok();
+            let left = after.each().find(|(_, row)| {
+                row.get("construct") == Some(&args["id"])
+                    || user.is_some_and(|user| row.get("user") == Some(&user.user.into()))
+            });
+            assert_eq!(left, None, "{op:?}");
+            self.lead_transcripts(method, args, answer);
+            return;
+        }
         let mut users = before.differing(&after);
         users.retain(|user| !user.is_null());
         users.dedup();
         // The app takes everyone's jobs.
-        let is_of_all = *method == "jobs.dequeue";
+        let is_of_all = *method == "jobs.dequeue" || *method == "retention.run";
         assert!(users.len() < 2 || is_of_all, "{op:?} changed {users:?}");
         if let (Some(user), Some(changed)) = (args["userId"].as_str(), users.first()) {
             assert_eq!(user_number(user), *changed, "{op:?}");
@@ -609,7 +760,7 @@ impl Model {
     fn lead_transcripts(&mut self, method: &str, args: &Value, answer: &Value) {
         let rows = self.rooms.clone();
         match method {
-            "sessions.delete" | "constructs.delete" => {
+            "sessions.delete" | "constructs.delete" | "retention.run" | "retention.erase" => {
                 self.retain_transcripts(&|session| rows.find("session", session).is_ok());
             }
             "constructs.update" => {
@@ -641,7 +792,10 @@ fn check_effect(
     after: &RoomRows,
     now: i64,
 ) {
-    let table = table_of(method);
+    let table = match method {
+        "uploads.publish" => "artifact",
+        _ => table_of(method),
+    };
     let mut made = after.table(table).filter(|row| {
         let mut known = before.table(table);
         !known.any(|known| known["id"] == row["id"])
@@ -784,8 +938,11 @@ pub fn choose(random: &mut Random, model: &Model, label: &str) -> Op {
     } else {
         user
     };
-    if random.one_in(4) {
-        return charts::choose(random, rows, &user, label);
+    match random.below(8) {
+        0 | 1 => return charts::choose(random, rows, &user, label),
+        2 => return contents::choose(random, rows, &user, label),
+        3 if random.one_in(2) => return letting_go::choose(random, model, &user),
+        _ => {}
     }
     let mut one_of = |table: &str| {
         let all: Vec<&Row> = rows.table(table).collect();
@@ -879,14 +1036,18 @@ pub fn choose(random: &mut Random, model: &Model, label: &str) -> Op {
             Some(call(random.pick(&all).unwrap(), json!({ "id": id(it) })))
         }
         (11, _, Some(it)) => Some(call("sessions.delete", json!({ "id": id(it) }))),
-        (12, Some(from), _) => other.map(|to| {
+        (12 | 29, Some(from), _) => rows
+            .table("construct")
+            .find(|it| it["user"] == from["user"] && it["id"] != from["id"] && !random.one_in(3))
+            .or(other)
+            .map(|to| {
             call(
                 "links.create",
                 json!({ "from": id(from), "to": id(to), "kind": "follows", "metadata": metadata }),
             )
         }),
-        (13, ..) => link.map(|it| {
-            if random.one_in(2) {
+        (13 | 20, ..) if link.is_some() => link.map(|it| {
+            if random.one_in(3) {
                 return call("links.delete", json!({ "id": id(it) }));
             }
             let args = json!({ "id": id(it), "version": version(it), "metadata": metadata });

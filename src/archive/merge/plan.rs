@@ -413,11 +413,7 @@ pub(super) fn said(row: &Row, columns: &[&str]) -> String {
 
 /// The text of a message, part by part, however it lies in chunks.
 pub(super) fn text_of(connection: &Connection, key: &[Value]) -> Result<blake3::Hash> {
-    let mut statement = connection.prepare_cached(concat!(
-        "SELECT part, text FROM ",
-        chunks!(),
-        " ORDER BY seq"
-    ))?;
+    let mut statement = connection.prepare_cached(chunks!("part, text, seq", "0"))?;
     let mut rows = statement.query(params_from_iter(key))?;
     let mut hasher = blake3::Hasher::new();
     let mut last = None;

@@ -11,7 +11,7 @@ pub mod graph;
 mod hierarchy;
 pub mod lines;
 #[cfg(test)]
-mod plans;
+pub(crate) mod plans;
 pub mod tension;
 pub(crate) mod time;
 pub mod warnings;

@@ -61,7 +61,7 @@ fn reads_too_much(step: &str, sql: &str) -> bool {
 }
 
 /// Calls that between them prepare every statement.
-fn calls() -> Vec<(&'static str, Value)> {
+pub fn calls() -> Vec<(&'static str, Value)> {
     let relation = json!({ "from": "e", "to": "f", "relationType": "r", "metadata": { "k": 1 } });
     vec![
         (
