@@ -748,6 +748,10 @@ impl Driver {
         for _ in 0..=self.random.below(4) {
             let more = ready(self.store().maintain(idle));
             self.take_events();
+            // What was written last is learned once the machine runs again.
+            if self.disk.is_down() {
+                return more.map(|_| ());
+            }
             // Where opening had no room to interrupt streams, maintenance does.
             let last = self.store().last_seq();
             if !self.states.contains_key(&last) {
