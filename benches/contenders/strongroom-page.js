@@ -59,7 +59,8 @@ export async function open({ durability, directory, create }) {
       const artifact = { userId: 'us01', kind: 'file', name: 'file', mediaType, content };
       return (await store.artifacts.put(artifact)).id;
     },
-    readFile: (id) => store.artifacts.bytes(id),
+    // As IndexedDB gives it: a Blob over files.
+    readFile: async (id) => new Uint8Array(await (await store.artifacts.blob(id)).arrayBuffer()),
     async search(query, limit) {
       const { items } = await store.search.query({ userId: 'us01', text: searchText(query), limit });
       return items.map(({ snippet }) => ({ snippet: snippet.text }));
