@@ -1,17 +1,7 @@
-import { createHash } from 'node:crypto';
 import { expect, test } from '@playwright/test';
 import type { ImportConflict, ImportProgress, Store } from '../../pkg/index.js';
 import { memoryStore } from '../../pkg/testing.js';
-
-/** Bytes that nothing compresses, always the same. */
-function noise(length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  for (let at = 0, block = Buffer.from('begin'); at < length; at += block.length) {
-    block = createHash('sha512').update(block).digest();
-    bytes.set(block.subarray(0, length - at), at);
-  }
-  return bytes;
-}
+import { noise } from './noise.js';
 
 async function withStores(use: (one: Store, other: Store) => Promise<void>): Promise<void> {
   const [one, other] = await Promise.all([memoryStore(), memoryStore()]);

@@ -1,19 +1,9 @@
-import { createHash } from 'node:crypto';
 import { expect, test } from '@playwright/test';
 import type { NewArtifactContent, Store } from '../../pkg/index.js';
 import { memoryStore } from '../../pkg/testing.js';
+import { noise } from './noise.js';
 
 const file: Omit<NewArtifactContent, 'content'> = { userId: 'us01', kind: 'file', name: 'a file' };
-
-/** Bytes that nothing compresses, always the same. */
-function noise(length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  for (let at = 0, block = Buffer.from('begin'); at < length; at += block.length) {
-    block = createHash('sha512').update(block).digest();
-    bytes.set(block.subarray(0, length - at), at);
-  }
-  return bytes;
-}
 
 async function withStore(use: (store: Store) => Promise<void>): Promise<void> {
   const { store, close } = await memoryStore();

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { expect, test } from '@playwright/test';
 import { serveArtifacts, type Store } from '../../pkg/index.js';
 import { answerWithArtifacts, disposition, rangeOf, type ServiceWorkerScope } from '../../pkg/service-worker.js';
 import { memoryStore } from '../../pkg/testing.js';
+import { noise } from './noise.js';
 
 const ORIGIN = 'https://app.example';
 const PATIENCE_MS = 300;
@@ -77,16 +77,6 @@ function strangePage(then: (port: MessagePort) => void): Page {
       given.postMessage({ served: { name: 'a', mediaType: 'text/plain', size: 10, hash: 'ab' } });
     },
   };
-}
-
-/** Bytes that nothing compresses, always the same. */
-function noise(length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  for (let at = 0, block = Buffer.from('begin'); at < length; at += block.length) {
-    block = createHash('sha512').update(block).digest();
-    bytes.set(block.subarray(0, length - at), at);
-  }
-  return bytes;
 }
 
 async function withStore(use: (store: Store) => Promise<void>): Promise<void> {

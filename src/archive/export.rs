@@ -2,17 +2,17 @@
 
 use std::collections::VecDeque;
 
-use rusqlite::types::{Value, ValueRef};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::rows::Rows;
+use super::select::{blob_condition, condition};
 use super::zip::ZipWriter;
 use super::{
     EntrySum, FORMAT, LostContent, MANIFEST, Manifest, RecordCount, SUMS, Scope, VERSION, hex,
     records, select,
 };
 use crate::blob::{Packing, Piece};
-use crate::database::rows::key_columns;
 use crate::database::schema::TableSpec;
 use crate::domain::blobs;
 use crate::domain::charts::lines::{LineKind, wanted_lines};
@@ -22,10 +22,7 @@ use crate::id::UserId;
 use crate::store::{Moment, Store, View};
 
 /// Bytes after which a slice of the work ends.
-const SLICE_BYTES: usize = 256 << 10;
-
-/// Rows read at once.
-const SLICE_ROWS: i64 = 256;
+pub(super) const SLICE_BYTES: usize = 256 << 10;
 
 /// Bytes of `SQLite` file copied at once.
 const COPY_BYTES: usize = 256 << 10;
@@ -472,22 +469,6 @@ impl Export {
     }
 }
 
-/// The condition under which a row of a table, called `t`, is in an archive; none if the table is not in it.
-fn condition(scope: &Scope, table: &str) -> Option<&'static str> {
-    match scope {
-        Scope::All => Some("1"),
-        _ => select::condition(table),
-    }
-}
-
-/// The condition under which a content, called `t`, is in an archive: it is whole, and something chosen has it.
-fn blob_condition(scope: &Scope) -> String {
-    const IS_USED: &str = "(EXISTS (SELECT 1 FROM artifact_revision AS r WHERE r.blob = t.blob)
-        OR EXISTS (SELECT 1 FROM upload AS u WHERE u.blob = t.blob))";
-    let is_chosen = condition(scope, "blob").unwrap_or("0");
-    format!("t.hash <> '' AND {IS_USED} AND {is_chosen}")
-}
-
 /// Refuses what belongs to another user, as if it did not exist.
 fn owns(view: &View<'_>, asker: UserId, scope: &Scope) -> Result<()> {
     let owner = match scope {
@@ -511,179 +492,6 @@ fn owns(view: &View<'_>, asker: UserId, scope: &Scope) -> Result<()> {
         Scope::Construct { id } => Error::not_found("construct", id),
         _ => Error::not_found("user", owner),
     })
-}
-
-/// The rows of a table in the order of their keys, some at a time.
-struct Rows {
-    spec: &'static TableSpec,
-    columns: Vec<String>,
-    /// Where the columns of the key are among them.
-    key: Vec<usize>,
-    /// The rows from the beginning, and behind a key.
-    first: String,
-    next: String,
-    last: Vec<Value>,
-    /// Chunks that are packed come behind the others.
-    is_packed: bool,
-    packed: Option<String>,
-    more: bool,
-}
-
-impl Rows {
-    /// None when an archive of this scope holds no such rows.
-    fn begin(view: &View<'_>, spec: &'static TableSpec, scope: &Scope) -> Result<Option<Self>> {
-        let chosen = match spec.name {
-            "blob" => Some(blob_condition(scope)),
-            name => condition(scope, name).map(str::to_owned),
-        };
-        let Some(chosen) = chosen else {
-            return Ok(None);
-        };
-        let key = key_columns(view.connection(), spec.name)?;
-        let columns = columns(view, spec.name)?;
-        let values: Vec<String> = columns
-            .iter()
-            .map(|column| expression(spec.name, column))
-            .collect();
-        let (values, keys) = (values.join(", "), quoted(&key));
-        let select = format!("SELECT {values} FROM \"{}\" AS t WHERE {chosen}", spec.name);
-        let order = format!("ORDER BY {keys} LIMIT {SLICE_ROWS}");
-        let behind: Vec<String> = (1..=key.len()).map(|n| format!("?{n}")).collect();
-        let packed = (spec.name == "chunk").then(|| packed_chunks(scope, &columns));
-        let place = |name: &String| columns.iter().position(|column| column == name);
-        Ok(Some(Self {
-            spec,
-            key: key.iter().filter_map(place).collect(),
-            first: format!("{select} {order}"),
-            next: format!("{select} AND ({keys}) > ({}) {order}", behind.join(", ")),
-            columns,
-            last: Vec::new(),
-            is_packed: false,
-            packed: packed.flatten(),
-            more: true,
-        }))
-    }
-
-    fn is_empty(&self, view: &View<'_>) -> Result<bool> {
-        if view.prepare(&self.first)?.exists([])? {
-            return Ok(false);
-        }
-        match &self.packed {
-            Some(sql) => Ok(!view.prepare(sql)?.exists((-1, -1, -1))?),
-            None => Ok(true),
-        }
-    }
-
-    /// Writes the next rows as lines and says how many they were. `more` tells whether there may be others.
-    fn read(&mut self, view: &View<'_>, lines: &mut Vec<u8>) -> Result<u64> {
-        if self.is_packed {
-            return self.read_packed(view, lines);
-        }
-        let is_first = self.last.is_empty();
-        let sql = if is_first { &self.first } else { &self.next };
-        let mut statement = view.prepare(sql)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(self.last.iter()))?;
-        let mut count = 0;
-        while let Some(row) = rows.next()? {
-            let mut values: Vec<(&str, ValueRef<'_>)> = Vec::with_capacity(self.columns.len());
-            for (index, column) in self.columns.iter().enumerate() {
-                values.push((column, row.get_ref(index)?));
-            }
-            records::write_line(lines, self.spec, &values)?;
-            count += 1;
-            // Rows can be long.
-            if count == SLICE_ROWS || lines.len() >= SLICE_BYTES {
-                let key = self.key.iter().map(|index| row.get(*index));
-                self.last = key.collect::<rusqlite::Result<_>>()?;
-                return Ok(count.unsigned_abs());
-            }
-        }
-        self.is_packed = self.packed.is_some();
-        self.more = self.is_packed;
-        self.last.clear();
-        Ok(count.unsigned_abs())
-    }
-
-    /// The same for chunks that are packed, as many as were packed together.
-    fn read_packed(&mut self, view: &View<'_>, lines: &mut Vec<u8>) -> Result<u64> {
-        let Some(sql) = &self.packed else {
-            self.more = false;
-            return Ok(0);
-        };
-        if self.last.is_empty() {
-            self.last = vec![Value::Integer(-1); 3];
-        }
-        let mut statement = view.prepare(sql)?;
-        let mut rows = statement.query(rusqlite::params_from_iter(self.last.iter()))?;
-        let (mut count, mut last) = (0, None);
-        let width = self.columns.len();
-        while let Some(row) = rows.next()? {
-            let mut values: Vec<(&str, ValueRef<'_>)> = Vec::with_capacity(width);
-            for (index, column) in self.columns.iter().enumerate() {
-                values.push((column, row.get_ref(index)?));
-            }
-            records::write_line(lines, self.spec, &values)?;
-            count += 1;
-            let key = (width..width + 3).map(|index| row.get(index));
-            last = Some(key.collect::<rusqlite::Result<Vec<Value>>>()?);
-        }
-        match last {
-            Some(key) => self.last = key,
-            None => self.more = false,
-        }
-        Ok(count)
-    }
-}
-
-/// The chunks of the first packed row behind a key, as rows of `chunk` with the key behind them.
-fn packed_chunks(scope: &Scope, columns: &[String]) -> Option<String> {
-    let chosen = condition(scope, "packed_chunk")?;
-    let values: Vec<&str> = columns
-        .iter()
-        .map(|column| match column.as_str() {
-            "user" => "t.user",
-            "conversation" => "t.conversation",
-            "message" => "r.value ->> 0",
-            "seq" => "r.value ->> 1",
-            "part" => "r.value ->> 2",
-            "text" => "r.value ->> 3",
-            "tokens" => "r.value ->> 4",
-            "at" => "r.value ->> 5",
-            _ => "NULL",
-        })
-        .collect();
-    Some(format!(
-        "SELECT {}, t.user, t.conversation, t.first_message
-         FROM (SELECT * FROM packed_chunk AS t
-               WHERE (user, conversation, first_message) > (?1, ?2, ?3) AND {chosen}
-               ORDER BY user, conversation, first_message LIMIT 1) AS t, json_each(unpack(t.data)) AS r",
-        values.join(", ")
-    ))
-}
-
-/// How a column's value is read. Of an upload that is on its way only what it is to become goes into an archive: not
-/// what has arrived.
-fn expression(table: &str, column: &str) -> String {
-    const IS_WHOLE: &str =
-        "EXISTS (SELECT 1 FROM blob AS b WHERE b.blob = t.blob AND b.hash <> '')";
-    match (table, column) {
-        ("upload", "blob") => format!("CASE WHEN {IS_WHOLE} THEN t.blob END"),
-        ("upload", "received") => {
-            format!("CASE WHEN t.blob IS NULL OR {IS_WHOLE} THEN t.received ELSE 0 END")
-        }
-        ("blob", "unused_since") => "NULL".to_owned(),
-        _ => format!("t.\"{column}\""),
-    }
-}
-
-fn columns(view: &View<'_>, table: &str) -> Result<Vec<String>> {
-    let statement = view.prepare(&format!("SELECT * FROM \"{table}\""))?;
-    Ok(statement.column_names().map(str::to_owned).collect())
-}
-
-fn quoted(columns: &[String]) -> String {
-    let quoted: Vec<String> = columns.iter().map(|name| format!("t.\"{name}\"")).collect();
-    quoted.join(", ")
 }
 
 impl Graph {

@@ -7,13 +7,17 @@
 mod export;
 mod merge;
 mod records;
+mod rows;
 mod select;
 mod stage;
 pub mod zip;
 
 use serde::{Deserialize, Serialize};
 
+use crate::disk::File;
+use crate::error::{Code, Error, Result};
 use crate::id::{ConversationId, UserId};
+use zip::{EntryReader, Zip};
 
 pub use export::{Export, ExportProgress, ExportRequest};
 pub use merge::{
@@ -139,6 +143,44 @@ pub struct Manifest {
     pub lost: Vec<LostContent>,
     /// Every other entry.
     pub entries: Vec<EntrySum>,
+}
+
+/// The longest manifest, in bytes.
+const MAX_MANIFEST_BYTES: u64 = 256 << 20;
+
+impl Manifest {
+    /// Reads what an archive says of itself; of whichever version it is.
+    ///
+    /// # Errors
+    /// `archive_invalid` when it says nothing, or is another format's.
+    pub fn read(file: &dyn File, zip: &Zip) -> Result<Self> {
+        let entry = zip.find(MANIFEST).ok_or_else(|| {
+            invalid("it has no manifest.json: it is not whole, or not one of these")
+        })?;
+        if entry.size > MAX_MANIFEST_BYTES {
+            return Err(invalid("its manifest is too long"));
+        }
+        let mut reader = EntryReader::new(file, entry)?;
+        let mut text = Vec::new();
+        while let Some(bytes) = reader.next(file)? {
+            text.extend(bytes);
+        }
+        let manifest: Self = serde_json::from_slice(&text)
+            .map_err(|error| invalid("its manifest cannot be read").caused_by(error))?;
+        if manifest.format == FORMAT {
+            Ok(manifest)
+        } else {
+            Err(invalid("its manifest is of another format"))
+        }
+    }
+}
+
+/// What it means that an archive is not as it should be.
+fn invalid(what: impl std::fmt::Display) -> Error {
+    Error::new(
+        Code::ArchiveInvalid,
+        format!("the archive cannot be read: {what}"),
+    )
 }
 
 /// Bytes as hexadecimal digits.

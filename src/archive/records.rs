@@ -13,6 +13,18 @@ pub fn tables() -> impl Iterator<Item = &'static TableSpec> {
     TABLES.iter().filter(is_kept)
 }
 
+/// Reads a table in the order of its keys, some rows at a time: the statements for the first rows, and for those behind a
+/// key. `select` ends with a condition; `keys` are as it names them.
+pub fn in_slices(select: &str, keys: &[String], rows: usize) -> [String; 2] {
+    let behind: Vec<String> = (1..=keys.len()).map(|n| format!("?{n}")).collect();
+    let (keys, behind) = (keys.join(", "), behind.join(", "));
+    let order = format!("ORDER BY {keys} LIMIT {rows}");
+    [
+        format!("{select} {order}"),
+        format!("{select} AND ({keys}) > ({behind}) {order}"),
+    ]
+}
+
 /// Columns that hold JSON.
 pub fn holds_json(table: &str, column: &str) -> bool {
     match column {

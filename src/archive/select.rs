@@ -18,6 +18,7 @@ CREATE TEMP TABLE in_construct (construct PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE in_session (session PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE in_learning (learning PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE in_artifact (artifact PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE in_blob (blob INTEGER PRIMARY KEY);
 CREATE TEMP TABLE in_entity (id PRIMARY KEY, user, context, name, UNIQUE (user, context, name)) WITHOUT ROWID;
 CREATE TEMP TABLE in_graph (user, context, PRIMARY KEY (user, context)) WITHOUT ROWID;
 CREATE TEMP TABLE in_chart (user, context, chart, PRIMARY KEY (user, context, chart)) WITHOUT ROWID;
@@ -31,8 +32,10 @@ INSERT OR IGNORE INTO in_conversation
 INSERT OR IGNORE INTO in_artifact SELECT a.artifact FROM artifact AS a JOIN in_construct AS i ON i.construct = a.construct;
 INSERT OR IGNORE INTO in_artifact SELECT a.artifact FROM artifact AS a JOIN in_session AS i ON i.session = a.session;
 INSERT OR IGNORE INTO in_artifact
-  SELECT a.artifact FROM artifact AS a JOIN in_conversation AS i
-    ON a.user = i.user AND a.message GLOB printf('us%02d-co%02d-ms*', i.user, i.conversation);
+  SELECT a.artifact FROM artifact AS a
+  WHERE a.user IN (SELECT user FROM in_conversation)
+    AND EXISTS (SELECT 1 FROM in_conversation AS i
+                WHERE i.user = a.user AND i.conversation = CAST(substr(a.message, instr(a.message, '-co') + 3) AS INTEGER));
 ";
 
 /// What the chosen records cannot be without.
@@ -45,8 +48,15 @@ INSERT OR IGNORE INTO in_user SELECT user FROM in_context;
 INSERT OR IGNORE INTO in_user SELECT a.user FROM artifact AS a JOIN in_artifact AS i ON i.artifact = a.artifact;
 ";
 
+/// The contents of what was chosen.
+const CONTENTS: &str = "
+INSERT OR IGNORE INTO in_blob SELECT r.blob FROM artifact_revision AS r JOIN in_artifact AS i ON i.artifact = r.artifact;
+INSERT OR IGNORE INTO in_blob
+  SELECT u.blob FROM upload AS u JOIN in_whole_user AS i ON i.user = u.user WHERE u.blob IS NOT NULL;
+";
+
 /// The condition under which a row of a table, called `t`, is chosen; none if such rows are only in archives of everything.
-pub fn condition(table: &str) -> Option<&'static str> {
+fn chosen(table: &str) -> Option<&'static str> {
     const CONVERSATION: &str = "EXISTS (SELECT 1 FROM temp.in_conversation AS i WHERE i.user = t.user AND i.conversation = t.conversation)";
     Some(match table {
         "user" => "t.user IN (SELECT user FROM temp.in_user)",
@@ -89,12 +99,25 @@ pub fn condition(table: &str) -> Option<&'static str> {
             "(EXISTS (SELECT 1 FROM temp.in_graph AS i WHERE i.user = t.user AND i.context = t.context)
               OR EXISTS (SELECT 1 FROM temp.in_chart AS i WHERE i.user = t.user AND i.context = t.context AND i.chart = t.chart))"
         }
-        "blob" => {
-            "t.blob IN (SELECT r.blob FROM artifact_revision AS r JOIN temp.in_artifact AS i ON i.artifact = r.artifact
-                        UNION SELECT u.blob FROM upload AS u JOIN temp.in_whole_user AS i ON i.user = u.user)"
-        }
+        "blob" => "t.blob IN (SELECT blob FROM temp.in_blob)",
         _ => return None,
     })
+}
+
+/// The condition under which a row of a table, called `t`, is in an archive; none if the table is not in it.
+pub fn condition(scope: &Scope, table: &str) -> Option<&'static str> {
+    match scope {
+        Scope::All => Some("1"),
+        _ => chosen(table),
+    }
+}
+
+/// The condition under which a content, called `t`, is in an archive: it is whole, and something chosen has it.
+pub fn blob_condition(scope: &Scope) -> String {
+    const IS_USED: &str = "(EXISTS (SELECT 1 FROM artifact_revision AS r WHERE r.blob = t.blob)
+        OR EXISTS (SELECT 1 FROM upload AS u WHERE u.blob = t.blob))";
+    let is_chosen = condition(scope, "blob").unwrap_or("0");
+    format!("t.hash <> '' AND {IS_USED} AND {is_chosen}")
 }
 
 /// Names the records of a scope.
@@ -131,7 +154,6 @@ pub fn choose(connection: &Connection, scope: &Scope) -> Result<()> {
             ] {
                 insert(connection, into, what, "user = ?1", (id.user,))?;
             }
-            return Ok(());
         }
         Scope::Context { user_id, name } => {
             let key = (user_id.user, name);
@@ -171,8 +193,10 @@ pub fn choose(connection: &Connection, scope: &Scope) -> Result<()> {
             chart,
         } => choose_chart(&view, connection, (user_id.user, context, chart))?,
     }
-    connection.execute_batch(BELOW)?;
-    Ok(connection.execute_batch(ABOVE)?)
+    for chosen in [BELOW, ABOVE, CONTENTS] {
+        connection.execute_batch(chosen)?;
+    }
+    Ok(())
 }
 
 /// A chart with the charts below it, their parts, and what those parts contain without saying of which chart they are.

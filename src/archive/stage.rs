@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use super::zip::{EntryReader, Zip};
-use super::{EntrySum, FORMAT, MANIFEST, Manifest, SUMS, VERSION, hex, records};
+use super::{EntrySum, MANIFEST, Manifest, SUMS, VERSION, hex, invalid, records};
 use crate::blob::{Piece, Writer};
 use crate::database::migrate::LATEST;
 use crate::database::rows::{self, Fields, ForeignKey, references};
@@ -22,9 +22,6 @@ use crate::store::Store;
 
 /// The longest line of a table, in bytes.
 const MAX_LINE_BYTES: usize = 64 << 20;
-
-/// The longest manifest, in bytes.
-const MAX_MANIFEST_BYTES: u64 = 256 << 20;
 
 /// Bytes read in one slice.
 const SLICE_BYTES: usize = 512 << 10;
@@ -110,7 +107,16 @@ impl Staging {
     /// of this package made it.
     pub async fn begin(store: &Store, file: Rc<dyn File>) -> Result<Self> {
         let zip = Zip::open(&*file)?;
-        let manifest = read_manifest(&*file, &zip)?;
+        let manifest = Manifest::read(&*file, &zip)?;
+        if manifest.version > VERSION || manifest.schema > LATEST {
+            return Err(Error::new(
+                Code::SchemaTooNew,
+                format!(
+                    "the archive was made by {}, which is newer",
+                    manifest.made_by
+                ),
+            ));
+        }
         check_entries(&zip, &manifest)?;
         let scratch = Scratch::create(
             &**store.disk(),
@@ -211,7 +217,7 @@ impl Staging {
             let spec = records::tables()
                 .find(|spec| spec.name == table)
                 .ok_or_else(|| invalid(format!("there are no records called {table:?}")))?;
-            let columns = columns(&self.scratch, table)?;
+            let columns = rows::columns(self.scratch.connection(), table)?;
             if columns.is_empty() {
                 return Err(invalid(format!(
                     "records called {table:?} are newer than the archive says"
@@ -252,9 +258,7 @@ impl Staging {
                 writer.push(&bytes);
                 self.keep(store, writer, false).await?;
             }
-            Content::Rows { rest, .. }
-                if rest.len() + bytes.len() > MAX_LINE_BYTES + bytes.len() =>
-            {
+            Content::Rows { rest, .. } if rest.len() > MAX_LINE_BYTES => {
                 return Err(invalid(format!(
                     "a line of {:?} is too long",
                     open.sum.name
@@ -266,8 +270,7 @@ impl Staging {
                 rest,
                 line,
             } => {
-                let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
-                for part in &mut lines {
+                for part in bytes.split_inclusive(|byte| *byte == b'\n') {
                     rest.extend_from_slice(part);
                     if !part.ends_with(b"\n") {
                         continue;
@@ -365,11 +368,10 @@ impl Staging {
             }
             position += piece.size;
         }
-        let mut size = connection.prepare_cached("UPDATE blob SET size = ?2 WHERE hash = ?1")?;
-        size.execute((hash, writer.size()))?;
-        let mut present =
-            connection.prepare_cached("UPDATE blob SET unused_since = 1 WHERE hash = ?1")?;
-        present.execute([hash])?;
+        // Marked as there until all are.
+        let mut present = connection
+            .prepare_cached("UPDATE blob SET size = ?2, unused_since = 1 WHERE hash = ?1")?;
+        present.execute((hash, writer.size()))?;
         Ok(())
     }
 
@@ -427,7 +429,7 @@ impl Staging {
     /// Contents that were lost when the archive was made cannot be put back: what had them goes without.
     fn drop_lost_contents(&mut self) -> Result<()> {
         let connection = self.scratch.connection();
-        if columns(&self.scratch, "blob")?.is_empty() {
+        if rows::columns(self.scratch.connection(), "blob")?.is_empty() {
             return Ok(());
         }
         let mut missing = connection
@@ -504,35 +506,6 @@ fn optional_column(
     Ok(None)
 }
 
-fn read_manifest(file: &dyn File, zip: &Zip) -> Result<Manifest> {
-    let entry = zip
-        .find(MANIFEST)
-        .ok_or_else(|| invalid("it has no manifest.json: it is not whole, or not one of these"))?;
-    if entry.size > MAX_MANIFEST_BYTES {
-        return Err(invalid("its manifest is too long"));
-    }
-    let mut reader = EntryReader::new(file, entry)?;
-    let mut text = Vec::new();
-    while let Some(bytes) = reader.next(file)? {
-        text.extend(bytes);
-    }
-    let manifest: Manifest = serde_json::from_slice(&text)
-        .map_err(|error| invalid("its manifest cannot be read").caused_by(error))?;
-    if manifest.format != FORMAT {
-        return Err(invalid("its manifest is of another format"));
-    }
-    if manifest.version > VERSION || manifest.schema > LATEST {
-        return Err(Error::new(
-            Code::SchemaTooNew,
-            format!(
-                "the archive was made by {}, which is newer",
-                manifest.made_by
-            ),
-        ));
-    }
-    Ok(manifest)
-}
-
 /// The manifest and the zip must tell of the same entries.
 fn check_entries(zip: &Zip, manifest: &Manifest) -> Result<()> {
     let sizes: HashMap<&str, u64> = zip
@@ -565,15 +538,6 @@ fn table_of(name: &str) -> Option<&str> {
 fn hash_of(name: &str) -> Option<&str> {
     let (_, hash) = name.strip_prefix("artifacts/")?.split_once('/')?;
     (hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(hash)
-}
-
-/// A table's columns; none if there is no such table.
-fn columns(scratch: &Scratch, table: &str) -> Result<Vec<String>> {
-    let mut names = scratch
-        .connection()
-        .prepare_cached("SELECT name FROM pragma_table_info(?1)")?;
-    let names = names.query_map([table], |row| row.get(0))?;
-    Ok(names.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Puts a line's row into its table.
@@ -620,11 +584,4 @@ fn read_value(table: &str, column: &str, json: &RawValue) -> Result<Value> {
         )));
     }
     rows::value(json)
-}
-
-fn invalid(what: impl std::fmt::Display) -> Error {
-    Error::new(
-        Code::ArchiveInvalid,
-        format!("the archive cannot be read: {what}"),
-    )
 }

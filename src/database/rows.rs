@@ -177,6 +177,13 @@ pub fn key_columns(connection: &Connection, table: &str) -> Result<Vec<String>> 
     Ok(names.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The columns of a table, in their order; empty if there is no such table.
+pub fn columns(connection: &Connection, table: &str) -> Result<Vec<String>> {
+    let mut info = connection.prepare_cached("SELECT name FROM pragma_table_info(?1)")?;
+    let names = info.query_map([table], |row| row.get(0))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
 /// A row of a table by its key; none if it is not there.
 pub fn find(connection: &Connection, table: &str, key: &Row) -> Result<Option<Row>> {
     let matches: Vec<String> = key

@@ -90,7 +90,8 @@ fn open_at(tx: &Tx<'_>, blob: Option<i64>, size: u64) -> Result<i64> {
     Ok(blob)
 }
 
-fn add_pieces(tx: &Tx<'_>, blob: i64, from: u64, pieces: &[Piece]) -> Result<()> {
+/// Adds the rows of pieces that are kept to a content, behind `from` bytes that are there.
+pub(crate) fn add_pieces(tx: &Tx<'_>, blob: i64, from: u64, pieces: &[Piece]) -> Result<()> {
     let mut position = from;
     for piece in pieces {
         let name = piece.hash.to_hex();

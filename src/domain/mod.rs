@@ -119,6 +119,16 @@ fn next_number(tx: &Tx<'_>, counter: &str) -> Result<i64> {
     Ok(next.query_row([counter], |row| row.get(0))?)
 }
 
+/// Sees to it that a counter gives no number up to this one.
+pub(crate) fn pass_number(tx: &Tx<'_>, counter: &str, number: i64) -> Result<()> {
+    tx.execute(
+        "INSERT INTO counter (name, value) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value < excluded.value",
+        (counter, number),
+    )?;
+    Ok(())
+}
+
 /// A kind of record that is named by a text.
 struct Named {
     what: &'static str,

@@ -454,8 +454,10 @@ impl Engine {
             Some(("exports", _)) => self.exports.answer(&mut self.store, request).await?,
             Some(("imports", _)) => {
                 let answer = self.imports.answer(&mut self.store, request, bytes).await?;
-                // What it wrote did not go through a turn.
-                self.streams.doubt();
+                if request.method == "imports.apply" {
+                    // What it wrote did not go through a turn.
+                    self.streams.doubt();
+                }
                 answer.map(|json| (json, None))
             }
             _ => {

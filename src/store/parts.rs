@@ -33,16 +33,15 @@ impl Store {
         part: &mut dyn FnMut(&Tx<'_>) -> Result<bool>,
     ) -> Result<u64> {
         self.commit_now()?;
-        if !self.journal.is_active() {
-            return Err(Error::new(
-                Code::QuotaExceeded,
-                "there was no room to begin a journal segment",
-            ));
-        }
         // What relaxed turns left must not be lost with what follows.
         self.flush()?;
         let before = self.journal.last_seq();
-        let mark = self.journal.mark();
+        let mark = self.journal.mark().ok_or_else(|| {
+            Error::new(
+                Code::QuotaExceeded,
+                "there was no room to begin a journal segment",
+            )
+        })?;
         let started = self.host.monotonic_us();
         self.begin_batch()?;
         let written = self.parts(op, user, part);
@@ -135,7 +134,7 @@ impl Store {
     }
 
     /// Makes it as if nothing had happened, and gives the error that says so.
-    fn take_back(&mut self, error: Error, mark: Option<Mark>) -> Error {
+    fn take_back(&mut self, error: Error, mark: Mark) -> Error {
         self.batch_since = None;
         self.audit = super::Audit::default();
         let undone = self.database().and_then(|database| {
@@ -160,10 +159,7 @@ impl Store {
         if error.code() == Code::Corrupt {
             self.condition = Condition::Damaged(error.clone());
         }
-        if let Some(mark) = mark
-            && !self.journal.is_broken()
-            && self.journal.cut_back(mark).is_ok()
-        {
+        if self.journal.cut_back(mark).is_ok() {
             return error;
         }
         self.condition = Condition::Damaged(error.clone());

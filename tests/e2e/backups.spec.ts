@@ -1,39 +1,10 @@
 // Archives in real files: large ones, deaths in the middle, and a store that comes back after everything was wiped.
 
-import type { Worker } from '@playwright/test';
-
+import { memoryOf, prepare } from './support/contents.js';
 import { expect, openHarness, test } from './support/fixtures.js';
 
 /** Megabytes of contents in the large archive. */
 const MEGABYTES = Number(process.env.STRONGROOM_ARCHIVE_MB ?? 128);
-
-declare global {
-  /** A megabyte that nothing compresses, always the same for a seed. */
-  function megabyte(seed: number): Uint8Array<ArrayBuffer>;
-}
-
-function prepare(): void {
-  globalThis.megabyte = (seed) => {
-    const words = new Uint32Array(1 << 18);
-    let state = seed * 2654435761 + 1;
-    for (let at = 0; at < words.length; at += 1) {
-      state ^= state << 13;
-      state ^= state >>> 17;
-      state ^= state << 5;
-      words[at] = state;
-    }
-    return new Uint8Array(words.buffer);
-  };
-}
-
-/** The bytes of the engine's memory. */
-function memoryOf(worker: Worker): Promise<number> {
-  return worker.evaluate(async () => {
-    const glue = '/pkg/strongroom.js';
-    const { default: init } = (await import(glue)) as { default(): Promise<{ memory: WebAssembly.Memory }> };
-    return (await init()).memory.buffer.byteLength;
-  });
-}
 
 test('a large store goes to a file while messages are written, and comes back from it after a wipe', async ({
   harness: page,
@@ -55,7 +26,7 @@ test('a large store goes to a file while messages are written, and comes back fr
       pull(source) {
         if (made === megabytes) return source.close();
         made += 1;
-        source.enqueue(megabyte(made));
+        source.enqueue(noise(made, 1 << 20));
       },
     });
     await store.artifacts.put({ userId: 'us01', kind: 'file', name: 'large', content });
@@ -112,7 +83,7 @@ test('a large store goes to a file while messages are written, and comes back fr
     for (; read < megabytes; read += 1) {
       const start = read << 20;
       const bytes = await store.artifacts.bytes(items[0]!.id, { start, end: start + (1 << 20) });
-      const [found, expected] = [new Uint32Array(bytes.buffer), new Uint32Array(megabyte(read + 1).buffer)];
+      const [found, expected] = [new Uint32Array(bytes.buffer), new Uint32Array(noise(read + 1, 1 << 20).buffer)];
       if (found.length !== expected.length || expected.some((word, at) => word !== found[at])) differs += 1;
     }
     const { findings } = await store.health.check();
@@ -130,7 +101,7 @@ test('a worker that dies while an archive is brought in leaves the store as it w
     const one = await harness.openStore('one');
     const { user } = await harness.begin(one);
     const file = { userId: user.id, kind: 'file', name: 'x' };
-    for (let n = 1; n <= 6; n += 1) await one.artifacts.put({ ...file, content: megabyte(n) });
+    for (let n = 1; n <= 6; n += 1) await one.artifacts.put({ ...file, content: noise(n, 1 << 20) });
     const archive = await (await one.backups.export()).blob();
     await one.close();
     let other = await harness.openStore('other');

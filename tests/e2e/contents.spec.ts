@@ -1,43 +1,7 @@
 // Contents of artifacts in real files: large ones, deaths in the middle, and a disk that is full.
 
-import type { Worker } from '@playwright/test';
-
+import { memoryOf, prepare } from './support/contents.js';
 import { expect, openHarness, test } from './support/fixtures.js';
-
-declare global {
-  /** Bytes that nothing compresses, always the same. */
-  function noise(seed: number, length: number): Uint8Array<ArrayBuffer>;
-  /** Their hash as SHA-256. */
-  function digest(bytes: BufferSource): Promise<string>;
-}
-
-/** Gives the page what the tests make contents of. */
-function prepare(): void {
-  globalThis.noise = (seed, length) => {
-    const words = new Uint32Array(Math.ceil(length / 4));
-    let state = seed * 2654435761 + 1;
-    for (let at = 0; at < words.length; at += 1) {
-      state ^= state << 13;
-      state ^= state >>> 17;
-      state ^= state << 5;
-      words[at] = state;
-    }
-    return new Uint8Array(words.buffer, 0, length);
-  };
-  globalThis.digest = async (bytes) => {
-    const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-    return [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  };
-}
-
-/** The bytes of the engine's memory. */
-function memoryOf(worker: Worker): Promise<number> {
-  return worker.evaluate(async () => {
-    const glue = '/pkg/strongroom.js';
-    const { default: init } = (await import(glue)) as { default(): Promise<{ memory: WebAssembly.Memory }> };
-    return (await init()).memory.buffer.byteLength;
-  });
-}
 
 /** Every file of the store's contents with its size, as the browser lists them. */
 async function filesOf(name: string): Promise<Record<string, number>> {

@@ -4,12 +4,14 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use super::names::{decided, renamed_id, translated};
-use super::row::{Row, key_of, numbers, parts};
+use super::row::{Row, goes_with, key_of, numbers, parts};
 use super::{Action, PARTS};
-use crate::domain::packed;
+use crate::blob::Piece;
+use crate::domain::charts::graph;
+use crate::domain::{blobs, packed, pass_number};
 use crate::error::Result;
 use crate::id::ConversationId;
-use crate::store::Tx;
+use crate::store::{Tx, View};
 
 /// Carries out what was decided.
 pub(super) struct Carry<'a> {
@@ -86,13 +88,7 @@ impl Carry<'_> {
                 )?;
                 let is_taken: bool = taken.query_row((user, context, wanted), |row| row.get(0))?;
                 if is_taken {
-                    let mut next = self.tx.prepare(
-                        "SELECT 1 + max(
-                           (SELECT coalesce(max(position), 0) FROM entity WHERE user = ?1 AND context = ?2),
-                           (SELECT coalesce(max(position), 0) FROM relation WHERE user = ?1 AND context = ?2),
-                           (SELECT coalesce(max(position), 0) FROM chart_line WHERE user = ?1 AND context = ?2))",
-                    )?;
-                    let position: i64 = next.query_row((user, context), |row| row.get(0))?;
+                    let position = graph::next_position(self.tx, (user, context))?;
                     new.set("position", Value::Integer(position));
                 }
             }
@@ -110,12 +106,6 @@ impl Carry<'_> {
             marks.join(", ")
         );
         self.tx.execute(&sql, params_from_iter(row.values.iter()))?;
-        if row.table == "blob" {
-            self.tx.execute(
-                "UPDATE blob SET unused_since = NULL WHERE blob = ?1",
-                params_from_iter(row.key_values()),
-            )?;
-        }
         Ok(())
     }
 
@@ -173,28 +163,13 @@ impl Carry<'_> {
 
     /// Puts the pieces of a content, which are kept already.
     fn pieces(&self, row: &Row) -> Result<()> {
-        let mut statement = self.staged.prepare_cached(
-            "SELECT p.piece, p.size, p.stored, p.packing, p.content, bp.position
-             FROM blob_piece AS bp JOIN piece AS p ON p.piece = bp.piece WHERE bp.blob = ?1 ORDER BY bp.position",
-        )?;
         let new = translated(self.staged, row)?;
-        let mut rows = statement.query(params_from_iter(row.key_values()))?;
-        while let Some(piece) = rows.next()? {
-            let values = (0..6).map(|index| piece.get(index));
-            let mut values: Vec<Value> = values.collect::<rusqlite::Result<_>>()?;
-            let position = values.pop().unwrap_or(Value::Null);
-            let name = values.first().cloned().unwrap_or(Value::Null);
-            self.tx.execute(
-                "INSERT OR IGNORE INTO piece (piece, size, stored, packing, content) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params_from_iter(values),
-            )?;
-            let blob = new.get("blob").cloned().unwrap_or(Value::Null);
-            self.tx.execute(
-                "INSERT INTO blob_piece (blob, position, piece) VALUES (?1, ?2, ?3)",
-                params_from_iter([blob, position, name]),
-            )?;
-        }
-        Ok(())
+        let (Some(old), Some(new)) = (row.number("blob"), new.number("blob")) else {
+            return Ok(());
+        };
+        let pieces = blobs::pieces(&View::new(self.staged, None), old, 0, u64::MAX)?;
+        let pieces: Vec<Piece> = pieces.into_iter().map(|(_, piece)| piece).collect();
+        blobs::add_pieces(self.tx, new, 0, &pieces)
     }
 
     /// Takes away the rows that went with the store's own record.
@@ -210,17 +185,7 @@ impl Carry<'_> {
             if *table != new.table {
                 continue;
             }
-            let mut matches = Vec::new();
-            for (index, n) in new.key.iter().zip(1..) {
-                let name = new.columns.get(*index).map_or("", |name| name);
-                let column = if new.table == "entity" {
-                    "entity"
-                } else {
-                    name
-                };
-                matches.push(format!("\"{column}\" = ?{n}"));
-            }
-            let sql = format!("DELETE FROM \"{part}\" WHERE {}", matches.join(" AND "));
+            let sql = format!("DELETE FROM \"{part}\" WHERE {}", goes_with(new));
             self.tx.execute(&sql, params_from_iter(new.key_values()))?;
         }
         Ok(())
@@ -238,16 +203,7 @@ impl Carry<'_> {
             Some((what, user)) => format!("{what}/{}", renamed_id(self.staged, user)?),
             None => name.to_owned(),
         };
-        self.pass(&name, value)
-    }
-
-    fn pass(&self, name: &str, value: i64) -> Result<()> {
-        self.tx.execute(
-            "INSERT INTO counter (name, value) VALUES (?1, ?2)
-             ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value < excluded.value",
-            (name, value),
-        )?;
-        Ok(())
+        pass_number(self.tx, &name, value)
     }
 
     /// Sees to it that no number that was given is given again.
@@ -259,7 +215,7 @@ impl Carry<'_> {
         while let Some(row) = rows.next()? {
             let (name, value): (String, i64) = (row.get(0)?, row.get(1)?);
             match (name.split('/').next().unwrap_or(""), &*numbers(&name)) {
-                ("user" | "blob", _) => self.pass(&name, value)?,
+                ("user" | "blob", _) => pass_number(self.tx, &name, value)?,
                 ("conversation", [user]) => {
                     self.tx.execute(
                         "UPDATE user SET next_conversation = ?2 WHERE user = ?1 AND next_conversation <= ?3",

@@ -293,12 +293,11 @@ impl Plan<'_> {
     ) -> Result<(String, Action, Option<String>)> {
         let user = new.number("user").unwrap_or(0);
         let conversation = new.number("conversation").unwrap_or(0);
-        let wanted = |column| new.number(column);
         let mut uuid = None;
         if is_renamed && new.place("uuid").is_some() {
             uuid = Some(self.host.uuid().to_string());
         }
-        let wanted = |column| wanted(column).filter(|_| !is_renamed);
+        let wanted = |column| new.number(column).filter(|_| !is_renamed);
         let key = match new.table {
             "user" => {
                 let last = "SELECT max(coalesce((SELECT value FROM counter WHERE name = 'user'), 0), coalesce(max(user), 0)) FROM user";

@@ -5,7 +5,8 @@ use std::rc::Rc;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
-use crate::database::rows::key_columns;
+use crate::archive::records::in_slices;
+use crate::database::rows::{columns, key_columns};
 use crate::error::{Error, Result};
 use crate::store::View;
 
@@ -14,9 +15,9 @@ const SLICE_ROWS: usize = 256;
 
 /// Rows of a staged table in the order of their keys.
 pub(super) struct Cursor {
-    pub table: &'static str,
-    pub columns: Rc<Vec<String>>,
-    pub key: Vec<usize>,
+    table: &'static str,
+    columns: Rc<Vec<String>>,
+    key: Vec<usize>,
     first: String,
     next: String,
     last: Vec<Value>,
@@ -28,27 +29,23 @@ pub(super) struct Row {
     pub table: &'static str,
     pub columns: Rc<Vec<String>>,
     pub values: Vec<Value>,
+    /// Where the columns of its key are; empty where it only goes with another.
     pub key: Vec<usize>,
 }
 
 impl Cursor {
     pub fn begin(connection: &Connection, table: &'static str) -> Result<Self> {
         let key = key_columns(connection, table)?;
-        let statement = connection.prepare_cached(&format!("SELECT * FROM \"{table}\""))?;
-        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+        let columns = columns(connection, table)?;
         let keys: Vec<String> = key.iter().map(|name| format!("\"{name}\"")).collect();
-        let keys = keys.join(", ");
-        let behind: Vec<String> = (1..=key.len()).map(|n| format!("?{n}")).collect();
-        let order = format!("ORDER BY {keys} LIMIT {SLICE_ROWS}");
+        let select = format!("SELECT * FROM \"{table}\" WHERE 1");
+        let [first, next] = in_slices(&select, &keys, SLICE_ROWS);
         let place = |name: &String| columns.iter().position(|column| column == name);
         Ok(Self {
             table,
             key: key.iter().filter_map(place).collect(),
-            first: format!("SELECT * FROM \"{table}\" {order}"),
-            next: format!(
-                "SELECT * FROM \"{table}\" WHERE ({keys}) > ({}) {order}",
-                behind.join(", ")
-            ),
+            first,
+            next,
             columns: Rc::new(columns),
             last: Vec::new(),
         })
@@ -188,6 +185,19 @@ pub(super) fn row_of(view: &View<'_>, like: &Row, key: &str) -> Result<Row> {
     })
 }
 
+/// The condition under which a row goes with a record, whose key's values are bound in their order.
+pub(super) fn goes_with(record: &Row) -> String {
+    let column = |index: &usize| match record.table {
+        "entity" => "entity",
+        _ => record.columns.get(*index).map_or("", |name| name),
+    };
+    let matches: Vec<String> = (1..)
+        .zip(record.key.iter().map(column))
+        .map(|(n, column)| format!("\"{column}\" = ?{n}"))
+        .collect();
+    matches.join(" AND ")
+}
+
 /// The rows of a part's table that go with a record.
 pub(super) fn parts(
     connection: &Connection,
@@ -195,31 +205,13 @@ pub(super) fn parts(
     part: &'static str,
     key: &[Value],
 ) -> Result<Vec<Row>> {
-    let statement = connection.prepare_cached(&format!("SELECT * FROM \"{part}\""))?;
-    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    drop(statement);
-    let mut matches = Vec::new();
-    for (name, n) in record
-        .key
-        .iter()
-        .filter_map(|index| record.columns.get(*index))
-        .zip(1..)
-    {
-        let column = match (record.table, name.as_str()) {
-            ("entity", _) => "entity",
-            (_, name) => name,
-        };
-        matches.push(format!("\"{column}\" = ?{n}"));
-    }
-    let own_key = key_columns(connection, part)?;
     let mut statement = connection.prepare_cached(&format!(
         "SELECT * FROM \"{part}\" WHERE {}",
-        matches.join(" AND ")
+        goes_with(record)
     ))?;
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let columns = Rc::new(columns);
     let mut rows = statement.query(params_from_iter(key))?;
-    let place = |name: &String| columns.iter().position(|column| column == name);
-    let own_key: Vec<usize> = own_key.iter().filter_map(place).collect();
-    let columns = Rc::new(columns.clone());
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let values = (0..columns.len()).map(|index| row.get(index));
@@ -227,7 +219,7 @@ pub(super) fn parts(
             table: part,
             values: values.collect::<rusqlite::Result<_>>()?,
             columns: columns.clone(),
-            key: own_key.clone(),
+            key: Vec::new(),
         });
     }
     Ok(found)

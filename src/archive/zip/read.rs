@@ -7,6 +7,7 @@ use super::{
     END64_LOCATOR, EXTRA_ZIP64, FLAG_ENCRYPTED, LOCAL_HEADER, LOCAL_HEADER_BYTES, LOCATOR_BYTES,
     STORED,
 };
+use crate::archive::invalid;
 use crate::disk::File;
 use crate::error::{Code, Error, Result};
 
@@ -24,6 +25,8 @@ const UNPACK_BYTES: usize = 256 << 10;
 #[derive(Debug)]
 pub struct Zip {
     entries: Vec<Entry>,
+    /// Their places, in the order of their names.
+    by_name: Vec<usize>,
 }
 
 /// A file in a zip.
@@ -64,9 +67,11 @@ impl Zip {
         if entries.len() as u64 > count {
             return Err(invalid("it has more entries than it says"));
         }
-        check_names(&entries)?;
+        let mut by_name: Vec<usize> = (0..entries.len()).collect();
+        by_name.sort_unstable_by_key(|place| name_at(&entries, *place));
+        check_names(&entries, &by_name)?;
         check_places(&entries, begins)?;
-        Ok(Self { entries })
+        Ok(Self { entries, by_name })
     }
 
     /// Its files, in the order of the directory.
@@ -78,7 +83,9 @@ impl Zip {
     /// A file by its name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.name == name)
+        let search = |place: &usize| name_at(&self.entries, *place).cmp(name);
+        let found = self.by_name.binary_search_by(search).ok()?;
+        self.entries.get(*self.by_name.get(found)?)
     }
 }
 
@@ -225,7 +232,11 @@ fn large_sizes(extra: &[u8]) -> Result<Fields<'_>> {
     Ok(Fields(&[]))
 }
 
-fn check_names(entries: &[Entry]) -> Result<()> {
+fn name_at(entries: &[Entry], place: usize) -> &str {
+    entries.get(place).map_or("", |entry| &entry.name)
+}
+
+fn check_names(entries: &[Entry], by_name: &[usize]) -> Result<()> {
     for Entry { name, .. } in entries {
         let is_safe = !name.contains(['\\', '\0', ':'])
             && name.split('/').all(|step| !matches!(step, "" | "." | ".."));
@@ -233,13 +244,12 @@ fn check_names(entries: &[Entry]) -> Result<()> {
             return Err(invalid(format!("{name:?} is no safe name")));
         }
     }
-    let mut names: Vec<&str> = entries.iter().map(|entry| &*entry.name).collect();
-    names.sort_unstable();
-    match names.windows(2).find(|pair| pair.first() == pair.last()) {
-        Some(pair) => Err(invalid(format!(
-            "it has {:?} twice",
-            pair.first().unwrap_or(&"")
-        ))),
+    let mut pairs = by_name.windows(2).filter_map(|pair| match pair {
+        [one, other] => Some((name_at(entries, *one), name_at(entries, *other))),
+        _ => None,
+    });
+    match pairs.find(|(one, other)| one == other) {
+        Some((name, _)) => Err(invalid(format!("it has {name:?} twice"))),
         None => Ok(()),
     }
 }
@@ -383,13 +393,6 @@ impl EntryReader {
             }
         }
     }
-}
-
-fn invalid(what: impl std::fmt::Display) -> Error {
-    Error::new(
-        Code::ArchiveInvalid,
-        format!("the archive cannot be read: {what}"),
-    )
 }
 
 /// Bytes of a file that must be there.

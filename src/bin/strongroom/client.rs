@@ -92,12 +92,7 @@ impl Client {
     pub fn call(&mut self, method: &str, args: &Value) -> Result<Value> {
         self.rest()?;
         let args = args.to_string();
-        let request = Request {
-            method,
-            args: &args,
-            user: None,
-            request_id: None,
-        };
+        let request = request(method, &args);
         match self.engine.turn(&[request]).pop() {
             Some(Answer::Done(json)) => read(&json),
             Some(Answer::Failed(error) | Answer::Again(error)) => Err(error),
@@ -113,12 +108,7 @@ impl Client {
         progress: &mut dyn FnMut(&Value),
     ) -> Result<Value> {
         let args = args.to_string();
-        let request = Request {
-            method,
-            args: &args,
-            user: None,
-            request_id: None,
-        };
+        let request = request(method, &args);
         loop {
             self.rest()?;
             let mut tell = |step: &str| {
@@ -127,8 +117,7 @@ impl Client {
                 }
             };
             let step = ready(async { Ok(self.engine.task(1, request, &mut tell).await) })?;
-            let step =
-                step.ok_or_else(|| Error::invalid(format!("there is no method {method}")))?;
+            let step = step.ok_or_else(|| unknown(method))?;
             if let Some(json) = step? {
                 return read(&json);
             }
@@ -139,15 +128,9 @@ impl Client {
     pub fn bytes(&mut self, method: &str, args: &Value, bytes: &[u8]) -> Result<(Value, Vec<u8>)> {
         self.rest()?;
         let args = args.to_string();
-        let request = Request {
-            method,
-            args: &args,
-            user: None,
-            request_id: None,
-        };
+        let request = request(method, &args);
         let answer = ready(async { Ok(self.engine.bytes(request, bytes).await) })?;
-        let answer =
-            answer.ok_or_else(|| Error::invalid(format!("there is no method {method}")))?;
+        let answer = answer.ok_or_else(|| unknown(method))?;
         let (json, bytes) = answer?;
         Ok((read(&json)?, bytes.unwrap_or_default()))
     }
@@ -263,6 +246,20 @@ impl Client {
             }
         }
     }
+}
+
+/// A request of the app's own.
+fn request<'a>(method: &'a str, args: &'a str) -> Request<'a> {
+    Request {
+        method,
+        args,
+        user: None,
+        request_id: None,
+    }
+}
+
+fn unknown(method: &str) -> Error {
+    Error::invalid(format!("there is no method {method}"))
 }
 
 /// Says so where a folder holds no store.

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde_json::{Value, json};
-use strongroom::archive::{self, MANIFEST, Manifest};
+use strongroom::archive::{self, Manifest};
 use strongroom::database::migrate::LATEST;
 use strongroom::disk::native::NativeDisk;
 use strongroom::disk::{Disk as _, OpenMode, ready};
@@ -326,25 +326,7 @@ fn manifest(path: &Path) -> Result<Manifest> {
         Code::NotFound => missing(path),
         _ => error,
     })?;
-    let zip = archive::zip::Zip::open(&*file)?;
-    let entry = zip.find(MANIFEST).ok_or_else(|| {
-        Error::new(
-            Code::ArchiveInvalid,
-            "the archive has no manifest.json: it is not whole, or not one of these",
-        )
-    })?;
-    let mut reader = archive::zip::EntryReader::new(&*file, entry)?;
-    let mut json = Vec::new();
-    while let Some(bytes) = reader.next(&*file)? {
-        json.extend(bytes);
-    }
-    serde_json::from_slice(&json).map_err(|error| {
-        Error::new(
-            Code::ArchiveInvalid,
-            "the archive's manifest cannot be read",
-        )
-        .caused_by(error)
-    })
+    Manifest::read(&*file, &archive::zip::Zip::open(&*file)?)
 }
 
 fn missing(path: &Path) -> Error {

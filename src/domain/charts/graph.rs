@@ -368,7 +368,7 @@ pub(super) fn insert(tx: &Tx<'_>, place: &Place, draft: &EntityDraft<'_>) -> Res
             id,
             place.user.user,
             place.context,
-            next_position(tx, place)?,
+            next_position(tx, place.key())?,
             draft.name,
             draft.entity_type,
             metadata,
@@ -425,14 +425,14 @@ fn taken(what: &str, name: &str) -> Error {
 }
 
 /// The place behind the last line of a graph.
-pub(super) fn next_position(view: &View<'_>, place: &Place) -> Result<i64> {
+pub(crate) fn next_position(view: &View<'_>, place: (i64, &str)) -> Result<i64> {
     let mut statement = view.prepare(
         "SELECT 1 + max(
            (SELECT coalesce(max(position), 0) FROM entity WHERE user = ?1 AND context = ?2),
            (SELECT coalesce(max(position), 0) FROM relation WHERE user = ?1 AND context = ?2),
            (SELECT coalesce(max(position), 0) FROM chart_line WHERE user = ?1 AND context = ?2))",
     )?;
-    Ok(statement.query_row(place.key(), |row| row.get(0))?)
+    Ok(statement.query_row(place, |row| row.get(0))?)
 }
 
 /// The name of the counter of a user's chart numbers.
@@ -448,11 +448,7 @@ fn pass_number(tx: &Tx<'_>, user: UserId, chart: &str) -> Result<()> {
         .strip_prefix("chart_")
         .and_then(|n| n.parse::<i64>().ok());
     if let Some(number) = number.filter(|number| (1..=MOST).contains(number)) {
-        tx.execute(
-            "INSERT INTO counter (name, value) VALUES (?1, ?2)
-             ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value < excluded.value",
-            (counter(user), number),
-        )?;
+        crate::domain::pass_number(tx, &counter(user), number)?;
     }
     Ok(())
 }
@@ -798,7 +794,7 @@ pub(super) fn relate(tx: &Tx<'_>, place: &Place, draft: &RelationDraft<'_>) -> R
             tx.uuid(),
             place.user.user,
             &place.context,
-            next_position(tx, place)?,
+            next_position(tx, place.key())?,
             draft.from,
             draft.to,
             draft.relation_type,

@@ -450,7 +450,7 @@ impl Loading<'_> {
                 self.tx.uuid(),
                 self.place.user.user,
                 &self.place.context,
-                graph::next_position(self.tx, &self.place)?,
+                graph::next_position(self.tx, self.place.key())?,
                 line,
                 &problem,
             ),
@@ -491,7 +491,7 @@ pub fn load(tx: &Tx<'_>, load: &LoadLines) -> Result<LoadReport> {
     let place = Place::route(tx, load.user_id, load.context.as_deref())?;
     let loading = Loading {
         tx,
-        before: graph::next_position(tx, &place)? - 1,
+        before: graph::next_position(tx, place.key())? - 1,
         kept: kept(tx, &place)?,
         place,
     };

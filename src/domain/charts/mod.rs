@@ -78,7 +78,7 @@ pub(super) fn merge(tx: &Tx<'_>, user: UserId, from: &str, to: &str) -> Result<(
         user,
         context: to.to_owned(),
     };
-    let shift = graph::next_position(tx, &target)? - 1;
+    let shift = graph::next_position(tx, target.key())? - 1;
     for table in ["entity", "relation", "chart_line"] {
         tx.execute(
             &format!(

@@ -882,7 +882,7 @@ pub fn move_chart(tx: &Tx<'_>, change: &ChartMove) -> Result<Chart> {
         return Err(conflict(format!("{chart} hangs below {parent}; move that")));
     }
     let items = movable(tx, &place, &to, &charts)?;
-    let first = graph::next_position(tx, &to)?;
+    let first = graph::next_position(tx, to.key())?;
     for ((_, table, id), position) in items.iter().zip(first..) {
         tx.execute(
             &format!("UPDATE {table} SET context = ?2, position = ?3 WHERE id = ?1"),
