@@ -118,6 +118,28 @@ impl Fixture {
         self.bytes_as(None, method, &args, bytes).unwrap()
     }
 
+    /// Tries long work of the app's own.
+    fn task(&mut self, method: &str) -> Result<Value, Code> {
+        let args = if method == "migrations.migrate" {
+            r#"{"to":12}"#
+        } else {
+            "{}"
+        };
+        let request = Request {
+            method,
+            args,
+            user: None,
+            request_id: None,
+        };
+        loop {
+            self.tick();
+            let step = ready(async { Ok(self.engine.task(1, request, &mut |_| {}).await) });
+            if let Some(json) = step.unwrap().unwrap().map_err(|error| error.code())? {
+                return Ok(serde_json::from_str(&json).unwrap());
+            }
+        }
+    }
+
     fn content(&mut self, beginning: Value, content: &[u8]) -> Value {
         let (written, _) = self.bytes("contents.write", beginning, &[]);
         for piece in content.chunks(MB) {
@@ -785,6 +807,15 @@ fn writes_go_on_during_an_export_which_is_of_one_moment() {
     let before = store.export(json!({}));
     let (begun, _) = store.bytes("exports.begin", json!({}), &[]);
     let export = json!({ "export": begun["export"] });
+    // Enough for a checkpoint, and what would remove contents and change the file in place.
+    let long = json!({ "role": "user", "text": "a text of some length ".repeat(250) });
+    let messages = vec![long; 1000];
+    let args = json!({ "conversationId": "us01-co01", "messages": messages });
+    store.call("messages.appendAll", args);
+    store.call("retention.erase", json!({ "id": "us02" }));
+    assert_eq!(store.task("retention.collect"), Err(Code::Locked));
+    assert_eq!(store.task("migrations.migrate"), Err(Code::Locked));
+    store.rest();
     let mut archive = Vec::new();
     for n in 0.. {
         let (progress, bytes) = store.bytes("exports.next", export.clone(), &[]);
@@ -797,9 +828,6 @@ fn writes_go_on_during_an_export_which_is_of_one_moment() {
             "messages.append",
             json!({ "conversationId": "us01-co01", "message": message }),
         );
-        if n == 0 {
-            store.call("users.delete", json!({ "id": "us02" }));
-        }
         store.rest();
     }
     assert_alike(&before, &archive);
@@ -811,6 +839,10 @@ fn writes_go_on_during_an_export_which_is_of_one_moment() {
     store.bytes("exports.end", export, &[]);
     let after: String = records(&store.export(json!({}))).into_values().collect();
     assert!(after.contains("meanwhile 0") && !after.contains("Grace"));
+    // What waited for it comes to its end.
+    store.rest();
+    let erasures = store.call("retention.erasures", json!({}));
+    assert!(!erasures["items"][0]["doneAt"].is_null(), "{erasures}");
 }
 
 #[test]
