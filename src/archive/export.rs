@@ -131,24 +131,20 @@ impl Export {
         with_sqlite: bool,
         asker: Option<UserId>,
     ) -> Result<Self> {
-        let frozen = store.held(moment)?;
+        let view = store.held(moment)?;
+        let file_bytes = store.held_file(moment)?.size()?;
         if let Some(asker) = asker {
-            owns(&frozen.view(), asker, &scope)?;
+            owns(&view, asker, &scope)?;
         }
-        select::choose(frozen.connection(), &scope)?;
-        let contents: i64 = frozen.connection().query_row(
-            &format!(
-                "SELECT coalesce(sum(t.size), 0) FROM blob AS t WHERE {}",
-                blob_condition(&scope)
-            ),
-            [],
-            |row| row.get(0),
-        )?;
+        select::choose(&view, &scope)?;
+        let mut contents = view.prepare(&format!(
+            "SELECT coalesce(sum(t.size), 0) FROM blob AS t WHERE {}",
+            blob_condition(&scope)
+        ))?;
+        let contents: u64 = contents.query_row([], |row| row.get(0))?;
         let at_ms = store.host().now_ms();
-        let mut total = frozen.file().size()? + u64::try_from(contents).unwrap_or(0);
-        if with_sqlite {
-            total += frozen.file().size()?;
-        }
+        let copies = if with_sqlite { 2 } else { 1 };
+        let total = copies * file_bytes + contents;
         Ok(Self {
             moment,
             scope,
@@ -269,7 +265,7 @@ impl Export {
 
     /// Begins a table, unless it has no row in the archive.
     fn table(&mut self, store: &Store, spec: &'static TableSpec) -> Result<Stage> {
-        let view = store.held(self.moment)?.view();
+        let view = store.held(self.moment)?;
         let Some(rows) = Rows::begin(&view, spec, &self.scope)? else {
             return Ok(Stage::Tables);
         };
@@ -285,7 +281,7 @@ impl Export {
     }
 
     fn rows(&mut self, store: &Store, mut rows: Rows) -> Result<Stage> {
-        let view = store.held(self.moment)?.view();
+        let view = store.held(self.moment)?;
         let mut lines = Vec::new();
         let count = rows.read(&view, &mut lines)?;
         self.put(&lines)?;
@@ -303,7 +299,7 @@ impl Export {
 
     /// The graphs that have lines, each with the file of what is archived behind the others of its user.
     fn graphs(&self, store: &Store) -> Result<VecDeque<Graph>> {
-        let view = store.held(self.moment)?.view();
+        let view = store.held(self.moment)?;
         let chosen = |table| condition(&self.scope, table).unwrap_or("0");
         let mut statement = view.prepare(&format!(
             "SELECT t.user, t.context FROM entity AS t WHERE {}
@@ -342,7 +338,7 @@ impl Export {
         if self.open.is_none() {
             self.entry(&graph.file(), true)?;
         }
-        let view = store.held(self.moment)?.view();
+        let view = store.held(self.moment)?;
         let is_wanted = |kind: LineKind, id: &str| graph.holds(&view, &self.scope, kind, id);
         let (text, next) =
             wanted_lines(&view, graph.user, &graph.context, graph.behind, &is_wanted)?;
@@ -361,7 +357,7 @@ impl Export {
     }
 
     fn next_content(&mut self, store: &Store, after: &str) -> Result<Stage> {
-        let view = store.held(self.moment)?.view();
+        let view = store.held(self.moment)?;
         let mut statement = view.prepare(&format!(
             "SELECT t.blob, t.hash FROM blob AS t WHERE t.hash > ?1 AND {} ORDER BY t.hash LIMIT 1",
             blob_condition(&self.scope)
@@ -423,7 +419,7 @@ impl Export {
         if at == 0 {
             self.entry("store.sqlite3", true)?;
         }
-        let file = store.held(self.moment)?.file();
+        let file = store.held_file(self.moment)?;
         let mut bytes = vec![0; COPY_BYTES];
         let read = file.read_at(&mut bytes, at)?;
         bytes.truncate(read);

@@ -124,14 +124,14 @@ pub fn blob_condition(scope: &Scope) -> String {
 ///
 /// # Errors
 /// `not_found` when there is no such record.
-pub fn choose(connection: &Connection, scope: &Scope) -> Result<()> {
+pub fn choose(view: &View<'_>, scope: &Scope) -> Result<()> {
+    let connection = view.connection();
     connection.execute_batch(CHOSEN)?;
-    let view = View::new(connection, None);
     match scope {
         Scope::All => return Ok(()),
         Scope::User { id } => {
             expect(
-                &view,
+                view,
                 "user",
                 id,
                 "SELECT 1 FROM user WHERE user = ?1",
@@ -158,7 +158,7 @@ pub fn choose(connection: &Connection, scope: &Scope) -> Result<()> {
         Scope::Context { user_id, name } => {
             let key = (user_id.user, name);
             let sql = "SELECT 1 FROM context WHERE user = ?1 AND name = ?2";
-            expect(&view, "context", name, sql, key)?;
+            expect(view, "context", name, sql, key)?;
             insert(
                 connection,
                 "in_context",
@@ -178,20 +178,20 @@ pub fn choose(connection: &Connection, scope: &Scope) -> Result<()> {
         }
         Scope::Construct { id } => {
             let sql = "SELECT 1 FROM construct WHERE construct = ?1";
-            expect(&view, "construct", id, sql, (id,))?;
+            expect(view, "construct", id, sql, (id,))?;
             connection.execute("INSERT INTO in_construct VALUES (?1)", (id,))?;
         }
         Scope::Conversation { id } => {
             let key = (id.user, id.conversation);
             let sql = "SELECT 1 FROM conversation WHERE user = ?1 AND conversation = ?2";
-            expect(&view, "conversation", id, sql, key)?;
+            expect(view, "conversation", id, sql, key)?;
             connection.execute("INSERT INTO in_conversation VALUES (?1, ?2)", key)?;
         }
         Scope::Chart {
             user_id,
             context,
             chart,
-        } => choose_chart(&view, connection, (user_id.user, context, chart))?,
+        } => choose_chart(view, connection, (user_id.user, context, chart))?,
     }
     for chosen in [BELOW, ABOVE, CONTENTS] {
         connection.execute_batch(chosen)?;

@@ -12,7 +12,6 @@ use super::{FILE, unpack};
 use crate::disk::File;
 use crate::error::Result;
 use crate::host::Host;
-use crate::store::View;
 
 /// Its page cache, in KiB.
 const CACHE_KIB: i32 = 2_048;
@@ -46,13 +45,7 @@ impl Frozen {
         })
     }
 
-    /// The state, to be read. Temporary tables may be made.
-    #[must_use]
-    pub fn view(&self) -> View<'_> {
-        View::new(&self.connection, None)
-    }
-
-    /// The connection.
+    /// The connection, for reading. Temporary tables may be made.
     #[must_use]
     pub const fn connection(&self) -> &Connection {
         &self.connection

@@ -1,7 +1,8 @@
 //! One moment of the state that stays readable while writes go on.
 
-use super::Store;
+use super::{Store, View};
 use crate::database::frozen::Frozen;
+use crate::disk::File;
 use crate::error::{Code, Error, Result};
 
 /// A moment that someone reads.
@@ -49,11 +50,24 @@ impl Store {
         })
     }
 
-    /// The state as it was at a moment.
+    /// The state as it was at a moment. Temporary tables may be made.
     ///
     /// # Errors
     /// `aborted` when it is no longer held: the store had to recover, or was closed.
-    pub fn held(&self, moment: Moment) -> Result<&Frozen> {
+    pub fn held(&self, moment: Moment) -> Result<View<'_>> {
+        let frozen = self.frozen(moment)?;
+        Ok(View::new(frozen.connection(), None))
+    }
+
+    /// The database file as it was at a moment.
+    ///
+    /// # Errors
+    /// As [`held`](Self::held).
+    pub fn held_file(&self, moment: Moment) -> Result<&dyn File> {
+        self.frozen(moment).map(Frozen::file)
+    }
+
+    fn frozen(&self, moment: Moment) -> Result<&Frozen> {
         self.held
             .as_ref()
             .filter(|held| held.number == moment.number)
