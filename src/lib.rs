@@ -1,6 +1,7 @@
 //! Durable local-first storage for AI chat and agent apps.
 
 pub mod archive;
+pub mod backup;
 pub mod blob;
 pub mod database;
 pub mod disk;

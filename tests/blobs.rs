@@ -46,6 +46,7 @@ impl Fixture {
         host.advance(now);
         let options = EngineOptions {
             durability: Some(durability),
+            backups: Some(false),
             ..EngineOptions::default()
         };
         let engine = Engine::open(Rc::new(disk.clone()), host.clone(), &options);

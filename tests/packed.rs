@@ -37,7 +37,10 @@ impl Fixture {
 
     fn open(disk: MemoryDisk) -> Self {
         let host = Rc::new(ManualHost::new(7));
-        let options = EngineOptions::default();
+        let options = EngineOptions {
+            backups: Some(false),
+            ..EngineOptions::default()
+        };
         let engine = Engine::open(Rc::new(disk.clone()), host.clone(), &options);
         Self {
             engine: ready(engine).unwrap(),

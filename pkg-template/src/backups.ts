@@ -61,11 +61,12 @@ export interface TakeInOptions extends RehearseOptions {
 
 /** Backups: records and contents as files that people own. */
 export class Backups {
-  readonly #calls: Calls;
+  /** @internal */
+  protected readonly calls: Calls;
 
   /** @internal */
   constructor(calls: Calls) {
-    this.#calls = calls;
+    this.calls = calls;
   }
 
   /**
@@ -82,8 +83,17 @@ export class Backups {
   async export(options: ExportOptions = {}): Promise<Exported> {
     const { scope, onProgress, signal, ...request } = options;
     const asked: ExportRequest = { ...request, ...(scope && { scope: scope === 'all' ? { kind: 'all' } : scope }) };
-    const begun = await this.#calls.call<ExportBegun>('exports.begin', asked, { signal });
-    const stream = new ReadableStream(new Archive(this.#calls, begun.export, signal, onProgress), {
+    const begun = await this.calls.call<ExportBegun>('exports.begin', asked, { signal });
+    return this.exported(begun, signal, onProgress);
+  }
+
+  /** @internal What was begun, as a file. */
+  protected exported(
+    begun: ExportBegun,
+    signal?: AbortSignal,
+    onProgress?: (progress: ExportProgress) => void,
+  ): Exported {
+    const stream = new ReadableStream(new Archive(this.calls, begun.export, signal, onProgress), {
       highWaterMark: 0,
     });
     const blob = async (): Promise<Blob> => {
@@ -112,7 +122,7 @@ export class Backups {
    * it, and `quota_exceeded` when there is no room to look at it.
    */
   async rehearse(source: ImportSource, options: RehearseOptions = {}): Promise<ImportReport> {
-    return this.#takeIn(source, options, () => false);
+    return this.takeIn(receiving(source), options, () => false);
   }
 
   /**
@@ -125,26 +135,25 @@ export class Backups {
    * const report = await store.backups.import(file, { onConflict: 'newest', confirm: (report) => ask(report) });
    */
   async import(source: ImportSource, options: TakeInOptions = {}): Promise<ImportReport> {
-    return this.#takeIn(source, options, options.confirm ?? (() => true));
+    return this.takeIn(receiving(source), options, options.confirm ?? (() => true));
   }
 
-  async #takeIn(
-    source: ImportSource,
+  /** @internal Brings in what `begin` makes ready. */
+  protected async takeIn(
+    begin: (step: ImportCall) => Promise<void>,
     options: RehearseOptions,
     confirm: (report: ImportReport) => boolean | Promise<boolean>,
   ): Promise<ImportReport> {
     const { signal, onProgress, decide, decisions = [], onConflict, kinds, into } = options;
     const asked = { onConflict, kinds, into, decisions: [...decisions] };
     let progress: ImportProgress | undefined;
-    const step = async (method: string, args: object, bytes?: Uint8Array): Promise<ImportProgress> => {
-      progress = await this.#calls.call<ImportProgress>(`imports.${method}`, args, { signal }, { bytes });
+    const step: ImportCall = async (method, args, bytes) => {
+      progress = await this.calls.call<ImportProgress>(`imports.${method}`, args, { signal }, { bytes });
       onProgress?.(progress);
       return progress;
     };
     try {
-      for await (const [bytes] of pieces(source, 0)) {
-        await step('receive', progress ? { import: progress.import } : {}, bytes);
-      }
+      await begin(step);
       if (!progress) throw new StrongroomError('internal', 'an archive was not received');
       const { import: id } = progress;
       for (;;) {
@@ -159,12 +168,26 @@ export class Backups {
         if (signal?.aborted) throw abortedBy(signal);
         progress = undefined;
         // From here on it happens whole, whatever the page wants.
-        return await this.#calls.call<ImportReport>('imports.apply', { import: id });
+        return await this.calls.call<ImportReport>('imports.apply', { import: id });
       }
     } finally {
-      if (progress) await this.#calls.call('imports.end', { import: progress.import }).catch(() => {});
+      if (progress) await this.calls.call('imports.end', { import: progress.import }).catch(() => {});
     }
   }
+}
+
+/** @internal Asks for the next step of an import. */
+export type ImportCall = (method: string, args: object, bytes?: Uint8Array) => Promise<ImportProgress>;
+
+/** Gives a file to an import, piece by piece. */
+function receiving(source: ImportSource): (step: ImportCall) => Promise<void> {
+  return async (step) => {
+    let args = {};
+    for await (const [bytes] of pieces(source, 0)) {
+      const { import: id } = await step('receive', args, bytes);
+      args = { import: id };
+    }
+  };
 }
 
 async function decisionsAbout(

@@ -2,7 +2,6 @@
 
 import { withContents } from './artifacts.js';
 import type { ArtifactGroup } from './artifacts.js';
-import { Backups } from './backups.js';
 import { call } from './connection.js';
 import type { CallExtras, Connection } from './connection.js';
 import { StrongroomError } from './errors.js';
@@ -114,8 +113,6 @@ export interface TableGroups extends Groups {
   readonly artifacts: ArtifactGroup;
   /** Retention: letting go of records, for good. */
   readonly retention: RetentionGroup;
-  /** Backups: records and contents as files that people own. */
-  readonly backups: Backups;
   /** Uploads: files on their way in, in parts, which go on after a reload and become artifacts. */
   readonly uploads: UploadGroup;
 }
@@ -146,7 +143,6 @@ export function groups(caller: Caller): TableGroups {
       collect: (args: Collect = {}, options?: CallOptions) =>
         caller.call<Collected>('retention.collect', args, options),
     }),
-    backups: new Backups(caller),
     uploads: withSending(made.uploads, caller),
   };
 }

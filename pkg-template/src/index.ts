@@ -1,4 +1,5 @@
 export type { ArtifactContent, ArtifactGroup, ContentOptions, NewArtifactContent, ReadOptions } from './artifacts.js';
+export type { FolderState } from './backup-folder.js';
 export type { Backups, ExportOptions, Exported, ImportSource, RehearseOptions, TakeInOptions } from './backups.js';
 export { StrongroomError } from './errors.js';
 export type { Eviction } from './eviction.js';
@@ -17,6 +18,7 @@ export type {
   TableGroups,
   Users,
 } from './groups.js';
+export type { CreateBackupOptions, OpenBackupOptions, StoreBackups, VerifyBackupOptions } from './store-backups.js';
 export type { Health, StorageReport } from './health.js';
 export type { WatchOptions } from './live.js';
 export type { CallOptions, WriteOptions } from './options.js';

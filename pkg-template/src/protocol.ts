@@ -95,7 +95,7 @@ export function priorityOf(method: string): Priority {
   if (/^(contents|exports|imports)\.|^artifacts\.read$/.test(method)) return 'bytes';
   // Of the search index, all but the search itself.
   if (method === 'search.query') return 'call';
-  return /^(migrations|store|history|health|search)\.|^retention\.collect$/.test(method) ? 'long' : 'call';
+  return /^(migrations|store|history|health|search|backups)\.|^retention\.collect$/.test(method) ? 'long' : 'call';
 }
 
 /** An error made on this side of the engine. */

@@ -18,7 +18,10 @@ import {
   groups,
 } from './groups.js';
 import type { TableGroups } from './groups.js';
+import type { FolderState } from './backup-folder.js';
+import { Backups } from './backups.js';
 import { Health } from './health.js';
+import { StoreBackups } from './store-backups.js';
 import type { CallOptions } from './options.js';
 import { startHere, startWorker } from './host.js';
 import type { Host } from './host.js';
@@ -28,6 +31,7 @@ import type { OpenOptions as EngineOpenOptions, WasmSource } from './protocol.js
 import { Sanitiser } from './sanitise.js';
 import type { TextHook } from './sanitise.js';
 import type {
+  BackupNews,
   Change,
   Code,
   Durability,
@@ -79,6 +83,11 @@ export interface StoreOptions extends CallOptions {
    */
   checkEveryMs?: number;
   /**
+   * Whether backups are made by themselves, daily and weekly, when nothing else is to be done: true by default.
+   * `store.backups.configure` says how many stay. One that was made is the event `backup`, one that failed the event `trouble`.
+   */
+  automaticBackups?: boolean;
+  /**
    * Sees the text of every message, stream and learning in the page before any of it is kept, and may change it; what it
    * throws refuses the text with `invalid_argument`, and nothing is kept of it. Streams are seen with their last `holdBack`
    * characters held back, so that a match across two deltas is found; those are kept, and reach followers, once as many
@@ -113,6 +122,10 @@ export interface StoreEvents {
   change: Change;
   /** A check found something wrong. */
   health: HealthReport;
+  /** A backup was made, or went, or something was erased from it. */
+  backup: BackupNews;
+  /** Copies of backups are kept again in the folder that the user picked, or cannot be. */
+  backupFolder: FolderState;
   /** The browser had thrown the files of this store away; it is a new one. */
   evicted: Eviction;
   /** Something was repaired, at opening or while running: what, why, and what could not be saved. */
@@ -133,6 +146,8 @@ export interface UserView extends TableGroups {
   readonly search: Search;
   /** What changed this user's records. */
   readonly history: History;
+  /** Archives of this user's records, out and in. */
+  readonly backups: Backups;
   /** Runs a query again whenever a change of this user's records may give it another result; as `Store.watch`. */
   watch<T>(query: (view: UserView) => Promise<T>, options?: WatchOptions): AsyncIterableIterator<T>;
 }
@@ -151,9 +166,12 @@ export interface UserView extends TableGroups {
  */
 export async function openStore(name: string, options: StoreOptions = {}): Promise<Store> {
   const { signal, timeout, durability, stream, checkEveryMs = CHECK_EVERY_MS, storage = 'opfs' } = options;
+  const { automaticBackups: backups } = options;
   if (signal?.aborted) throw abortedBy(signal);
   // As they are now, whatever the app does with its objects later.
-  const open = JSON.parse(encode({ name, storage, engine: { durability, stream, checkEveryMs } })) as EngineOpenOptions;
+  const open = JSON.parse(
+    encode({ name, storage, engine: { durability, stream, checkEveryMs, backups } }),
+  ) as EngineOpenOptions;
   const isKept = storage === 'opfs' && typeof navigator !== 'undefined';
   const eviction = isKept ? await findEviction(name, surroundings()) : undefined;
   if (eviction && options.onEviction === 'refuse') {
@@ -169,7 +187,10 @@ export async function openStore(name: string, options: StoreOptions = {}): Promi
     store.discard();
     throw error;
   }
-  if (isKept) mark(name, surroundings());
+  if (isKept) {
+    mark(name, surroundings());
+    void store.backups.follow();
+  }
   return store;
 }
 
@@ -194,6 +215,8 @@ export class Store {
   readonly history: History;
   /** Whether what is stored is sound, and where the bytes are. */
   readonly health: Health;
+  /** Archives that people own, and backups that the store keeps by itself. */
+  readonly backups: StoreBackups;
 
   readonly #open: EngineOpenOptions;
   readonly #options: StoreOptions;
@@ -229,6 +252,7 @@ export class Store {
     this.migrations = new Migrations(this.#caller);
     this.history = new History(this.#caller);
     this.health = new Health(this.#caller);
+    this.backups = new StoreBackups(this.#caller, (state) => this.#tell('backupFolder', state));
   }
 
   /** The same calls, seeing and touching only this user's records. */
@@ -242,6 +266,7 @@ export class Store {
       messages: new Messages(caller),
       search: new Search(caller),
       history: new History(caller),
+      backups: new Backups(caller),
       watch: (query, options) => this.#watch(view, userId, query, options),
     };
     return view;
@@ -433,6 +458,7 @@ export class Store {
     const isOfTheMoment = event.type === 'log' || event.type === 'change';
     if (event.type === 'change') this.#watchers.hear(event);
     if (event.type === 'recovery') this.#watchers.doubt();
+    if (event.type === 'backup') void this.backups.follow(event);
     if (this.#listenersTo(event.type).size > 0) this.#tell(event.type, event);
     else if (!isOfTheMoment && this.#unheard.length < MAX_UNHEARD) this.#unheard.push(event);
   }

@@ -305,7 +305,11 @@ segments: number,
 /**
  * Files set aside as damaged that were removed for it: what cannot be read cannot be searched.
  */
-setAside: number, };
+setAside: number, 
+/**
+ * Archives that left the store before, by the names they were offered under, and may hold it: they cannot be reached.
+ */
+outOfReach: Array<string>, };
 
 /**
  * Names what to erase.
@@ -4688,7 +4692,11 @@ stream?: StreamSettings,
  * Milliseconds from one check of everything to the next, which begins when nothing else is to be done; none by
  * default, and for 0.
  */
-checkEveryMs?: number, };
+checkEveryMs?: number, 
+/**
+ * Whether backups are made by themselves, as `backups.configure` says: true by default.
+ */
+backups?: boolean, };
 
 /**
  * Changes when writes are answered.
@@ -4833,7 +4841,7 @@ version: number, };
 /**
  * Something that happened in the store.
  */
-export type Event = { "type": "log" } & LogEvent | { "type": "recovery" } & Recovery | { "type": "trouble" } & Trouble | { "type": "change" } & Change | { "type": "health" } & HealthReport;
+export type Event = { "type": "log" } & LogEvent | { "type": "recovery" } & Recovery | { "type": "trouble" } & Trouble | { "type": "change" } & Change | { "type": "health" } & HealthReport | { "type": "backup" } & BackupNews;
 
 /**
  * A measured step.
@@ -4882,6 +4890,10 @@ causes: Array<RecoveryCause>,
  */
 snapshot?: number, 
 /**
+ * The backup that was brought back, by its file in `backups/`.
+ */
+backup?: string, 
+/**
  * Journal lines applied again.
  */
 replayed: number, 
@@ -4905,7 +4917,7 @@ interrupted: Array<string>, };
 /**
  * Why a recovery was needed.
  */
-export type RecoveryCause = "unclosed" | "database_damaged" | "database_missing" | "journal_behind" | "journal_damaged";
+export type RecoveryCause = "unclosed" | "database_damaged" | "database_missing" | "journal_behind" | "journal_damaged" | "everything_missing";
 
 /**
  * A failure behind the scenes.
@@ -5229,7 +5241,7 @@ contents: ContentUsage, };
 export type KindUsage = { 
 /**
  * A table with its rows, such as `chunk`. Of all files also `indexes`, `search` (its index), `bookkeeping`, `free_pages`, `overhead`
- * (pages that hold only where others are), `log` (of the database), `contents` (of artifacts: their files and the tables that tell of them), `journal`, `snapshots`, `quarantine` or `other`.
+ * (pages that hold only where others are), `log` (of the database), `contents` (of artifacts: their files and the tables that tell of them), `journal`, `snapshots`, `quarantine`, `backups` or `other`.
  */
 kind: string, 
 /**
@@ -5483,6 +5495,180 @@ export type ExportRef = {
  * The export.
  */
 export: number, };
+
+/**
+ * Asks for a backup as a file.
+ */
+export type ExportBackup = { 
+/**
+ * The backup's file in `backups/`.
+ */
+name: string, 
+/**
+ * Whether the file is wanted as it is, rather than an archive that stands alone.
+ */
+asItIs?: boolean, };
+
+/**
+ * What a backup is made for.
+ */
+export type BackupKind = "daily" | "weekly" | "manual";
+
+/**
+ * A backup.
+ */
+export type Backup = { 
+/**
+ * Its file in `backups/`.
+ */
+name: string, 
+/**
+ * What it was made for.
+ */
+kind: BackupKind, 
+/**
+ * What it is of.
+ */
+scope: ArchiveScope, 
+/**
+ * When it was made, in milliseconds since 1970-01-01 UTC.
+ */
+createdAt: number, 
+/**
+ * The last journal line that it holds.
+ */
+seq: number, 
+/**
+ * Bytes of its own file.
+ */
+bytes: number, 
+/**
+ * The files that it cannot be without.
+ */
+base: Array<string>, 
+/**
+ * Those of them that are not there: it cannot be restored.
+ */
+lost: Array<string>, 
+/**
+ * Why it cannot be read, if it cannot.
+ */
+damage?: string, };
+
+/**
+ * Names a backup.
+ */
+export type BackupRef = { 
+/**
+ * Its file in `backups/`.
+ */
+name: string, };
+
+/**
+ * Asks for a backup.
+ */
+export type BackupRequest = { 
+/**
+ * What it is of: everything by default.
+ */
+scope?: ArchiveScope, 
+/**
+ * Whether it stands alone, rather than to build on the newest one of the same.
+ */
+full?: boolean, };
+
+/**
+ * How far a backup is.
+ */
+export type BackupProgress = { 
+/**
+ * Whether it is being read back.
+ */
+isVerifying: boolean, 
+/**
+ * Bytes read so far.
+ */
+done: number, 
+/**
+ * About how many there will be.
+ */
+total: number, };
+
+/**
+ * What reading a backup back found.
+ */
+export type BackupVerified = { 
+/**
+ * Its file in `backups/`.
+ */
+name: string, 
+/**
+ * Bytes that were read, of what it builds on too.
+ */
+bytes: number, 
+/**
+ * What is not as it was written, one sentence each; none is well.
+ */
+findings: Array<string>, };
+
+/**
+ * What changed among the backups.
+ */
+export type BackupNews = { 
+/**
+ * One that was made, by itself or because someone asked for it.
+ */
+made?: Backup, 
+/**
+ * Those that went, by their files.
+ */
+removed: Array<string>, 
+/**
+ * Those that something was erased from, by their files.
+ */
+rewritten: Array<string>, };
+
+/**
+ * When backups are made by themselves, and how many stay.
+ */
+export type BackupSettings = { 
+/**
+ * Whether any are: true by default.
+ */
+enabled: boolean, 
+/**
+ * What they are of: everything by default.
+ */
+scope: ArchiveScope, 
+/**
+ * Daily ones that stay: 7 by default.
+ */
+daily: number, 
+/**
+ * Weekly ones that stay, which stand alone: 2 by default.
+ */
+weekly: number, 
+/**
+ * Days after which one goes, however many there are; the newest stays.
+ */
+maxAgeDays?: number, };
+
+/**
+ * An archive that left the store as a file.
+ */
+export type TakenArchive = { 
+/**
+ * The name it was offered under.
+ */
+name: string, 
+/**
+ * What it is of.
+ */
+scope: ArchiveScope, 
+/**
+ * When, in milliseconds since 1970-01-01 UTC.
+ */
+at: number, };
 
 /**
  * What becomes of a record that the store has already, with another content.

@@ -1,16 +1,17 @@
 //! Writing an archive, as fast as it is taken: nothing of it is ever held as a whole.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::blocks::{self, Blocks};
+use super::entries::Entries;
 use super::rows::Rows;
 use super::select::{blob_condition, condition};
-use super::zip::ZipWriter;
 use super::{
-    EntrySum, FORMAT, LostContent, MANIFEST, Manifest, RecordCount, SUMS, Scope, VERSION, hex,
-    records, select,
+    ALONE_VERSION, BACKUP_VERSION, BackupKind, EntrySum, FORMAT, LostContent, MADE_BY, Manifest,
+    RecordCount, Scope, content_name, hex, records, select,
 };
 use crate::blob::{Packing, Piece};
 use crate::database::schema::TableSpec;
@@ -62,14 +63,21 @@ pub struct Export {
     with_sqlite: bool,
     store_id: String,
     created_at: String,
-    zip: ZipWriter,
-    open: Option<(EntrySum, Sha256)>,
-    entries: Vec<EntrySum>,
+    out: Entries,
     counts: Vec<RecordCount>,
     lost: Vec<LostContent>,
     tables: VecDeque<&'static TableSpec>,
+    backup: Option<Backup>,
     stage: Stage,
     progress: ExportProgress,
+}
+
+/// What a backup is beside an archive that stands alone: it has its rows in blocks, and not again what its base has.
+struct Backup {
+    kind: BackupKind,
+    /// What is there already, by name.
+    known: HashMap<String, EntrySum>,
+    blocks: Blocks,
 }
 
 enum Stage {
@@ -124,6 +132,39 @@ impl Export {
             .inspect_err(|_| store.let_go(moment))
     }
 
+    /// Begins a backup of the state as it is now. `base` is what the backup says of itself that this one is to build on, and
+    /// the name of its file.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub fn begin_backup(
+        store: &mut Store,
+        kind: BackupKind,
+        scope: Scope,
+        base: Option<(&str, Manifest)>,
+    ) -> Result<Self> {
+        let mut known = HashMap::new();
+        if let Some((name, manifest)) = base {
+            for mut sum in manifest.entries {
+                let is_lost = manifest.lost.iter().any(|it| sum.name.ends_with(&it.hash));
+                if (sum.name.starts_with("data/") || sum.name.starts_with("artifacts/")) && !is_lost
+                {
+                    sum.within.get_or_insert_with(|| name.to_owned());
+                    known.insert(sum.name.clone(), sum);
+                }
+            }
+        }
+        let moment = store.hold()?;
+        let mut export = Self::prepare(store, moment, scope, false, None)
+            .inspect_err(|_| store.let_go(moment))?;
+        export.backup = Some(Backup {
+            kind,
+            known,
+            blocks: Blocks::default(),
+        });
+        Ok(export)
+    }
+
     fn prepare(
         store: &Store,
         moment: Moment,
@@ -151,12 +192,11 @@ impl Export {
             with_sqlite,
             store_id: store.id(),
             created_at: time::write(at_ms)?,
-            zip: ZipWriter::new(at_ms),
-            open: None,
-            entries: Vec::new(),
+            out: Entries::new(at_ms),
             counts: Vec::new(),
             lost: Vec::new(),
             tables: records::tables().collect(),
+            backup: None,
             stage: Stage::Begin,
             progress: ExportProgress {
                 total,
@@ -170,13 +210,13 @@ impl Export {
     /// # Errors
     /// `aborted` when the store had to recover meanwhile; the disk's own. The archive is of no use then.
     pub async fn next(&mut self, store: &Store) -> Result<Option<Vec<u8>>> {
-        while self.zip.waiting() < SLICE_BYTES {
+        while self.out.zip.waiting() < SLICE_BYTES {
             if matches!(self.stage, Stage::Done) {
                 break;
             }
             self.step(store).await?;
         }
-        let bytes = self.zip.take();
+        let bytes = self.out.zip.take();
         Ok((!bytes.is_empty()).then_some(bytes))
     }
 
@@ -189,6 +229,12 @@ impl Export {
     /// Lets go of the moment that it is of.
     pub fn end(&self, store: &mut Store) {
         store.let_go(self.moment);
+    }
+
+    /// What it is of.
+    #[must_use]
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     /// A name for the file.
@@ -210,13 +256,13 @@ impl Export {
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
         self.stage = match stage {
             Stage::Begin => {
-                self.entry("README.txt", true)?;
-                self.put(README.as_bytes())?;
-                self.close()?;
+                self.out.readme()?;
                 Stage::Tables
             }
             Stage::Tables => match self.tables.pop_front() {
                 Some(spec) => self.table(store, spec)?,
+                // A backup has charts as rows alone.
+                None if self.backup.is_some() => Stage::Contents(String::new()),
                 None => Stage::Graphs,
             },
             Stage::Rows(rows) => self.rows(store, rows)?,
@@ -226,41 +272,14 @@ impl Export {
             Stage::Content { hash, pieces } => self.content(store, hash, pieces).await?,
             Stage::Sqlite(at) => self.sqlite(store, at)?,
             Stage::End => {
-                self.sums_and_manifest()?;
-                self.zip.finish();
+                let manifest = self.manifest();
+                self.out.finish(manifest)?;
                 self.progress.is_done = true;
                 Stage::Done
             }
             Stage::Done => Stage::Done,
         };
         Ok(())
-    }
-
-    fn entry(&mut self, name: &str, is_compressible: bool) -> Result<()> {
-        self.zip.begin(name, is_compressible)?;
-        let entry = EntrySum {
-            name: name.to_owned(),
-            size: 0,
-            sha256: String::new(),
-        };
-        self.open = Some((entry, Sha256::new()));
-        Ok(())
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> Result<()> {
-        if let Some((entry, sha256)) = &mut self.open {
-            entry.size += bytes.len() as u64;
-            sha256.update(bytes);
-        }
-        self.zip.write(bytes)
-    }
-
-    fn close(&mut self) -> Result<()> {
-        if let Some((mut entry, sha256)) = self.open.take() {
-            entry.sha256 = hex(&sha256.finalize());
-            self.entries.push(entry);
-        }
-        self.zip.end()
     }
 
     /// Begins a table, unless it has no row in the archive.
@@ -276,7 +295,9 @@ impl Export {
             table: spec.name.to_owned(),
             count: 0,
         });
-        self.entry(&format!("data/{}.jsonl", spec.name), true)?;
+        if self.backup.is_none() {
+            self.out.begin(&format!("data/{}.jsonl", spec.name), true)?;
+        }
         Ok(Stage::Rows(rows))
     }
 
@@ -284,17 +305,52 @@ impl Export {
         let view = store.held(self.moment)?;
         let mut lines = Vec::new();
         let count = rows.read(&view, &mut lines)?;
-        self.put(&lines)?;
         self.progress.done += lines.len() as u64;
         self.progress.records += count;
         if let Some(counted) = self.counts.last_mut() {
             counted.count += count;
         }
-        if rows.more {
-            return Ok(Stage::Rows(rows));
+        if self.backup.is_some() {
+            self.blocks(rows.table(), &lines, !rows.more)?;
+        } else {
+            self.out.put(&lines)?;
+            if !rows.more {
+                self.out.end()?;
+            }
         }
-        self.close()?;
-        Ok(Stage::Tables)
+        Ok(if rows.more {
+            Stage::Rows(rows)
+        } else {
+            Stage::Tables
+        })
+    }
+
+    /// Writes the blocks of a table that are whole, and names those that are there already.
+    fn blocks(&mut self, table: &str, lines: &[u8], is_end: bool) -> Result<()> {
+        if let Some(backup) = &mut self.backup {
+            backup.blocks.push(lines);
+        }
+        while let Some(block) = self
+            .backup
+            .as_mut()
+            .and_then(|backup| backup.blocks.next(is_end))
+        {
+            let name = blocks::name(table, &hex(&Sha256::digest(&block)));
+            if !self.is_known(&name) {
+                self.out.add(&name, &block)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an entry is in the base, which it is named in then.
+    fn is_known(&mut self, name: &str) -> bool {
+        let known = self
+            .backup
+            .as_ref()
+            .and_then(|backup| backup.known.get(name));
+        self.out.sums.extend(known.cloned());
+        known.is_some()
     }
 
     /// The graphs that have lines, each with the file of what is archived behind the others of its user.
@@ -335,14 +391,14 @@ impl Export {
         let Some(mut graph) = graphs.pop_front() else {
             return Ok(Stage::Contents(String::new()));
         };
-        if self.open.is_none() {
-            self.entry(&graph.file(), true)?;
+        if !self.out.is_open() {
+            self.out.begin(&graph.file(), true)?;
         }
         let view = store.held(self.moment)?;
         let is_wanted = |kind: LineKind, id: &str| graph.holds(&view, &self.scope, kind, id);
         let (text, next) =
             wanted_lines(&view, graph.user, &graph.context, graph.behind, &is_wanted)?;
-        self.put(text.as_bytes())?;
+        self.out.put(text.as_bytes())?;
         if let Some(behind) = next {
             graph.behind = behind;
             graphs.push_front(graph);
@@ -351,7 +407,7 @@ impl Export {
         // All that is archived of a user is in one file.
         let goes_on = graph.is_archive && graphs.front().is_some_and(|next| next.is_archive);
         if !goes_on {
-            self.close()?;
+            self.out.end()?;
         }
         Ok(Stage::Graph(graphs))
     }
@@ -378,8 +434,13 @@ impl Export {
         let is_compressible = pieces
             .front()
             .is_some_and(|piece| piece.packing != Packing::Plain);
-        let folder = hash.get(..2).unwrap_or_default();
-        self.entry(&format!("artifacts/{folder}/{hash}"), is_compressible)?;
+        let name = content_name(&hash);
+        if self.is_known(&name) {
+            self.progress.done += pieces.iter().map(|piece| piece.size).sum::<u64>();
+            self.progress.contents += 1;
+            return Ok(Stage::Contents(hash));
+        }
+        self.out.begin(&name, is_compressible)?;
         Ok(Stage::Content { hash, pieces })
     }
 
@@ -390,7 +451,7 @@ impl Export {
         mut pieces: VecDeque<Piece>,
     ) -> Result<Stage> {
         let Some(piece) = pieces.pop_front() else {
-            self.close()?;
+            self.out.end()?;
             self.progress.contents += 1;
             return Ok(Stage::Contents(hash));
         };
@@ -398,13 +459,13 @@ impl Export {
         store.held(self.moment)?;
         match store.read_piece(&piece).await {
             Ok(bytes) => {
-                self.put(&bytes)?;
+                self.out.put(&bytes)?;
                 self.progress.done += bytes.len() as u64;
                 Ok(Stage::Content { hash, pieces })
             }
             // One damaged content must not keep all others from being kept.
             Err(error) if error.code() == Code::Corrupt => {
-                self.close()?;
+                self.out.end()?;
                 self.lost.push(LostContent {
                     hash: hash.clone(),
                     reason: error.to_string(),
@@ -417,51 +478,44 @@ impl Export {
 
     fn sqlite(&mut self, store: &Store, at: u64) -> Result<Stage> {
         if at == 0 {
-            self.entry("store.sqlite3", true)?;
+            self.out.begin("store.sqlite3", true)?;
         }
         let file = store.held_file(self.moment)?;
         let mut bytes = vec![0; COPY_BYTES];
         let read = file.read_at(&mut bytes, at)?;
         bytes.truncate(read);
-        self.put(&bytes)?;
+        self.out.put(&bytes)?;
         self.progress.done += read as u64;
         if read == COPY_BYTES {
             return Ok(Stage::Sqlite(at + read as u64));
         }
-        self.close()?;
+        self.out.end()?;
         Ok(Stage::End)
     }
 
-    fn sums_and_manifest(&mut self) -> Result<()> {
-        let mut sums = String::new();
-        for EntrySum { name, sha256, .. } in &self.entries {
-            for piece in [sha256, "  ", name, "\n"] {
-                sums.push_str(piece);
-            }
-        }
-        self.entry(SUMS, true)?;
-        self.put(sums.as_bytes())?;
-        self.close()?;
-        let manifest = Manifest {
+    /// What it says of itself, but for its entries.
+    fn manifest(&mut self) -> Manifest {
+        let backup = self.backup.as_ref().map(|backup| backup.kind);
+        let version = match backup {
+            Some(_) => BACKUP_VERSION,
+            None => ALONE_VERSION,
+        };
+        Manifest {
             format: FORMAT.to_owned(),
-            version: VERSION,
+            version,
             schema: self.moment.schema,
             created_at: self.created_at.clone(),
-            made_by: concat!("strongroom ", env!("CARGO_PKG_VERSION")).to_owned(),
+            made_by: MADE_BY.to_owned(),
             store: self.store_id.clone(),
             seq: self.moment.seq,
             scope: self.scope.clone(),
+            backup,
+            base: Vec::new(),
+            erased: Vec::new(),
             records: std::mem::take(&mut self.counts),
             lost: std::mem::take(&mut self.lost),
-            entries: std::mem::take(&mut self.entries),
-        };
-        let text = serde_json::to_string_pretty(&manifest).map_err(|error| {
-            Error::new(Code::Internal, "the manifest is not JSON").caused_by(error)
-        })?;
-        self.entry(MANIFEST, true)?;
-        self.put(text.as_bytes())?;
-        self.put(b"\n")?;
-        self.close()
+            entries: Vec::new(),
+        }
     }
 }
 
@@ -542,21 +596,3 @@ fn file_name(name: &str) -> String {
     }
     safe
 }
-
-const README: &str = "\
-This is an archive made by strongroom: conversations and everything that goes with them.
-It is an ordinary zip. Nothing in it needs strongroom to be read.
-
-data/        the records, one file per kind, one JSON object a line (try: jq . data/message.jsonl)
-             A message's text is in data/chunk.jsonl, in pieces, by `seq`.
-             Times are milliseconds since 1970-01-01 UTC.
-charts/      structural tension charts, one file per user and context, in their own format
-artifacts/   files, named by the BLAKE3 hash of what is in them;
-             data/artifact.jsonl and data/artifact_revision.jsonl say what they are
-             (an artifact's revision names a `blob`, data/blob.jsonl gives its hash)
-store.sqlite3   if it is there: all records once more, for the sqlite3 shell
-SHA256SUMS   check everything with: sha256sum -c SHA256SUMS
-manifest.json   what the archive is of, how many records of each kind it has, and every file's size
-
-To put it back, open it with an app that is built on strongroom, or with the strongroom command line.
-";

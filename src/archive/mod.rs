@@ -4,12 +4,18 @@
 //! format in `charts/`, contents as they are in `artifacts/`, then `SHA256SUMS` over all of these, and `manifest.json` last:
 //! an archive that was cut off has none. `docs/archives.md` has every field.
 
+mod blocks;
+mod entries;
 mod export;
+mod join;
 mod merge;
 mod records;
 mod rows;
+mod scrub;
 mod select;
+mod source;
 mod stage;
+mod verify;
 pub mod zip;
 
 use serde::{Deserialize, Serialize};
@@ -20,17 +26,30 @@ use crate::id::{ConversationId, UserId};
 use zip::{EntryReader, Zip};
 
 pub use export::{Export, ExportProgress, ExportRequest};
+pub use join::Join;
 pub use merge::{
     ImportConflict, ImportCount, ImportDecision, ImportKind, ImportOptions, ImportReport, Merge,
-    OnConflict,
+    OnConflict, bring_in,
 };
-pub use stage::Staging;
+pub use scrub::{Erased, Scrub};
+pub use source::Source;
+pub use stage::{Staged, Staging};
+pub use verify::Verification;
 
 /// What `manifest.json` calls the format.
 pub const FORMAT: &str = "strongroom-archive";
 
-/// The version of the format that is written here. Older ones are read.
-pub const VERSION: u32 = 1;
+/// The newest version of the format. Older ones are read.
+pub const VERSION: u32 = BACKUP_VERSION;
+
+/// The version of archives that stand alone.
+const ALONE_VERSION: u32 = 1;
+
+/// The version of backups, which have their rows in blocks and may build on others.
+const BACKUP_VERSION: u32 = 2;
+
+/// What made an archive that is written here.
+const MADE_BY: &str = concat!("strongroom ", env!("CARGO_PKG_VERSION"));
 
 /// The entry that tells of all others.
 pub const MANIFEST: &str = "manifest.json";
@@ -104,6 +123,34 @@ pub struct EntrySum {
     pub size: u64,
     /// Its SHA-256, in hexadecimal digits.
     pub sha256: String,
+    /// The file that it lies in, if that is another one.
+    #[serde(default, rename = "in", skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
+}
+
+/// A block of rows that lost some of them, because they were erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedBlock {
+    /// Its name before.
+    pub name: String,
+    /// What is left of it; none if nothing is. So are contents that were erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
+    /// Rows that it lost.
+    pub rows: u64,
+}
+
+/// What a backup is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum BackupKind {
+    /// It was made by itself, and builds on those before it.
+    Daily,
+    /// It was made by itself, and stands alone.
+    Weekly,
+    /// Someone asked for it.
+    Manual,
 }
 
 /// A content that an archive lacks.
@@ -137,6 +184,15 @@ pub struct Manifest {
     pub seq: u64,
     /// What it is of.
     pub scope: Scope,
+    /// What it was made for, if it is a backup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupKind>,
+    /// The files beside it that it cannot be without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub base: Vec<String>,
+    /// Blocks of rows from which something was erased since, so that what builds on them finds what became of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erased: Vec<ErasedBlock>,
     /// Rows by table.
     pub records: Vec<RecordCount>,
     /// Contents that could not be read when it was made.
@@ -173,6 +229,29 @@ impl Manifest {
             Err(invalid("its manifest is of another format"))
         }
     }
+}
+
+/// Whether a file is an archive by its name, which is one that is given here.
+#[must_use]
+pub fn is_archive(name: &str) -> bool {
+    name.strip_suffix(".zip").is_some()
+}
+
+/// The table that an entry has rows of: all of them, or a block.
+fn table_of(name: &str) -> Option<&str> {
+    let rows = name.strip_prefix("data/")?.strip_suffix(".jsonl")?;
+    Some(rows.split_once('/').map_or(rows, |(table, _)| table))
+}
+
+/// The hash of the content that an entry is.
+fn hash_of(name: &str) -> Option<&str> {
+    let (_, hash) = name.strip_prefix("artifacts/")?.split_once('/')?;
+    (hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(hash)
+}
+
+/// The name of the entry that a content is.
+fn content_name(hash: &str) -> String {
+    format!("artifacts/{}/{hash}", hash.get(..2).unwrap_or_default())
 }
 
 /// What it means that an archive is not as it should be.

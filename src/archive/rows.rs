@@ -68,6 +68,10 @@ impl Rows {
         }))
     }
 
+    pub const fn table(&self) -> &'static str {
+        self.spec.name
+    }
+
     pub fn is_empty(&self, view: &View<'_>) -> Result<bool> {
         if view.prepare(&self.first)?.exists([])? {
             return Ok(false);

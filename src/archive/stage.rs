@@ -9,15 +9,16 @@ use rusqlite::types::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use super::zip::{EntryReader, Zip};
-use super::{EntrySum, MANIFEST, Manifest, SUMS, VERSION, hex, invalid, records};
+use super::source::Source;
+use super::zip::EntryReader;
+use super::{EntrySum, SUMS, hash_of, hex, invalid, records, table_of};
 use crate::blob::{Piece, Writer};
 use crate::database::migrate::LATEST;
 use crate::database::rows::{self, Fields, ForeignKey, references};
 use crate::database::schema::TableSpec;
 use crate::database::scratch::Scratch;
 use crate::disk::File;
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::store::Store;
 
 /// The longest line of a table, in bytes.
@@ -29,21 +30,35 @@ const SLICE_BYTES: usize = 512 << 10;
 /// Problems that are told one by one; of more there is only the number.
 const MAX_PROBLEMS: usize = 100;
 
+/// Rows and contents that wait beside the store.
+pub struct Staged {
+    pub(super) scratch: Scratch,
+    /// Pieces of contents, which stay until they are given back.
+    pub pieces: Vec<Piece>,
+    /// What could not be taken, and why.
+    pub(super) problems: Problems,
+}
+
+impl Staged {
+    pub(super) fn new(scratch: Scratch) -> Self {
+        Self {
+            scratch,
+            pieces: Vec::new(),
+            problems: Problems::default(),
+        }
+    }
+}
+
 /// An archive that is being read.
 pub struct Staging {
-    file: Rc<dyn File>,
-    zip: Zip,
-    pub(super) manifest: Manifest,
-    pub(super) scratch: Scratch,
+    pub(super) source: Source,
+    /// What was read of it.
+    pub staged: Staged,
     /// Entries by the place in the manifest; the next to be read.
     next: usize,
     open: Option<Open>,
     /// Rows that were read, by table.
     counts: HashMap<String, u64>,
-    /// Pieces of contents, which stay as long as this does.
-    pub pieces: Vec<Piece>,
-    /// What could not be taken, and why.
-    pub(super) problems: Problems,
     stage: Stage,
     read: u64,
     total: u64,
@@ -59,6 +74,7 @@ enum Stage {
 /// An entry that is being read.
 struct Open {
     sum: EntrySum,
+    file: Rc<dyn File>,
     reader: EntryReader,
     sha256: Sha256,
     size: u64,
@@ -100,24 +116,12 @@ impl Problems {
 }
 
 impl Staging {
-    /// Begins to read an archive. The file must stay as it is.
+    /// Begins to read an archive. Its files must stay as they are.
     ///
     /// # Errors
-    /// `archive_invalid` when it is none, or its entries are not those that it tells of; `schema_too_new` when a newer version
-    /// of this package made it.
-    pub async fn begin(store: &Store, file: Rc<dyn File>) -> Result<Self> {
-        let zip = Zip::open(&*file)?;
-        let manifest = Manifest::read(&*file, &zip)?;
-        if manifest.version > VERSION || manifest.schema > LATEST {
-            return Err(Error::new(
-                Code::SchemaTooNew,
-                format!(
-                    "the archive was made by {}, which is newer",
-                    manifest.made_by
-                ),
-            ));
-        }
-        check_entries(&zip, &manifest)?;
+    /// The disk's own.
+    pub async fn begin(store: &Store, source: Source) -> Result<Self> {
+        let manifest = &source.manifest;
         let scratch = Scratch::create(
             &**store.disk(),
             store.host().clone(),
@@ -128,15 +132,11 @@ impl Staging {
         scratch.connection().execute_batch("BEGIN")?;
         let total = manifest.entries.iter().map(|entry| entry.size).sum();
         Ok(Self {
-            file,
-            zip,
-            manifest,
-            scratch,
+            source,
+            staged: Staged::new(scratch),
             next: 0,
             open: None,
             counts: HashMap::new(),
-            pieces: Vec::new(),
-            problems: Problems::default(),
             stage: Stage::Entries,
             read: 0,
             total,
@@ -150,7 +150,8 @@ impl Staging {
 
     /// Records of which it tells.
     pub fn records(&self) -> u64 {
-        self.manifest
+        self.source
+            .manifest
             .records
             .iter()
             .map(|counted| counted.count)
@@ -185,14 +186,14 @@ impl Staging {
     /// Reads some of the entry that is open, or opens the next; none when all were read.
     async fn read_some(&mut self, store: &mut Store) -> Result<Option<usize>> {
         let Some(mut open) = self.open.take() else {
-            let Some(sum) = self.manifest.entries.get(self.next) else {
+            let Some(sum) = self.source.manifest.entries.get(self.next) else {
                 return Ok(None);
             };
             self.next += 1;
             self.open = Some(self.begin_entry(sum.clone())?);
             return Ok(Some(0));
         };
-        let Some(bytes) = open.reader.next(&*self.file)? else {
+        let Some(bytes) = open.reader.next(&*open.file)? else {
             self.end_entry(store, open).await?;
             return Ok(Some(0));
         };
@@ -206,18 +207,15 @@ impl Staging {
     }
 
     fn begin_entry(&self, sum: EntrySum) -> Result<Open> {
-        let entry = self
-            .zip
-            .find(&sum.name)
-            .ok_or_else(|| invalid(format!("{:?} is missing", sum.name)))?;
-        let reader = EntryReader::new(&*self.file, entry)?;
+        let (file, entry) = self.source.find(&sum)?;
+        let reader = EntryReader::new(&*file, entry)?;
         let content = if sum.name == SUMS {
             Content::Sums(Vec::new())
         } else if let Some(table) = table_of(&sum.name) {
             let spec = records::tables()
                 .find(|spec| spec.name == table)
                 .ok_or_else(|| invalid(format!("there are no records called {table:?}")))?;
-            let columns = rows::columns(self.scratch.connection(), table)?;
+            let columns = rows::columns(self.staged.scratch.connection(), table)?;
             if columns.is_empty() {
                 return Err(invalid(format!(
                     "records called {table:?} are newer than the archive says"
@@ -239,6 +237,7 @@ impl Staging {
         };
         Ok(Open {
             sum,
+            file,
             reader,
             sha256: Sha256::new(),
             size: 0,
@@ -276,7 +275,7 @@ impl Staging {
                         continue;
                     }
                     *line += 1;
-                    insert(&self.scratch, spec, columns, rest).map_err(|error| {
+                    insert(&self.staged.scratch, spec, columns, rest).map_err(|error| {
                         invalid(format!("line {line} of {:?}: {error}", open.sum.name))
                     })?;
                     rest.clear();
@@ -290,7 +289,7 @@ impl Staging {
     async fn keep(&mut self, store: &mut Store, writer: &mut Writer, is_end: bool) -> Result<()> {
         while let Some(piece) = writer.ready(is_end) {
             let piece = store.keep_piece(&piece, writer.is_compressible()).await?;
-            self.pieces.push(piece.clone());
+            self.staged.pieces.push(piece.clone());
             writer.add(piece);
         }
         Ok(())
@@ -298,7 +297,7 @@ impl Staging {
 
     /// The media type that a record gives a content.
     fn media_type(&self, hash: &str) -> Result<Option<String>> {
-        let mut statement = self.scratch.connection().prepare_cached(
+        let mut statement = self.staged.scratch.connection().prepare_cached(
             "SELECT r.media_type FROM blob AS b JOIN artifact_revision AS r ON r.blob = b.blob WHERE b.hash = ?1 LIMIT 1",
         )?;
         let mut rows = statement.query([hash])?;
@@ -330,7 +329,12 @@ impl Staging {
             Content::Blob { hash, mut writer } => {
                 self.keep(store, &mut writer, true).await?;
                 if writer.hash().to_hex().as_str() != hash {
-                    let is_lost = self.manifest.lost.iter().any(|lost| lost.hash == hash);
+                    let is_lost = self
+                        .source
+                        .manifest
+                        .lost
+                        .iter()
+                        .any(|lost| lost.hash == hash);
                     if !is_lost {
                         return Err(invalid(format!("{:?} is not named by its hash", sum.name)));
                     }
@@ -344,7 +348,7 @@ impl Staging {
 
     /// Names the pieces of a content that is kept.
     fn note_content(&self, hash: &str, writer: &Writer) -> Result<()> {
-        let connection = self.scratch.connection();
+        let connection = self.staged.scratch.connection();
         let mut find = connection.prepare_cached("SELECT blob FROM blob WHERE hash = ?1")?;
         let blobs = find.query_map([hash], |row| row.get(0))?;
         let blobs = blobs.collect::<rusqlite::Result<Vec<i64>>>()?;
@@ -377,8 +381,14 @@ impl Staging {
 
     fn check_sums(&self, text: &[u8]) -> Result<()> {
         let mut lines = text.split(|byte| *byte == b'\n');
-        for EntrySum { name, sha256, .. } in &self.manifest.entries {
-            if name == SUMS {
+        for EntrySum {
+            name,
+            sha256,
+            within,
+            ..
+        } in &self.source.manifest.entries
+        {
+            if name == SUMS || within.is_some() {
                 continue;
             }
             let expected = format!("{sha256}  {name}");
@@ -394,7 +404,7 @@ impl Staging {
 
     /// Checks what only all rows together can tell, and brings them to the schema of this build.
     fn finish(&mut self, store: &Store) -> Result<()> {
-        for counted in &self.manifest.records {
+        for counted in &self.source.manifest.records {
             let found = self.counts.remove(&counted.table).unwrap_or(0);
             if found != counted.count {
                 return Err(invalid(format!(
@@ -408,7 +418,7 @@ impl Staging {
         }
         self.drop_lost_contents()?;
         self.check_references()?;
-        let connection = self.scratch.connection();
+        let connection = self.staged.scratch.connection();
         let is_circle = connection
             .prepare("SELECT 1 FROM message WHERE parent >= message LIMIT 1")?
             .exists([])?;
@@ -421,25 +431,32 @@ impl Staging {
             [],
         )?;
         connection.execute_batch("COMMIT")?;
-        self.scratch
-            .migrate(self.manifest.schema, LATEST, store.host().now_ms())
+        self.staged
+            .scratch
+            .migrate(self.source.manifest.schema, LATEST, store.host().now_ms())
             .map_err(|error| invalid("its rows cannot be brought to this version").caused_by(error))
     }
 
     /// Contents that were lost when the archive was made cannot be put back: what had them goes without.
     fn drop_lost_contents(&mut self) -> Result<()> {
-        let connection = self.scratch.connection();
-        if rows::columns(self.scratch.connection(), "blob")?.is_empty() {
+        let connection = self.staged.scratch.connection();
+        if rows::columns(self.staged.scratch.connection(), "blob")?.is_empty() {
             return Ok(());
         }
         let mut missing = connection
             .prepare("SELECT hash FROM blob WHERE hash <> '' AND unused_since IS NULL")?;
         let missing = missing.query_map([], |row| row.get::<_, String>(0))?;
         for hash in missing.collect::<rusqlite::Result<Vec<_>>>()? {
-            if !self.manifest.lost.iter().any(|lost| lost.hash == hash) {
+            if !self
+                .source
+                .manifest
+                .lost
+                .iter()
+                .any(|lost| lost.hash == hash)
+            {
                 return Err(invalid(format!("the content {hash} is missing")));
             }
-            self.problems.add(format!(
+            self.staged.problems.add(format!(
                 "the content {hash} was lost before it was archived"
             ));
         }
@@ -458,7 +475,7 @@ impl Staging {
     /// Checks that every row has what it refers to. What it may be without, it is without then; for all else the archive is
     /// not whole.
     fn check_references(&mut self) -> Result<()> {
-        let connection = self.scratch.connection();
+        let connection = self.staged.scratch.connection();
         for spec in records::tables() {
             for key in references(connection, spec.name)? {
                 let missing = key.is_missing();
@@ -479,7 +496,7 @@ impl Staging {
                     &format!("UPDATE \"{table}\" AS child SET \"{column}\" = NULL WHERE {missing}"),
                     [],
                 )?;
-                self.problems.add(format!(
+                self.staged.problems.add(format!(
                     "{changed} rows of {table} name a {} outside of the archive, and go without",
                     key.parent
                 ));
@@ -504,40 +521,6 @@ fn optional_column(
         }
     }
     Ok(None)
-}
-
-/// The manifest and the zip must tell of the same entries.
-fn check_entries(zip: &Zip, manifest: &Manifest) -> Result<()> {
-    let sizes: HashMap<&str, u64> = zip
-        .entries()
-        .iter()
-        .map(|entry| (&*entry.name, entry.size))
-        .collect();
-    let mut named: Vec<&str> = Vec::with_capacity(manifest.entries.len());
-    for entry in &manifest.entries {
-        if sizes.get(&*entry.name) != Some(&entry.size) || entry.name == MANIFEST {
-            return Err(invalid(format!(
-                "{:?} is missing or has another length",
-                entry.name
-            )));
-        }
-        named.push(&entry.name);
-    }
-    named.sort_unstable();
-    named.dedup();
-    if named.len() != manifest.entries.len() || named.len() + 1 != sizes.len() {
-        return Err(invalid("it has entries that its manifest does not tell of"));
-    }
-    Ok(())
-}
-
-fn table_of(name: &str) -> Option<&str> {
-    name.strip_prefix("data/")?.strip_suffix(".jsonl")
-}
-
-fn hash_of(name: &str) -> Option<&str> {
-    let (_, hash) = name.strip_prefix("artifacts/")?.split_once('/')?;
-    (hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(hash)
 }
 
 /// Puts a line's row into its table.

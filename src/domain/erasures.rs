@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::page::{self, Cursor, Page};
 use super::{constructs, conversations, users};
+use crate::backup;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, UserId};
 use crate::store::{Tx, View};
@@ -32,6 +33,9 @@ pub struct Erasure {
     pub segments: i64,
     /// Files set aside as damaged that were removed for it: what cannot be read cannot be searched.
     pub set_aside: i64,
+    /// Archives that left the store before, by the names they were offered under, and may hold it: they cannot be reached.
+    #[serde(default)]
+    pub out_of_reach: Vec<String>,
 }
 
 /// Names what to erase.
@@ -64,6 +68,7 @@ fn read(row: &rusqlite::Row<'_>) -> Result<Erasure> {
         done_at: row.get(3)?,
         segments: row.get(4)?,
         set_aside: row.get(5)?,
+        out_of_reach: Vec::new(),
     })
 }
 
@@ -98,9 +103,15 @@ pub fn list(view: &View<'_>, query: &ErasureList) -> Result<Page<Erasure>> {
         "SELECT {COLUMNS} FROM erasure WHERE erasure < ?1 ORDER BY erasure DESC LIMIT ?2"
     ))?;
     let mut rows = statement.query((before, limit + 1))?;
+    let taken = backup::taken(view)?;
     let mut erasures = Vec::new();
     while let Some(row) = rows.next()? {
-        erasures.push(read(row)?);
+        let mut erasure = read(row)?;
+        let held = taken
+            .iter()
+            .filter(|it| it.may_hold(&erasure.record, erasure.requested_at));
+        erasure.out_of_reach = held.map(|archive| archive.name.clone()).collect();
+        erasures.push(erasure);
     }
     Ok(page::cut(erasures, limit, |last| {
         Cursor::encode("erasures", &[last.number])

@@ -1,12 +1,19 @@
 //! Archives on their way out: asked for piece by piece, so that whoever takes them sets the pace.
 
+use std::rc::Rc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Nothing, Request, json};
-use crate::archive::{Export, ExportProgress, ExportRequest};
-use crate::error::{Error, Result};
+use crate::archive::{Export, ExportProgress, ExportRequest, Join, Scope};
+use crate::backup;
+use crate::disk::{Disk as _, File, LocalFuture, OpenMode};
+use crate::error::{Code, Error, Result};
 use crate::id::UserId;
 use crate::store::Store;
+
+/// Bytes of a file given at once.
+const COPY_BYTES: usize = 256 << 10;
 
 /// Milliseconds without a request after which an export gives way to another, and after which it is given up.
 const STALE_MS: i64 = 60_000;
@@ -32,18 +39,90 @@ pub struct ExportRef {
     pub export: u64,
 }
 
-/// The export that is on its way, if one is.
+/// Asks for a backup as a file.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExportBackup {
+    /// The backup's file in `backups/`.
+    pub name: String,
+    /// Whether the file is wanted as it is, rather than an archive that stands alone.
+    pub as_it_is: Option<bool>,
+}
+
+/// Something on its way out, piece by piece.
+pub trait Outgoing {
+    /// The next bytes; none at the end.
+    fn next<'a>(&'a mut self, store: &'a Store) -> LocalFuture<'a, Result<Option<Vec<u8>>>>;
+
+    /// How far it is.
+    fn progress(&self) -> &ExportProgress;
+
+    /// Lets go of what it holds in the store.
+    fn end(&self, _store: &mut Store) {}
+}
+
+impl Outgoing for Export {
+    fn next<'a>(&'a mut self, store: &'a Store) -> LocalFuture<'a, Result<Option<Vec<u8>>>> {
+        Box::pin(Self::next(self, store))
+    }
+
+    fn progress(&self) -> &ExportProgress {
+        Self::progress(self)
+    }
+
+    fn end(&self, store: &mut Store) {
+        Self::end(self, store);
+    }
+}
+
+impl Outgoing for Join {
+    fn next<'a>(&'a mut self, _store: &'a Store) -> LocalFuture<'a, Result<Option<Vec<u8>>>> {
+        Box::pin(async { self.next_bytes() })
+    }
+
+    fn progress(&self) -> &ExportProgress {
+        Self::progress(self)
+    }
+}
+
+/// A file as it is.
+struct Copy {
+    file: Rc<dyn File>,
+    progress: ExportProgress,
+}
+
+impl Outgoing for Copy {
+    fn next<'a>(&'a mut self, _store: &'a Store) -> LocalFuture<'a, Result<Option<Vec<u8>>>> {
+        Box::pin(async {
+            let mut bytes = vec![0; COPY_BYTES];
+            let read = self.file.read_at(&mut bytes, self.progress.done)?;
+            bytes.truncate(read);
+            self.progress.done += read as u64;
+            self.progress.is_done = read < COPY_BYTES;
+            Ok((read > 0).then_some(bytes))
+        })
+    }
+
+    fn progress(&self) -> &ExportProgress {
+        &self.progress
+    }
+}
+
+/// Exports that are on their way: one of the state, and any number of backups.
 #[derive(Default)]
 pub struct Exports {
     last: u64,
-    running: Option<Running>,
+    running: Vec<Running>,
 }
 
 struct Running {
     number: u64,
     user: Option<UserId>,
-    export: Export,
+    export: Box<dyn Outgoing>,
     asked_at: i64,
+    /// What leaves the store with it, until that is noted.
+    leaves: Option<(String, Scope)>,
 }
 
 impl Exports {
@@ -55,6 +134,7 @@ impl Exports {
     ) -> Option<Result<(String, Option<Vec<u8>>)>> {
         Some(match request.method {
             "exports.begin" => self.begin(store, request).map(|json| (json, None)),
+            "exports.backup" => self.backup(store, request).await.map(|json| (json, None)),
             "exports.next" => self.next(store, request).await,
             "exports.end" => self.end(store, request).map(|json| (json, None)),
             _ => return None,
@@ -66,18 +146,52 @@ impl Exports {
         let args: ExportRequest = json::read(request.args)?;
         self.give_up(store, STALE_MS);
         let export = Export::begin(store, &args, user)?;
-        self.last += 1;
-        let begun = ExportBegun {
-            export: self.last,
-            name: export.file_name(),
+        let (name, scope) = (export.file_name(), export.scope().clone());
+        let leaves = Some((name.clone(), scope));
+        self.run(store, user, name, Box::new(export), leaves)
+    }
+
+    /// Begins to give out a backup.
+    async fn backup(&mut self, store: &mut Store, request: Request<'_>) -> Result<String> {
+        let ExportBackup { name, as_it_is } = request.for_the_app()?;
+        self.give_up(store, STALE_MS);
+        let source = backup::open(&*store.backup_files(), &name).await?;
+        let leaves = Some((name.clone(), source.manifest.scope.clone()));
+        let export: Box<dyn Outgoing> = if as_it_is.unwrap_or(false) {
+            drop(source);
+            let path = format!("{}/{name}", backup::FOLDER);
+            let file = store.backup_files().open(&path, OpenMode::Existing).await?;
+            let progress = ExportProgress {
+                total: file.size()?,
+                ..ExportProgress::default()
+            };
+            Box::new(Copy { file, progress })
+        } else {
+            Box::new(Join::begin(source, store.host().now_ms())?)
         };
-        self.running = Some(Running {
+        self.run(store, None, name, export, leaves)
+    }
+
+    fn run(
+        &mut self,
+        store: &Store,
+        user: Option<UserId>,
+        name: String,
+        export: Box<dyn Outgoing>,
+        leaves: Option<(String, Scope)>,
+    ) -> Result<String> {
+        self.last += 1;
+        self.running.push(Running {
             number: self.last,
             user,
             export,
             asked_at: store.host().now_ms(),
+            leaves,
         });
-        json::write(&begun)
+        json::write(&ExportBegun {
+            export: self.last,
+            name,
+        })
     }
 
     async fn next(
@@ -94,10 +208,20 @@ impl Exports {
                 return Err(error);
             }
         };
-        let progress: &ExportProgress = running.export.progress();
-        let answer = json::write(progress)?;
+        let answer = json::write(running.export.progress())?;
+        if running.export.progress().is_done
+            && let Some((name, scope)) = running.leaves.take()
+        {
+            match backup::note(store, name, scope) {
+                // A full disk is a reason to take something out of it.
+                Err(error) if error.code() == Code::QuotaExceeded => {
+                    store.trouble("noting an export", &error);
+                }
+                noted => noted?,
+            }
+        }
         running.asked_at = store.host().now_ms();
-        self.running = Some(running);
+        self.running.push(running);
         Ok((answer, bytes))
     }
 
@@ -110,14 +234,16 @@ impl Exports {
     fn take(&mut self, request: Request<'_>) -> Result<Running> {
         let user = request.caller()?.user;
         let ExportRef { export } = json::read(request.args)?;
-        self.running
-            .take_if(|running| running.number == export && running.user == user)
+        let is_it = |running: &Running| running.number == export && running.user == user;
+        let place = self.running.iter().position(is_it);
+        place
+            .map(|place| self.running.swap_remove(place))
             .ok_or_else(|| Error::not_found("export", export))
     }
 
-    /// When the export is given up unless it is asked for.
+    /// When an export is given up unless it is asked for.
     pub fn deadline(&self) -> Option<i64> {
-        let asked_at = self.running.as_ref()?.asked_at;
+        let asked_at = self.running.iter().map(|running| running.asked_at).min()?;
         Some(asked_at.saturating_add(FORGOTTEN_MS))
     }
 
@@ -128,9 +254,13 @@ impl Exports {
 
     fn give_up(&mut self, store: &mut Store, idle_ms: i64) {
         let now = store.host().now_ms();
-        let is_idle = |running: &mut Running| now.saturating_sub(running.asked_at) >= idle_ms;
-        if let Some(running) = self.running.take_if(is_idle) {
-            running.export.end(store);
-        }
+        let is_idle = |running: &Running| now.saturating_sub(running.asked_at) >= idle_ms;
+        self.running.retain(|running| {
+            let stays = !is_idle(running);
+            if !stays {
+                running.export.end(store);
+            }
+            stays
+        });
     }
 }

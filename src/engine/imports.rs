@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::contents::MAX_BYTES;
 use super::{Nothing, Request, json};
-use crate::archive::{ImportOptions, ImportReport, Merge, Staging};
+use crate::archive::{ImportOptions, ImportReport, Merge, Source, Staging};
+use crate::backup::{self, BackupRef};
 use crate::database::scratch;
 use crate::disk::{File, OpenMode};
 use crate::error::{Error, Result};
@@ -89,13 +90,20 @@ pub struct Imports {
 struct Running {
     number: u64,
     user: Option<UserId>,
-    file: Rc<dyn File>,
-    size: u64,
+    origin: Origin,
     staging: Option<Staging>,
     is_checked: bool,
     options: ImportOptions,
     merge: Option<Merge>,
     is_ready: bool,
+}
+
+/// Where an archive comes from.
+enum Origin {
+    /// It is received, into a file of its own.
+    Received { file: Rc<dyn File>, size: u64 },
+    /// It is one of the store's own backups.
+    Backup(String),
 }
 
 impl Imports {
@@ -108,6 +116,7 @@ impl Imports {
     ) -> Option<Result<String>> {
         Some(match request.method {
             "imports.receive" => self.receive(store, request, bytes).await,
+            "imports.restore" => self.restore(store, request).await,
             "imports.step" => self.step(store, request).await,
             "imports.apply" => self.apply(store, request).await,
             "imports.end" => self.end(store, request).await,
@@ -128,41 +137,56 @@ impl Imports {
                 "a request has {MAX_BYTES} bytes at most"
             )));
         }
-        let mut running = match args.import {
-            Some(import) => self.take(import, user)?,
-            None => self.begin(store, user).await?,
-        };
-        let written = if running.staging.is_some() {
-            Err(Error::invalid("the archive is whole already"))
+        let mut running = if let Some(import) = args.import {
+            self.take(import, user)?
         } else {
-            running.file.write_at(bytes, running.size)
+            self.make_room(store).await?;
+            let file = store.disk().open(RECEIVED, OpenMode::CreateNew).await?;
+            self.begin(user, Origin::Received { file, size: 0 })
+        };
+        let written = match &mut running.origin {
+            Origin::Received { file, size } if running.staging.is_none() => {
+                let written = file.write_at(bytes, *size);
+                *size += bytes.len() as u64;
+                written
+            }
+            _ => Err(Error::invalid("the archive is whole already")),
         };
         if let Err(error) = written {
             drop_all(store, running).await?;
             return Err(error);
         }
-        running.size += bytes.len() as u64;
         self.keep(running)
     }
 
-    async fn begin(&mut self, store: &mut Store, user: Option<UserId>) -> Result<Running> {
+    /// Begins with one of the store's own backups.
+    async fn restore(&mut self, store: &mut Store, request: Request<'_>) -> Result<String> {
+        let BackupRef { name } = request.for_the_app()?;
+        self.make_room(store).await?;
+        let running = self.begin(None, Origin::Backup(name));
+        self.keep(running)
+    }
+
+    /// Gives up what is on its way.
+    async fn make_room(&mut self, store: &mut Store) -> Result<()> {
         if let Some(before) = self.running.take() {
             drop_all(store, before).await?;
         }
-        scratch::clear(&**store.disk()).await?;
-        let file = store.disk().open(RECEIVED, OpenMode::CreateNew).await?;
+        scratch::clear(&**store.disk()).await
+    }
+
+    fn begin(&mut self, user: Option<UserId>, origin: Origin) -> Running {
         self.last += 1;
-        Ok(Running {
+        Running {
             number: self.last,
             user,
-            file,
-            size: 0,
+            origin,
             staging: None,
             is_checked: false,
             options: ImportOptions::default(),
             merge: None,
             is_ready: false,
-        })
+        }
     }
 
     async fn step(&mut self, store: &mut Store, request: Request<'_>) -> Result<String> {
@@ -195,7 +219,7 @@ impl Imports {
             self.running = Some(running);
             return Err(Error::invalid("the import was not rehearsed to its end"));
         };
-        let report = merge.apply(store, staging, caller);
+        let report = merge.apply(store, &staging.staged, caller);
         drop_all(store, running).await?;
         json::write(&report?)
     }
@@ -223,8 +247,14 @@ impl Imports {
 impl Running {
     async fn go_on(&mut self, store: &mut Store) -> Result<()> {
         let Some(staging) = &mut self.staging else {
-            self.file.flush()?;
-            self.staging = Some(Staging::begin(store, self.file.clone()).await?);
+            let source = match &self.origin {
+                Origin::Received { file, .. } => {
+                    file.flush()?;
+                    Source::open(file.clone())?
+                }
+                Origin::Backup(name) => backup::open(&*store.backup_files(), name).await?,
+            };
+            self.staging = Some(Staging::begin(store, source).await?);
             return Ok(());
         };
         if !self.is_checked {
@@ -233,9 +263,9 @@ impl Running {
         }
         let mut merge = match self.merge.take() {
             Some(merge) => merge,
-            None => Merge::begin(store, staging, self.options.clone())?,
+            None => Merge::begin(store, &staging.staged, self.options.clone())?,
         };
-        self.is_ready = !merge.step(store, staging)?;
+        self.is_ready = !merge.step(store, &staging.staged)?;
         self.merge = Some(merge);
         Ok(())
     }
@@ -253,7 +283,10 @@ impl Running {
                 let (done, total) = staging.progress();
                 (ImportPhase::Check, done, Some(total))
             }
-            (None, _) => (ImportPhase::Receive, self.size, None),
+            (None, _) => match self.origin {
+                Origin::Received { size, .. } => (ImportPhase::Receive, size, None),
+                Origin::Backup(_) => (ImportPhase::Receive, 0, None),
+            },
         };
         let report = self.merge.as_ref().filter(|_| self.is_ready);
         ImportProgress {
@@ -268,8 +301,8 @@ impl Running {
 
 /// Lets go of all that was kept for an import. What the store took of it stays.
 async fn drop_all(store: &mut Store, running: Running) -> Result<()> {
-    let pieces = running.staging.map(|staging| staging.pieces);
-    drop(running.file);
+    let pieces = running.staging.map(|staging| staging.staged.pieces);
+    drop(running.origin);
     store.give_back(&pieces.unwrap_or_default()).await?;
     scratch::clear(&**store.disk()).await
 }

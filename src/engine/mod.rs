@@ -22,6 +22,8 @@ use std::rc::Rc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::archive::BackupKind;
+use crate::backup::{self, BackupRef, BackupRequest, BackupSettings, Making, Verifying};
 use crate::database::PageCache;
 use crate::disk::Disk;
 use crate::error::{Code, Error, Result};
@@ -51,10 +53,16 @@ pub struct EngineOptions {
     /// Milliseconds from one check of everything to the next, which begins when nothing else is to be done; none by
     /// default, and for 0.
     pub check_every_ms: Option<i64>,
+    /// Whether backups are made by themselves, as `backups.configure` says: true by default.
+    pub backups: Option<bool>,
 }
 
 /// Milliseconds before a check that failed is begun again.
 const CHECK_AGAIN_MS: i64 = 60 * 60 * 1000;
+
+/// Milliseconds from opening to when a backup may be due, and from then on between two looks at it.
+const BACKUP_AFTER_MS: i64 = 5 * 60 * 1000;
+const BACKUP_LOOK_MS: i64 = 60 * 60 * 1000;
 
 /// A request: a method's name, its arguments, and on whose behalf.
 #[derive(Debug, Clone, Copy)]
@@ -165,6 +173,10 @@ pub struct Engine {
     check_at: Option<i64>,
     /// A check that runs by itself.
     check: Option<Check>,
+    /// When it is to be looked whether a backup is due; none if they are not made by themselves.
+    backup_at: Option<i64>,
+    /// A backup that is made by itself.
+    backup: Option<Making>,
     operations: Operations,
 }
 
@@ -194,8 +206,13 @@ impl Engine {
         if check_every_ms < 0 {
             return Err(Error::invalid("checkEveryMs is not negative"));
         }
-        let store = Store::open(disk, host, store_options).await?;
+        let mut store = Store::open(disk, host, store_options).await?;
+        Box::pin(backup::rescue(&mut store)).await?;
         let mut engine = Self::over(store, settings);
+        if options.backups.unwrap_or(true) {
+            let now = engine.store.host().now_ms();
+            engine.backup_at = Some(now.saturating_add(BACKUP_AFTER_MS));
+        }
         engine.check_every_ms = check_every_ms;
         if check_every_ms > 0 {
             engine.next_check();
@@ -203,7 +220,7 @@ impl Engine {
         Ok(engine)
     }
 
-    /// An engine over a store that is open already. It makes no checks by itself.
+    /// An engine over a store that is open already. It makes no checks and no backups by itself.
     #[must_use]
     pub fn over(store: Store, settings: StreamSettings) -> Self {
         let now = store.host().now_ms();
@@ -219,6 +236,8 @@ impl Engine {
             check_every_ms: 0,
             check_at: None,
             check: None,
+            backup_at: None,
+            backup: None,
             operations: Operations::default(),
         }
     }
@@ -324,6 +343,7 @@ impl Engine {
             self.maintenance_at,
             self.exports.deadline(),
             check_at,
+            self.backup_at,
         ]
         .into_iter()
         .flatten()
@@ -360,7 +380,7 @@ impl Engine {
             let now = self.store.host().now_ms();
             self.maintenance_at =
                 next.map(|ms| now.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)));
-        } else if idle {
+        } else if idle && !self.back_up_by_itself(now).await {
             self.check_by_itself(now).await;
         }
         Ok(())
@@ -386,6 +406,53 @@ impl Engine {
         }
     }
 
+    /// Does a slice of the backup that is due; false if none is.
+    async fn back_up_by_itself(&mut self, now: i64) -> bool {
+        if self.backup_at.is_none_or(|at| at > now) {
+            return false;
+        }
+        match self.backup_slice(now).await {
+            Ok(true) => return true,
+            Ok(false) => {}
+            Err(error) => self.store.trouble("backing up", &error),
+        }
+        if let Some(mut making) = self.backup.take() {
+            making.give_up(&mut self.store);
+        }
+        self.backup_at = Some(now.saturating_add(BACKUP_LOOK_MS));
+        self.maintenance_at = Some(now);
+        true
+    }
+
+    /// Lets someone who waits go first: the backup that is made by itself begins again later.
+    fn put_backup_off(&mut self) {
+        if let Some(mut making) = self.backup.take() {
+            making.give_up(&mut self.store);
+            let now = self.store.host().now_ms();
+            self.backup_at = Some(now.saturating_add(BACKUP_AFTER_MS));
+        }
+    }
+
+    /// True while there is more to do.
+    async fn backup_slice(&mut self, now: i64) -> Result<bool> {
+        if self.backup.is_none() {
+            let settings = backup::settings(&mut self.store)?;
+            let backups = backup::list(&*self.store.backup_files()).await?;
+            let newest = backups.iter().rev().find(|it| it.scope == settings.scope);
+            let is_news = newest.is_none_or(|newest| newest.seq != self.store.last_seq());
+            let due = backup::due(&settings, &backups, now).filter(|_| is_news);
+            let Some(kind) = due else {
+                return Ok(false);
+            };
+            self.backup = Some(Making::new(kind, settings.scope, false));
+        }
+        let Some(making) = &mut self.backup else {
+            return Ok(false);
+        };
+        let made = making.step(&mut self.store, &mut |_| {}).await?;
+        Ok(made.is_none())
+    }
+
     /// When the next check is due; none while that cannot be read.
     fn next_check(&mut self) -> Option<i64> {
         if self.check_at.is_none() {
@@ -409,7 +476,10 @@ impl Engine {
         progress: &mut dyn FnMut(&str),
     ) -> Option<Result<Option<String>>> {
         let started = self.store.host().monotonic_us();
-        let resumed = self.work.take().filter(|work| work.id == id);
+        if self.work.as_ref().is_some_and(|work| work.id != id) {
+            self.drop_task();
+        }
+        let resumed = self.work.take();
         let begun = match resumed {
             Some(work) => Some(Ok(work)),
             None => self.begin(request).map(|begun| {
@@ -427,6 +497,7 @@ impl Engine {
                     self.work = Some(work);
                     return Some(Ok(None));
                 }
+                work.job.give_up(&mut self.store);
                 self.streams.doubt();
                 self.maintenance_at = Some(self.store.host().now_ms());
                 (step, us)
@@ -450,6 +521,9 @@ impl Engine {
         bytes: &[u8],
     ) -> Option<Result<(String, Option<Vec<u8>>)>> {
         let started = self.store.host().monotonic_us();
+        if matches!(request.method, "exports.begin" | "exports.backup") {
+            self.put_backup_off();
+        }
         let answer = match request.method.split_once('.') {
             Some(("exports", _)) => self.exports.answer(&mut self.store, request).await?,
             Some(("imports", _)) => {
@@ -475,11 +549,14 @@ impl Engine {
 
     /// Gives up the long work that is between two of its slices.
     pub fn drop_task(&mut self) {
-        self.work = None;
+        if let Some(mut work) = self.work.take() {
+            work.job.give_up(&mut self.store);
+        }
     }
 
     /// Begins long work; none if the method is none.
     fn begin(&mut self, request: Request<'_>) -> Option<Result<Box<dyn Job>>> {
+        let is_backing_up = self.backup.is_some();
         let store = &mut self.store;
         let asker = || {
             Ok(Asker {
@@ -506,6 +583,21 @@ impl Engine {
             "retention.collect" => request.for_the_app().map(|args: Collect| -> Box<dyn Job> {
                 Box::new(Collection::new(args.grace_ms.unwrap_or(0)))
             }),
+            // It would be in the way of itself.
+            "backups.create" if is_backing_up => Err(Error::new(
+                Code::Locked,
+                "a backup is being made; try again when it is done",
+            )),
+            "backups.create" => request
+                .for_the_app()
+                .map(|args: BackupRequest| -> Box<dyn Job> {
+                    let scope = args.scope.unwrap_or_default();
+                    let is_full = args.full.unwrap_or(false);
+                    Box::new(Making::new(BackupKind::Manual, scope, is_full))
+                }),
+            "backups.verify" => request
+                .for_the_app()
+                .map(|BackupRef { name }| -> Box<dyn Job> { Box::new(Verifying::new(name)) }),
             "health.reclaimable" => request
                 .for_the_app()
                 .map(|NoArguments {}| -> Box<dyn Job> { Box::new(Weighing::default()) }),
@@ -524,6 +616,35 @@ impl Engine {
             "health.operations" => Some(
                 self.app_only::<NoArguments, _>(request, |engine, _| Ok(engine.operations.stats())),
             ),
+            "backups.list" => Some(match request.for_the_app() {
+                Ok(NoArguments {}) => {
+                    let listed = backup::list(&*self.store.backup_files()).await;
+                    listed.and_then(|backups| json::write(&backups))
+                }
+                Err(error) => Err(error),
+            }),
+            "backups.delete" => Some(match request.for_the_app() {
+                Ok(BackupRef { name }) => {
+                    let removed = backup::remove(&mut self.store, &name).await;
+                    removed.and_then(|()| json::write(&Nothing))
+                }
+                Err(error) => Err(error),
+            }),
+            "backups.settings" => Some(self.app_only::<NoArguments, _>(request, |engine, _| {
+                backup::settings(&mut engine.store)
+            })),
+            "backups.configure" => Some(self.app_only::<BackupSettings, _>(
+                request,
+                |engine, settings| {
+                    backup::configure(&mut engine.store, &settings)?;
+                    // The next look tells whether one is due by them.
+                    engine.backup_at = engine.backup_at.map(|_| engine.store.host().now_ms());
+                    Ok(Nothing)
+                },
+            )),
+            "backups.taken" => Some(self.app_only::<NoArguments, _>(request, |engine, _| {
+                engine.store.read(Caller::default(), backup::taken)
+            })),
             "migrations.migrate" => Some(self.migrate(request, progress).await),
             "migrations.status" => {
                 Some(self.app_only::<NoArguments, _>(request, |engine, _| {

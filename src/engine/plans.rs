@@ -192,7 +192,10 @@ struct Asking {
 impl Asking {
     fn new() -> Self {
         let host = Rc::new(ManualHost::new(1));
-        let options = EngineOptions::default();
+        let options = EngineOptions {
+            backups: Some(false),
+            ..EngineOptions::default()
+        };
         let disk = Rc::new(MemoryDisk::default());
         let engine = ready(Engine::open(disk, host.clone(), &options)).unwrap();
         asked::take();

@@ -11,7 +11,7 @@ use super::contents::{
     ContentPiece, ContentPieces, ContentPiecesRead, ContentRead, ContentRef, ContentWrite,
     ContentWritten,
 };
-use super::exports::{ExportBegun, ExportRef};
+use super::exports::{ExportBackup, ExportBegun, ExportRef};
 use super::imports::{ImportPhase, ImportProgress, ImportReceive, ImportRef, ImportStep};
 use super::methods;
 use super::metrics::{FailureCount, LatencySummary, OperationStats};
@@ -23,6 +23,7 @@ use super::wire::{
 use super::{Collect, EngineOptions, MigrateTo, NoArguments, SetDurability, StoreStats};
 use crate::Code;
 use crate::archive as ar;
+use crate::backup as b;
 use crate::database::PageCache;
 use crate::database::migrate::MigrationStatus;
 use crate::domain::artifacts as a;
@@ -480,6 +481,16 @@ fn generate() -> String {
         ar::ExportProgress,
         ExportBegun,
         ExportRef,
+        ExportBackup,
+        ar::BackupKind,
+        b::Backup,
+        b::BackupRef,
+        b::BackupRequest,
+        b::BackupProgress,
+        b::BackupVerified,
+        b::BackupNews,
+        b::BackupSettings,
+        b::TakenArchive,
         ar::OnConflict,
         ar::ImportKind,
         ar::ImportDecision,

@@ -81,7 +81,7 @@ pub struct ArtifactUsage {
 #[serde(rename_all = "camelCase")]
 pub struct KindUsage {
     /// A table with its rows, such as `chunk`. Of all files also `indexes`, `search` (its index), `bookkeeping`, `free_pages`, `overhead`
-    /// (pages that hold only where others are), `log` (of the database), `contents` (of artifacts: their files and the tables that tell of them), `journal`, `snapshots`, `quarantine` or `other`.
+    /// (pages that hold only where others are), `log` (of the database), `contents` (of artifacts: their files and the tables that tell of them), `journal`, `snapshots`, `quarantine`, `backups` or `other`.
     pub kind: String,
     /// Bytes.
     pub bytes: u64,

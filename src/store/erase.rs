@@ -4,8 +4,8 @@
 //! free, in older snapshots, in older lines of the journal, and in what was set aside. So: the journal says which records are
 //! meant; the audit index forgets them, the search index is written anew without them, and the database gives its free pages
 //! back; a new snapshot, which needs no older line, replaces the older ones; every closed segment is rewritten without those
-//! rows; what was set aside goes, because it cannot be searched. A crash anywhere begins it again. It runs in slices, between
-//! turns.
+//! rows; what was set aside goes, because it cannot be searched; backups are written anew without them. A crash anywhere begins
+//! it again. It runs in slices, between turns.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,7 +15,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{Caller, Collection, Store, snapshot};
+use super::{Caller, Collection, Event, Store, snapshot};
+use crate::archive::{Erased, Scrub};
+use crate::backup::{self, BackupNews};
 use crate::database::rows::{self, ForeignKey, read as rows_of, unreadable};
 use crate::database::schema::{CONTENTS, RecordKey, TABLES};
 use crate::domain::erasures::{self, Erasure};
@@ -53,6 +55,7 @@ enum Stage {
     /// First records of the segments that are still to be rewritten.
     Rewrite(Vec<u64>, Option<Box<Rewrite>>),
     Quarantine,
+    Backups(Box<Scrub>),
 }
 
 impl Store {
@@ -171,7 +174,22 @@ impl Store {
                     self.disk.remove(&format!("quarantine/{name}")).await?;
                     erasing.set_aside += 1;
                 }
-                return Ok(None);
+                Stage::Backups(Box::new(Scrub::begin(&*self.disk, backup::FOLDER).await?))
+            }
+            Stage::Backups(mut scrub) => {
+                let disk = self.disk.clone();
+                if !scrub.step(&*disk, &mut erasing.belongings).await? {
+                    erasing.set_aside += i64::try_from(scrub.removed.len()).unwrap_or(i64::MAX);
+                    if !scrub.rewritten.is_empty() || !scrub.removed.is_empty() {
+                        self.tell(Event::Backup(BackupNews {
+                            made: None,
+                            removed: scrub.removed,
+                            rewritten: scrub.rewritten,
+                        }));
+                    }
+                    return Ok(None);
+                }
+                Stage::Backups(scrub)
             }
         }))
     }
@@ -346,6 +364,25 @@ impl Belongings {
                 .parents
                 .iter()
                 .any(|(parent, columns)| is_erased(parent, row.values(columns)))
+    }
+}
+
+impl Erased for Belongings {
+    fn is_erased(&mut self, table: &str, line: &[u8]) -> Result<bool> {
+        let row = RecordedRow {
+            t: table.to_owned(),
+            put: Some(serde_json::from_slice(line).map_err(unreadable)?),
+            del: None,
+        };
+        if !self.owns(&row) {
+            return Ok(false);
+        }
+        let links = self.tables.get(table);
+        if let Some(key) = links.and_then(|links| links.own_key(&row)) {
+            let key = hash(table, &key);
+            self.rows.insert(key);
+        }
+        Ok(true)
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::audit::Touch;
+use crate::backup::BackupNews;
 use crate::database::schema;
 use crate::error::Code;
 use crate::health::HealthReport;
@@ -23,6 +24,8 @@ pub enum Event {
     Change(Change),
     /// A check that ran by itself found something.
     Health(HealthReport),
+    /// A backup was made, or went, or something was erased from it.
+    Backup(BackupNews),
 }
 
 /// What a log event measured.
@@ -83,6 +86,8 @@ pub enum RecoveryCause {
     JournalBehind,
     /// Lines of the journal could not be read.
     JournalDamaged,
+    /// Neither database nor journal were left, only backups.
+    EverythingMissing,
 }
 
 /// What was wrong, what was done, and what could not be saved.
@@ -97,6 +102,9 @@ pub struct Recovery {
     /// The snapshot that the database was rebuilt from, by its last journal line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<u64>,
+    /// The backup that was brought back, by its file in `backups/`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup: Option<String>,
     /// Journal lines applied again.
     pub replayed: u64,
     /// Bytes at the journal's end that had never been acknowledged and were dropped.

@@ -2,11 +2,11 @@
 
 use super::Store;
 use crate::database;
-use crate::disk::OpenMode;
+use crate::disk::{Disk as _, OpenMode};
 use crate::error::{Code, Result};
 
 /// The store's folders; the first is the root.
-const FOLDERS: &[&str] = &["", "journal", "snapshots", "quarantine"];
+const FOLDERS: &[&str] = &["", "journal", "snapshots", "quarantine", "backups"];
 
 /// A file of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Store {
         if let Some(bytes) = self.journal.file_bytes(path).await? {
             return Ok(bytes);
         }
-        match self.disk.open(path, OpenMode::Existing).await {
+        match self.backup_files.open(path, OpenMode::Existing).await {
             Ok(file) => file.size(),
             // Removed since, or a copy that is just being made.
             Err(error) if matches!(error.code(), Code::NotFound | Code::Locked) => Ok(0),

@@ -17,6 +17,9 @@ pub trait Job {
         store: &'a mut Store,
         progress: &'a mut dyn FnMut(&str),
     ) -> LocalFuture<'a, Result<Option<String>>>;
+
+    /// Lets go of what the work holds in the store; called when it is given up, or has failed.
+    fn give_up(&mut self, _store: &mut Store) {}
 }
 
 /// An answer as JSON.

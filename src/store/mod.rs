@@ -26,6 +26,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::backup::SharedFiles;
 use crate::database::pages::Sizes;
 use crate::database::scratch;
 use crate::database::{Database, PageCache, Position};
@@ -169,6 +170,9 @@ pub struct Store {
     erasures_wanted: bool,
     /// The last line that a finished snapshot holds, and when it was made.
     snapshot_seq: u64,
+    backup_files: Rc<SharedFiles>,
+    /// Whether nothing was there when it was opened.
+    is_new: bool,
     snapshot_at: i64,
     snapshot_wanted: bool,
     pruned_at: i64,
@@ -228,9 +232,11 @@ impl Store {
         let loaded = recovery.load(None).await?;
         let report = recovery.report();
         let now = host.now_ms();
+        let is_new = loaded.journal.last_seq() == 0;
         let mut store = Self {
             snapshot_seq: loaded.snapshot_seq,
             search: Index::load(&loaded.database, loaded.schema)?,
+            backup_files: Rc::new(SharedFiles::new(disk.clone())),
             disk,
             host,
             options,
@@ -251,6 +257,7 @@ impl Store {
             held_before: 0,
             erasing: None,
             erasures_wanted: true,
+            is_new,
             snapshot_at: now,
             snapshot_wanted: loaded.snapshot_wanted,
             pruned_at: now,
@@ -373,6 +380,30 @@ impl Store {
     /// Where it lies.
     pub(crate) const fn disk(&self) -> &Rc<dyn Disk> {
         &self.disk
+    }
+
+    /// Whether nothing was there when it was opened: no database, no snapshot, and no line of a journal.
+    pub(crate) const fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Tells and writes down what a backup gave back, or that none could, when nothing else was left.
+    pub(crate) async fn restored(
+        &mut self,
+        backup: Option<String>,
+        damage: Vec<String>,
+    ) -> Result<()> {
+        let mut recovery = recover::nothing(self.host.now_ms());
+        recovery.because(RecoveryCause::EverythingMissing);
+        recovery.backup = backup;
+        recovery.damage = damage;
+        self.snapshot_wanted = true;
+        self.report(recovery).await
+    }
+
+    /// The same, for reading backups, which several may do at a time.
+    pub(crate) fn backup_files(&self) -> Rc<SharedFiles> {
+        self.backup_files.clone()
     }
 
     /// The store's own id, a UUID.

@@ -52,6 +52,7 @@ pub fn nothing(at: i64) -> Recovery {
         at,
         causes: Vec::new(),
         snapshot: None,
+        backup: None,
         replayed: 0,
         torn_bytes: 0,
         quarantined: Vec::new(),

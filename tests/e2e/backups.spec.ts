@@ -131,3 +131,58 @@ test('a worker that dies while an archive is brought in leaves the store as it w
   expect(seen.sizes).toEqual(Array(6).fill(1 << 20));
   expect(seen.findings).toEqual([]);
 });
+
+test('copies of backups are kept in a folder, also after a reload, and a store that is wiped comes back by itself', async ({
+  harness: page,
+  server,
+}) => {
+  await page.evaluate(prepare);
+  const first = await page.evaluate(async () => {
+    const store = await harness.openStore('kept');
+    await harness.begin(store);
+    await store.messages.append('us01-co01', { role: 'user', text: 'before the backup' });
+    const picked = await (await navigator.storage.getDirectory()).getDirectoryHandle('picked', { create: true });
+    await store.backups.useFolder(picked);
+    const { name, bytes } = await store.backups.create();
+    while ((await (await picked.getFileHandle(name, { create: true })).getFile()).size !== bytes) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const folder = await store.backups.folder();
+    await store.close();
+    return { name, folder };
+  });
+  expect(first.folder).toEqual({ name: 'picked', state: 'ready' });
+
+  await openHarness(page, server);
+  const second = await page.evaluate(async () => {
+    const store = await harness.openStore('kept');
+    await store.messages.append('us01-co01', { role: 'user', text: 'after the reload' });
+    const { name, bytes, base } = await store.backups.create();
+    const picked = await (await navigator.storage.getDirectory()).getDirectoryHandle('picked');
+    while ((await (await picked.getFileHandle(name, { create: true })).getFile()).size !== bytes) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await store.close();
+    // All but the backups is gone.
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('strongroom');
+    const files = await folder.getDirectoryHandle('kept');
+    for (const lost of ['journal', 'store.sqlite3', 'store.sqlite3-wal', 'snapshots']) {
+      await files.removeEntry(lost, { recursive: true }).catch(() => {});
+    }
+    const again = await harness.openStore('kept');
+    const recovery = await new Promise<{ causes: string[]; backup?: string }>((resolve) => {
+      again.on('recovery', resolve);
+    });
+    const { items } = await again.messages.list('us01-co01');
+    let texts = '';
+    for (const { id } of items) {
+      for await (const piece of again.messages.text(id)) texts += `${piece} `;
+    }
+    await again.close();
+    return { name, base, recovery, texts };
+  });
+  expect(second.base).toEqual([first.name]);
+  expect(second.recovery).toMatchObject({ causes: ['everything_missing'], backup: second.name });
+  expect(second.texts).toContain('before the backup');
+  expect(second.texts).toContain('after the reload');
+});

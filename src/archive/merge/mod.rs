@@ -16,7 +16,9 @@ use std::rc::Rc;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
-use super::stage::Staging;
+use super::source::Source;
+use super::stage::{Staged, Staging};
+use crate::database::scratch;
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
 use crate::id::UserId;
@@ -242,8 +244,8 @@ impl Merge {
     ///
     /// # Errors
     /// `invalid_argument` when the archive is of several users and is to become one's.
-    pub fn begin(store: &Store, staging: &Staging, options: ImportOptions) -> Result<Self> {
-        let connection = staging.scratch.connection();
+    pub fn begin(store: &Store, staged: &Staged, options: ImportOptions) -> Result<Self> {
+        let connection = staged.scratch.connection();
         connection.execute_batch(PLAN)?;
         if options.into.is_some() {
             let users: i64 =
@@ -259,8 +261,8 @@ impl Merge {
         Ok(Self {
             options,
             report: ImportReport {
-                problems: staging.problems.told.clone(),
-                problem_count: staging.problems.count,
+                problems: staged.problems.told.clone(),
+                problem_count: staged.problems.count,
                 ..ImportReport::default()
             },
             seq: store.last_seq(),
@@ -281,10 +283,10 @@ impl Merge {
     }
 
     /// Decides about some records; true while there are more.
-    pub fn step(&mut self, store: &mut Store, staging: &Staging) -> Result<bool> {
+    pub fn step(&mut self, store: &mut Store, staged: &Staged) -> Result<bool> {
         let host = store.host().clone();
         store.read(Caller::default(), |view| {
-            self.plan_some(view, staging.scratch.connection(), &host)
+            self.plan_some(view, staged.scratch.connection(), &host)
         })
     }
 
@@ -327,28 +329,31 @@ impl Merge {
     pub fn apply(
         mut self,
         store: &mut Store,
-        staging: &Staging,
+        staged: &Staged,
         caller: Caller<'_>,
     ) -> Result<ImportReport> {
         if store.last_seq() != self.seq || !self.tables.is_empty() {
-            self = Self::begin(store, staging, self.options)?;
-            while self.step(store, staging)? {}
+            self = Self::begin(store, staged, self.options)?;
+            while self.step(store, staged)? {}
         }
-        let staged = staging.scratch.connection();
+        let connection = staged.scratch.connection();
         let mut tables = RECORDS.to_vec();
         tables.reverse();
         let mut cursor: Option<Cursor> = None;
         store.write_in_parts("archive.import", caller.user, &mut |tx| {
-            let carry = Carry { tx, staged };
+            let carry = Carry {
+                tx,
+                staged: connection,
+            };
             let Some(mut going) = cursor.take() else {
                 let Some(table) = tables.pop() else {
                     carry.numbers()?;
                     return Ok(false);
                 };
-                cursor = Some(Cursor::begin(staged, table)?);
+                cursor = Some(Cursor::begin(connection, table)?);
                 return Ok(true);
             };
-            let rows = going.next(staged)?;
+            let rows = going.next(connection)?;
             for row in &rows {
                 carry.out(row)?;
             }
@@ -360,6 +365,49 @@ impl Merge {
         self.report.is_done = true;
         Ok(self.report)
     }
+}
+
+/// Brings an archive in, all at once.
+///
+/// # Errors
+/// As [`Staging::step`] and [`Merge::apply`]; the store is as it was then.
+pub async fn bring_in(
+    store: &mut Store,
+    source: Source,
+    options: ImportOptions,
+) -> Result<ImportReport> {
+    let mut staging = Staging::begin(store, source).await?;
+    let staged = stage(store, &mut staging).await;
+    let brought = staged.and_then(|()| merge(store, &staging.staged, options));
+    let Staging { staged, .. } = staging;
+    let_go(store, staged).await?;
+    brought
+}
+
+async fn stage(store: &mut Store, staging: &mut Staging) -> Result<()> {
+    while staging.step(store).await? {}
+    Ok(())
+}
+
+/// Decides about all that was staged, and carries it out.
+pub(super) fn merge(
+    store: &mut Store,
+    staged: &Staged,
+    options: ImportOptions,
+) -> Result<ImportReport> {
+    let mut merge = Merge::begin(store, staged, options)?;
+    while merge.step(store, staged)? {}
+    merge.apply(store, staged, Caller::default())
+}
+
+/// Lets go of all that was kept for an import. What the store took of it stays.
+pub(super) async fn let_go(store: &mut Store, staged: Staged) -> Result<()> {
+    let Staged {
+        pieces, scratch, ..
+    } = staged;
+    drop(scratch);
+    store.give_back(&pieces).await?;
+    scratch::clear(&**store.disk()).await
 }
 
 /// Whether every record of an archive has its place in the order above.

@@ -54,6 +54,7 @@ impl Client {
         let disk = Rc::new(NativeDisk::new(folder.to_owned()));
         let options = EngineOptions {
             durability: Some(Durability::Relaxed),
+            backups: Some(false),
             ..EngineOptions::default()
         };
         let engine = ready(Engine::open(disk, Rc::new(SystemHost), &options))?;

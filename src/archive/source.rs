@@ -1,0 +1,147 @@
+//! An archive with the files that its entries lie in: itself, and of a backup those that it builds on.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use super::zip::{Entry, Zip};
+use super::{EntrySum, MANIFEST, Manifest, VERSION, invalid};
+use crate::database::migrate::LATEST;
+use crate::disk::{Disk, File, OpenMode};
+use crate::error::{Code, Error, Result};
+
+/// An archive whose manifest was read, and told of what is really there.
+pub struct Source {
+    /// What it says of itself.
+    pub manifest: Manifest,
+    own: Part,
+    bases: Vec<(String, Part)>,
+}
+
+struct Part {
+    file: Rc<dyn File>,
+    zip: Zip,
+}
+
+impl Part {
+    fn open(file: Rc<dyn File>) -> Result<Self> {
+        let zip = Zip::open(&*file)?;
+        Ok(Self { file, zip })
+    }
+}
+
+impl Source {
+    /// Opens an archive that stands alone. The file must stay as it is.
+    ///
+    /// # Errors
+    /// `archive_invalid` when it is none, builds on others, or its entries are not those that it tells of; `schema_too_new` when a
+    /// newer version of this package made it.
+    pub fn open(file: Rc<dyn File>) -> Result<Self> {
+        let (own, manifest) = begin(file)?;
+        if let Some(base) = manifest.base.first() {
+            return Err(invalid(format!(
+                "it builds on {base:?}; export it from where both are"
+            )));
+        }
+        Self::checked(manifest, own, Vec::new())
+    }
+
+    /// Opens a file of a folder, with the files beside it that it builds on.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); `not_found` when there is no such file, `archive_invalid` when one that it builds on is missing.
+    pub async fn open_in(disk: &dyn Disk, folder: &str, name: &str) -> Result<Self> {
+        let file = disk.open(&path(folder, name), OpenMode::Existing).await?;
+        let (own, manifest) = begin(file)?;
+        let mut bases = Vec::new();
+        for base in &manifest.base {
+            let opened = disk.open(&path(folder, base), OpenMode::Existing).await;
+            let file = opened.map_err(|error| match error.code() {
+                Code::NotFound => invalid(format!("it builds on {base:?}, which is not there")),
+                _ => error,
+            })?;
+            bases.push((base.clone(), Part::open(file)?));
+        }
+        Self::checked(manifest, own, bases)
+    }
+
+    /// Opens a file without those that it builds on: what lies in them is not found.
+    ///
+    /// # Errors
+    /// `archive_invalid` when it is no archive.
+    pub(super) fn open_own(file: Rc<dyn File>) -> Result<Self> {
+        let (own, manifest) = begin(file)?;
+        let bases = Vec::new();
+        Ok(Self {
+            manifest,
+            own,
+            bases,
+        })
+    }
+
+    /// The manifest and the files must tell of the same entries.
+    fn checked(manifest: Manifest, own: Part, bases: Vec<(String, Part)>) -> Result<Self> {
+        let source = Self {
+            manifest,
+            own,
+            bases,
+        };
+        let mut named = HashSet::new();
+        let mut own_count = 1;
+        for sum in &source.manifest.entries {
+            let (_, entry) = source.find(sum)?;
+            if entry.size != sum.size || sum.name == MANIFEST {
+                return Err(invalid(format!("{:?} has another length", sum.name)));
+            }
+            if !named.insert(&sum.name) {
+                return Err(invalid(format!("{:?} is told of twice", sum.name)));
+            }
+            own_count += usize::from(sum.within.is_none());
+        }
+        if own_count != source.own.zip.entries().len() {
+            return Err(invalid("it has entries that its manifest does not tell of"));
+        }
+        Ok(source)
+    }
+
+    /// Where an entry lies.
+    ///
+    /// # Errors
+    /// `archive_invalid` when it does not.
+    pub fn find(&self, sum: &EntrySum) -> Result<(Rc<dyn File>, &Entry)> {
+        let missing = || invalid(format!("{:?} is missing", sum.name));
+        let part = match &sum.within {
+            None => &self.own,
+            Some(base) => self
+                .bases
+                .iter()
+                .find(|(name, _)| name == base)
+                .map(|(_, part)| part)
+                .ok_or_else(missing)?,
+        };
+        let entry = part.zip.find(&sum.name).ok_or_else(missing)?;
+        Ok((part.file.clone(), entry))
+    }
+}
+
+fn begin(file: Rc<dyn File>) -> Result<(Part, Manifest)> {
+    let own = Part::open(file)?;
+    let manifest = Manifest::read(&*own.file, &own.zip)?;
+    if manifest.version > VERSION || manifest.schema > LATEST {
+        return Err(Error::new(
+            Code::SchemaTooNew,
+            format!(
+                "the archive was made by {}, which is newer",
+                manifest.made_by
+            ),
+        ));
+    }
+    Ok((own, manifest))
+}
+
+fn path(folder: &str, name: &str) -> String {
+    if folder.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{folder}/{name}")
+    }
+}

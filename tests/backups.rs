@@ -1,0 +1,544 @@
+//! Backups that a store keeps by itself: they cost what changed, come back, and hold nothing that was erased.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+use strongroom::Code;
+use strongroom::backup::BackupNews;
+use strongroom::disk::sim::SimDisk;
+use strongroom::disk::{Disk, ready};
+use strongroom::engine::{Answer, Engine, EngineOptions, Request};
+use strongroom::host::ManualHost;
+use strongroom::store::{Event, Recovery, RecoveryCause};
+
+const MINUTE: i64 = 60_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+
+struct Fixture {
+    engine: Engine,
+    host: Rc<ManualHost>,
+    disk: SimDisk,
+}
+
+impl Fixture {
+    fn new(seed: u64) -> Self {
+        Self::open(SimDisk::new(seed), Rc::new(ManualHost::new(seed)))
+    }
+
+    fn open(disk: SimDisk, host: Rc<ManualHost>) -> Self {
+        let options = EngineOptions::default();
+        let engine = Engine::open(Rc::new(disk.clone()), host.clone(), &options);
+        Self {
+            engine: ready(engine).unwrap(),
+            host,
+            disk,
+        }
+    }
+
+    fn reopened(self) -> Self {
+        let Self { engine, host, disk } = self;
+        ready(engine.close()).unwrap();
+        Self::open(disk, host)
+    }
+
+    fn tick(&mut self) {
+        while self.engine.needs_tick() {
+            ready(self.engine.tick(true)).unwrap();
+        }
+    }
+
+    /// Does what is due, and nothing else happens for this long.
+    fn rest(&mut self, ms: i64) {
+        self.host.advance(ms);
+        for _ in 0..2000 {
+            self.host.advance(1);
+            ready(self.engine.tick(true)).unwrap();
+        }
+    }
+
+    fn call(&mut self, method: &str, args: Value) -> Value {
+        self.host.advance(1);
+        self.tick();
+        let args = args.to_string();
+        match self.engine.turn(&[request(method, &args)]).pop().unwrap() {
+            Answer::Done(json) => serde_json::from_str(&json).unwrap(),
+            Answer::Failed(error) | Answer::Again(error) => panic!("{method} {args}: {error}"),
+        }
+    }
+
+    fn try_task(&mut self, method: &str, args: Value) -> Result<Value, Code> {
+        let args = args.to_string();
+        loop {
+            self.tick();
+            let request = request(method, &args);
+            let step = ready(async { Ok(self.engine.task(1, request, &mut |_| {}).await) });
+            let step = step.unwrap().unwrap();
+            if let Some(json) = step.map_err(|error| error.code())? {
+                return Ok(serde_json::from_str(&json).unwrap());
+            }
+        }
+    }
+
+    fn task(&mut self, method: &str, args: Value) -> Value {
+        self.try_task(method, args).unwrap()
+    }
+
+    fn try_bytes(
+        &mut self,
+        method: &str,
+        args: Value,
+        bytes: &[u8],
+    ) -> Result<(Value, Vec<u8>), Code> {
+        self.tick();
+        let args = args.to_string();
+        let answer = self.engine.bytes(request(method, &args), bytes);
+        let answer = ready(async { Ok(answer.await) }).unwrap().unwrap();
+        let (json, bytes) = answer.map_err(|error| error.code())?;
+        let value = serde_json::from_str(&json).unwrap();
+        Ok((value, bytes.unwrap_or_default()))
+    }
+
+    fn bytes(&mut self, method: &str, args: Value, bytes: &[u8]) -> (Value, Vec<u8>) {
+        self.try_bytes(method, args, bytes).unwrap()
+    }
+
+    fn restore(&mut self, name: &str) -> Result<Value, Code> {
+        let begun = self.try_bytes("imports.restore", json!({ "name": name }), &[])?;
+        let import = begun.0["import"].clone();
+        loop {
+            let step = self.try_bytes("imports.step", json!({ "import": import }), &[])?;
+            if step.0["phase"] == "ready" {
+                break;
+            }
+        }
+        let report = self.try_bytes("imports.apply", json!({ "import": import }), &[])?;
+        Ok(report.0)
+    }
+
+    fn take_out(&mut self, name: &str, as_it_is: bool) -> Vec<u8> {
+        let args = json!({ "name": name, "asItIs": as_it_is });
+        let export = self.bytes("exports.backup", args, &[]).0["export"].clone();
+        let mut archive = Vec::new();
+        loop {
+            let (progress, bytes) = self.bytes("exports.next", json!({ "export": export }), &[]);
+            archive.extend(bytes);
+            if progress["isDone"] == true {
+                self.bytes("exports.end", json!({ "export": export }), &[]);
+                return archive;
+            }
+        }
+    }
+
+    fn import(&mut self, archive: &[u8]) -> Value {
+        let begun = self.bytes("imports.receive", json!({}), archive).0;
+        let import = begun["import"].clone();
+        while self
+            .bytes("imports.step", json!({ "import": import }), &[])
+            .0["phase"]
+            != "ready"
+        {}
+        self.bytes("imports.apply", json!({ "import": import }), &[])
+            .0
+    }
+
+    fn names(&mut self) -> Vec<String> {
+        let backups = self.task("backups.list", json!({}));
+        let backups = backups.as_array().unwrap().iter();
+        backups
+            .map(|it| it["name"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// A user with conversations of some messages; gives the conversations.
+    fn talk(&mut self, user: &str, conversations: usize, word: &str) -> Vec<String> {
+        let made = (0..conversations).map(|_| {
+            let new = json!({ "userId": user, "title": word });
+            let conversation = self.call("conversations.create", new)["id"].clone();
+            for n in 0..20 {
+                self.call("messages.append", json!({
+                    "conversationId": conversation, "message": { "role": "user",
+                    "parts": [{ "type": "text", "text": format!("{word} {n} {}", "and so on ".repeat(n * 7)) }] },
+                }));
+            }
+            conversation.as_str().unwrap().to_owned()
+        });
+        made.collect()
+    }
+
+    fn attach(&mut self, user: &str, bytes: &[u8]) -> String {
+        let written = self
+            .bytes("contents.write", json!({ "isLast": true }), bytes)
+            .0;
+        let artifact =
+            json!({ "userId": user, "kind": "file", "name": "a", "mediaType": "application/zip" });
+        let args = json!({ "artifact": artifact, "content": written["content"] });
+        self.call("artifacts.put", args)["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// What a person would see of the store.
+    fn seen(&mut self) -> Vec<Value> {
+        let users = self.call("users.list", json!({}))["items"].clone();
+        let mut seen = vec![users.clone()];
+        for user in users.as_array().unwrap() {
+            let listed = json!({ "userId": user["id"], "limit": 1000 });
+            let listed = self.call("conversations.list", listed)["items"].clone();
+            for conversation in listed.as_array().unwrap() {
+                let mut messages = self.call(
+                    "messages.list",
+                    json!({ "conversationId": conversation["id"], "limit": 1000 }),
+                );
+                seen.push(conversation["title"].clone());
+                seen.push(messages["items"].take());
+            }
+        }
+        seen
+    }
+
+    fn recovery(&mut self) -> Option<Recovery> {
+        let (events, _) = self.engine.take_events();
+        events.into_iter().find_map(|event| match event {
+            Event::Recovery(recovery) => Some(recovery),
+            _ => None,
+        })
+    }
+
+    fn news(&mut self) -> Vec<BackupNews> {
+        let (events, _) = self.engine.take_events();
+        let news = events.into_iter().filter_map(|event| match event {
+            Event::Backup(news) => Some(news),
+            _ => None,
+        });
+        news.collect()
+    }
+}
+
+fn request<'a>(method: &'a str, args: &'a str) -> Request<'a> {
+    Request {
+        method,
+        args,
+        user: None,
+        request_id: None,
+    }
+}
+
+fn noise(seed: u8, bytes: usize) -> Vec<u8> {
+    let mut noise = vec![0; bytes];
+    blake3::Hasher::new()
+        .update(&[seed])
+        .finalize_xof()
+        .fill(&mut noise);
+    noise
+}
+
+#[test]
+fn a_backup_costs_what_changed_since_the_last_one() {
+    let mut fixture = Fixture::new(1);
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    fixture.talk("us01", 60, "early");
+    fixture.attach("us01", &noise(1, 3 << 20));
+    let first = fixture.task("backups.create", json!({}));
+    assert_eq!(
+        (&first["base"], &first["kind"]),
+        (&json!([]), &json!("manual"))
+    );
+    fixture.talk("us01", 1, "late");
+    fixture.attach("us01", &noise(2, 100_000));
+    let second = fixture.task("backups.create", json!({}));
+    assert_eq!(second["base"], json!([first["name"]]));
+    let (first_bytes, second_bytes) = (first["bytes"].as_u64(), second["bytes"].as_u64());
+    assert!(
+        second_bytes < Some(400_000),
+        "{second_bytes:?} after {first_bytes:?}"
+    );
+    let full = fixture.task("backups.create", json!({ "full": true }));
+    assert_eq!(full["base"], json!([]));
+    assert!(full["bytes"].as_u64() > first_bytes);
+}
+
+#[test]
+fn every_backup_brings_back_the_state_it_is_of() {
+    let mut fixture = Fixture::new(2);
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    let kept = fixture.talk("us01", 3, "kept");
+    let artifact = fixture.attach("us01", &noise(3, 200_000));
+    fixture.task("backups.create", json!({}));
+    fixture.talk("us01", 2, "later");
+    let last = fixture.task("backups.create", json!({}));
+    let before = fixture.seen();
+    for id in &kept {
+        fixture.call("conversations.delete", json!({ "id": id }));
+    }
+    fixture.call("artifacts.delete", json!({ "id": artifact }));
+    fixture.task("retention.collect", json!({}));
+    let name = last["name"].as_str().unwrap().to_owned();
+    let report = fixture.restore(&name).unwrap();
+    assert_eq!(report["isDone"], true, "{report}");
+    assert_eq!(fixture.seen().len(), before.len());
+    let read = json!({ "id": artifact });
+    let (_, bytes) = fixture.bytes("artifacts.read", read, &[]);
+    assert!(noise(3, 200_000).starts_with(&bytes) && !bytes.is_empty());
+
+    // Taken out, it stands alone.
+    let alone = fixture.take_out(&name, false);
+    let mut other = Fixture::new(3);
+    assert_eq!(other.import(&alone)["isDone"], true);
+    assert_eq!(other.seen(), before);
+    let taken = fixture.task("backups.taken", json!({}));
+    assert_eq!(taken[0]["name"], name);
+}
+
+#[test]
+fn backups_are_made_by_themselves_and_go_when_newer_ones_took_their_place() {
+    let mut fixture = Fixture::new(4);
+    fixture.task("backups.configure", json!({ "daily": 3, "weekly": 1 }));
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    fixture.rest(6 * MINUTE);
+    assert_eq!(
+        fixture.names().len(),
+        1,
+        "the first is due soon after opening"
+    );
+    assert!(fixture.names()[0].ends_with("-weekly.zip"));
+    for day in 1..=16 {
+        fixture.talk("us01", 1, &format!("day{day}"));
+        fixture.rest(DAY + 2 * 60 * MINUTE);
+    }
+    let names = fixture.names();
+    let weekly = names.iter().filter(|name| name.contains("weekly")).count();
+    let daily = names.iter().filter(|name| name.contains("daily")).count();
+    assert!(
+        (3..=7).contains(&daily) && (1..=2).contains(&weekly),
+        "{names:?}"
+    );
+    let removed: usize = fixture.news().iter().map(|news| news.removed.len()).sum();
+    assert!(removed > 5, "{removed}");
+    // Each of them is whole.
+    for name in names {
+        let verified = fixture.task("backups.verify", json!({ "name": name }));
+        assert_eq!(verified["findings"], json!([]), "{name}");
+        assert!(verified["bytes"].as_u64() > Some(1000));
+    }
+    let before = fixture.names();
+    fixture.rest(2 * 60 * MINUTE);
+    assert_eq!(
+        fixture.names(),
+        before,
+        "nothing new is no reason for a backup"
+    );
+    fixture.task("backups.configure", json!({ "enabled": false }));
+    fixture.talk("us01", 1, "after");
+    fixture.rest(9 * DAY);
+    assert_eq!(fixture.names(), before);
+}
+
+#[test]
+fn a_store_of_which_only_backups_are_left_comes_back_and_says_what_is_missing() {
+    let mut fixture = Fixture::new(5);
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    fixture.talk("us01", 3, "kept");
+    fixture.attach("us01", &noise(4, 50_000));
+    let backup = fixture.task("backups.create", json!({}));
+    let before = fixture.seen();
+    fixture.talk("us01", 1, "lost");
+    let Fixture { engine, host, disk } = fixture;
+    ready(engine.close()).unwrap();
+    for folder in ["", "journal", "snapshots", "blobs", "quarantine"] {
+        for name in ready(disk.list(folder)).unwrap() {
+            let path = if folder.is_empty() {
+                name
+            } else {
+                format!("{folder}/{name}")
+            };
+            if path != "lease" {
+                ready(disk.remove(&path)).unwrap();
+            }
+        }
+    }
+    let mut fixture = Fixture::open(disk, host);
+    assert_eq!(fixture.seen(), before);
+    let recovery = fixture.recovery().unwrap();
+    assert_eq!(recovery.causes, [RecoveryCause::EverythingMissing]);
+    assert_eq!(recovery.backup.as_deref(), backup["name"].as_str());
+    assert!(
+        recovery.damage[0].contains(&format!("after line {}", backup["seq"])),
+        "{recovery:?}"
+    );
+    // It is brought back once, and goes on from there.
+    fixture.talk("us01", 1, "new");
+    let after = fixture.seen();
+    let mut fixture = fixture.reopened();
+    assert_eq!((fixture.recovery(), fixture.seen()), (None, after));
+}
+
+#[test]
+fn a_damaged_backup_is_passed_over_for_an_older_one() {
+    let mut fixture = Fixture::new(6);
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    fixture.talk("us01", 2, "kept");
+    let old = fixture.task("backups.create", json!({}));
+    let before = fixture.seen();
+    fixture.talk("us01", 2, "later");
+    let new = fixture.task("backups.create", json!({ "full": true }));
+    let path = format!("backups/{}", new["name"].as_str().unwrap());
+    fixture.disk.flip_bit(&path, 3000 * 8).unwrap();
+    let verified = fixture.task("backups.verify", json!({ "name": new["name"] }));
+    assert_eq!(
+        verified["findings"].as_array().unwrap().len(),
+        1,
+        "{verified}"
+    );
+    let Fixture { engine, host, disk } = fixture;
+    drop(engine);
+    for folder in ["", "journal", "snapshots"] {
+        for name in ready(disk.list(folder)).unwrap() {
+            let path = if folder.is_empty() {
+                name
+            } else {
+                format!("{folder}/{name}")
+            };
+            if path != "lease" {
+                ready(disk.remove(&path)).unwrap();
+            }
+        }
+    }
+    let mut fixture = Fixture::open(disk, host);
+    assert_eq!(fixture.seen(), before);
+    let recovery = fixture.recovery().unwrap();
+    assert_eq!(recovery.backup.as_deref(), old["name"].as_str());
+    assert!(
+        recovery
+            .damage
+            .iter()
+            .any(|it| it.contains(new["name"].as_str().unwrap()))
+    );
+}
+
+#[test]
+fn a_lost_base_is_told_and_the_next_backup_stands_alone() {
+    let mut fixture = Fixture::new(7);
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    fixture.talk("us01", 2, "one");
+    let base = fixture.task("backups.create", json!({}));
+    fixture.talk("us01", 1, "two");
+    let next = fixture.task("backups.create", json!({}));
+    let in_use = fixture.try_task("backups.delete", json!({ "name": base["name"] }));
+    assert_eq!(in_use, Err(Code::Conflict));
+    let path = format!("backups/{}", base["name"].as_str().unwrap());
+    ready(fixture.disk.remove(&path)).unwrap();
+    let listed = fixture.task("backups.list", json!({}));
+    assert_eq!(listed[0]["lost"], json!([base["name"]]));
+    let name = next["name"].as_str().unwrap().to_owned();
+    assert_eq!(fixture.restore(&name), Err(Code::ArchiveInvalid));
+    let verified = fixture.task("backups.verify", json!({ "name": name }));
+    assert!(
+        verified["findings"][0]
+            .as_str()
+            .unwrap()
+            .contains(base["name"].as_str().unwrap())
+    );
+    let after = fixture.task("backups.create", json!({}));
+    assert_eq!(after["base"], json!([]));
+    assert_eq!(fixture.restore("no.zip"), Err(Code::NotFound));
+    assert_eq!(fixture.restore("../lease"), Err(Code::NotFound));
+}
+
+#[test]
+fn of_an_erased_conversation_no_backup_holds_a_byte_and_all_others_stay() {
+    let mut fixture = Fixture::new(8);
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    let kept = fixture.talk("us01", 30, "harmless");
+    let gone = fixture.talk("us01", 1, "SECRETWORD");
+    fixture.task("backups.create", json!({}));
+    fixture.talk("us01", 1, "between");
+    fixture.call("messages.append", json!({
+        "conversationId": gone[0], "message": { "role": "user", "parts": [{ "type": "text", "text": "SECRETWORD again" }] },
+    }));
+    let last = fixture.task("backups.create", json!({}));
+    let name = last["name"].as_str().unwrap().to_owned();
+    fixture.take_out(&name, false);
+    fixture.call("retention.erase", json!({ "id": gone[0] }));
+    fixture.rest(MINUTE);
+    let rewritten: usize = fixture.news().iter().map(|news| news.rewritten.len()).sum();
+    assert_eq!(rewritten, 2);
+    let erasure = fixture.call("retention.erasures", json!({}))["items"][0].clone();
+    assert!(erasure["doneAt"].is_i64(), "{erasure}");
+    assert_eq!(erasure["outOfReach"], json!([name]));
+    for name in fixture.names() {
+        let verified = fixture.task("backups.verify", json!({ "name": name }));
+        assert_eq!(verified["findings"], json!([]), "{name}");
+    }
+    let alone = fixture.take_out(&name, false);
+    let mut other = Fixture::new(9);
+    assert_eq!(other.import(&alone)["isDone"], true);
+    let seen = other.seen();
+    assert_eq!(seen.len(), 1 + 2 * (kept.len() + 1));
+    assert!(!json!(seen).to_string().contains("SECRETWORD"));
+    assert_eq!(seen, fixture.seen());
+}
+
+#[test]
+fn an_erasure_cut_off_between_two_backups_is_finished() {
+    for stop in 0..60 {
+        let mut fixture = Fixture::new(100 + stop);
+        fixture.call("users.create", json!({ "name": "Ada" }));
+        fixture.talk("us01", 2, "harmless");
+        let gone = fixture.talk("us01", 1, "SECRETWORD");
+        fixture.task("backups.create", json!({}));
+        fixture.talk("us01", 1, "between");
+        fixture.task("backups.create", json!({}));
+        fixture.rest(1000);
+        fixture.call("retention.erase", json!({ "id": gone[0] }));
+        for _ in 0..stop {
+            fixture.host.advance(1);
+            ready(fixture.engine.tick(true)).unwrap();
+        }
+        let Fixture { engine, host, disk } = fixture;
+        drop(engine);
+        disk.crash();
+        let mut fixture = Fixture::open(disk, host);
+        fixture.rest(MINUTE);
+        for name in fixture.names() {
+            let verified = fixture.task("backups.verify", json!({ "name": name }));
+            assert_eq!(
+                verified["findings"],
+                json!([]),
+                "stopped after {stop}: {name}"
+            );
+            let alone = fixture.take_out(&name, false);
+            let mut other = Fixture::new(1);
+            other.import(&alone);
+            let seen = json!(other.seen()).to_string();
+            assert!(
+                seen.contains("harmless") && !seen.contains("SECRETWORD"),
+                "stopped after {stop}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_no_part_of_a_backup_and_is_told() {
+    let mut fixture = Fixture::new(10);
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    fixture.attach("us01", &noise(5, 500_000));
+    fixture.rest(1000);
+    let used: u64 = fixture.disk.files().iter().map(|(_, bytes)| bytes).sum();
+    fixture.disk.set_capacity(used + 100_000);
+    let failed = fixture.try_task("backups.create", json!({}));
+    assert_eq!(failed, Err(Code::QuotaExceeded));
+    assert_eq!(fixture.names(), Vec::<String>::new());
+    fixture.disk.set_capacity(u64::MAX);
+    fixture.task("backups.create", json!({}));
+    assert_eq!(fixture.names().len(), 1);
+    assert_eq!(ready(fixture.disk.list("backups")).unwrap().len(), 1);
+}
