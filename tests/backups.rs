@@ -204,6 +204,44 @@ impl Fixture {
         seen
     }
 
+    /// Closes it, and loses all that it has but the lease and the backups.
+    fn left_with_backups(self) -> (SimDisk, Rc<ManualHost>) {
+        let Self { engine, host, disk } = self;
+        ready(engine.close()).unwrap();
+        for (path, _) in disk.files() {
+            if path != "lease" && !path.starts_with("backups/") {
+                ready(disk.remove(&path)).unwrap();
+            }
+        }
+        (disk, host)
+    }
+
+    /// A slice of long work; none while it is not done.
+    fn slice(&mut self, method: &str, progress: &mut dyn FnMut(&str)) -> Option<Value> {
+        self.tick();
+        let step = ready(async { Ok(self.engine.task(1, request(method, "{}"), progress).await) });
+        let json = step.unwrap().unwrap().unwrap()?;
+        Some(serde_json::from_str(&json).unwrap())
+    }
+
+    /// Every backup is what was written, and holds no byte of this.
+    fn expect_none_of(&mut self, word: &str) {
+        for name in self.names() {
+            let verified = self.task("backups.verify", json!({ "name": name }));
+            assert_eq!(verified["findings"], json!([]), "{name}");
+            let alone = self.take_out(&name, false);
+            let mut other = Self::new(1);
+            other.import(&alone);
+            let seen = json!(other.seen()).to_string();
+            assert!(seen.contains("harmless") && !seen.contains(word), "{name}");
+        }
+        let files = ready(self.disk.list("backups")).unwrap();
+        assert!(
+            files.iter().all(|name| name.strip_suffix(".zip").is_some()),
+            "{files:?}"
+        );
+    }
+
     fn recovery(&mut self) -> Option<Recovery> {
         let (events, _) = self.engine.take_events();
         events.into_iter().find_map(|event| match event {
@@ -350,20 +388,7 @@ fn a_store_of_which_only_backups_are_left_comes_back_and_says_what_is_missing() 
     let backup = fixture.task("backups.create", json!({}));
     let before = fixture.seen();
     fixture.talk("us01", 1, "lost");
-    let Fixture { engine, host, disk } = fixture;
-    ready(engine.close()).unwrap();
-    for folder in ["", "journal", "snapshots", "blobs", "quarantine"] {
-        for name in ready(disk.list(folder)).unwrap() {
-            let path = if folder.is_empty() {
-                name
-            } else {
-                format!("{folder}/{name}")
-            };
-            if path != "lease" {
-                ready(disk.remove(&path)).unwrap();
-            }
-        }
-    }
+    let (disk, host) = fixture.left_with_backups();
     let mut fixture = Fixture::open(disk, host);
     assert_eq!(fixture.seen(), before);
     let recovery = fixture.recovery().unwrap();
@@ -397,20 +422,7 @@ fn a_damaged_backup_is_passed_over_for_an_older_one() {
         1,
         "{verified}"
     );
-    let Fixture { engine, host, disk } = fixture;
-    drop(engine);
-    for folder in ["", "journal", "snapshots"] {
-        for name in ready(disk.list(folder)).unwrap() {
-            let path = if folder.is_empty() {
-                name
-            } else {
-                format!("{folder}/{name}")
-            };
-            if path != "lease" {
-                ready(disk.remove(&path)).unwrap();
-            }
-        }
-    }
+    let (disk, host) = fixture.left_with_backups();
     let mut fixture = Fixture::open(disk, host);
     assert_eq!(fixture.seen(), before);
     let recovery = fixture.recovery().unwrap();
@@ -498,6 +510,7 @@ fn an_erasure_cut_off_between_two_backups_is_finished() {
         fixture.task("backups.create", json!({}));
         fixture.rest(1000);
         fixture.call("retention.erase", json!({ "id": gone[0] }));
+        fixture.host.advance(300);
         for _ in 0..stop {
             fixture.host.advance(1);
             ready(fixture.engine.tick(true)).unwrap();
@@ -507,22 +520,7 @@ fn an_erasure_cut_off_between_two_backups_is_finished() {
         disk.crash();
         let mut fixture = Fixture::open(disk, host);
         fixture.rest(MINUTE);
-        for name in fixture.names() {
-            let verified = fixture.task("backups.verify", json!({ "name": name }));
-            assert_eq!(
-                verified["findings"],
-                json!([]),
-                "stopped after {stop}: {name}"
-            );
-            let alone = fixture.take_out(&name, false);
-            let mut other = Fixture::new(1);
-            other.import(&alone);
-            let seen = json!(other.seen()).to_string();
-            assert!(
-                seen.contains("harmless") && !seen.contains("SECRETWORD"),
-                "stopped after {stop}"
-            );
-        }
+        fixture.expect_none_of("SECRETWORD");
     }
 }
 
@@ -541,4 +539,128 @@ fn a_full_disk_leaves_no_part_of_a_backup_and_is_told() {
     fixture.task("backups.create", json!({}));
     assert_eq!(fixture.names().len(), 1);
     assert_eq!(ready(fixture.disk.list("backups")).unwrap().len(), 1);
+}
+
+#[test]
+fn what_is_erased_while_a_backup_is_made_is_not_in_it() {
+    for verify_slices in [0, 1] {
+        let mut fixture = Fixture::new(11);
+        fixture.call("users.create", json!({ "name": "Ada" }));
+        fixture.talk("us01", 2, "harmless");
+        let gone = fixture.talk("us01", 1, "SECRETWORD");
+        fixture.attach("us01", &noise(6, 3 << 20));
+        let mut verifying = 0;
+        while verifying <= verify_slices {
+            let made = fixture.slice("backups.create", &mut |progress| {
+                verifying += i32::from(progress.contains("\"isVerifying\":true"));
+            });
+            assert_eq!(
+                made, None,
+                "it was done too soon to erase anything meanwhile"
+            );
+        }
+        fixture.call("retention.erase", json!({ "id": gone[0] }));
+        fixture.rest(MINUTE);
+        while fixture.slice("backups.create", &mut |_| {}).is_none() {
+            fixture.rest(0);
+        }
+        fixture.rest(MINUTE);
+        assert_eq!(fixture.names().len(), 1);
+        fixture.expect_none_of("SECRETWORD");
+    }
+}
+
+#[test]
+fn a_backup_asked_for_during_an_erasure_builds_on_what_is_left() {
+    for ticks in 0..60 {
+        let mut fixture = Fixture::new(12);
+        fixture.call("users.create", json!({ "name": "Ada" }));
+        fixture.call("users.create", json!({ "name": "Bob" }));
+        fixture.talk("us01", 2, "harmless");
+        fixture.talk("us02", 1, "SECRETWORD");
+        fixture.attach("us02", &noise(9, 50_000));
+        fixture.task("backups.create", json!({}));
+        fixture.rest(1000);
+        fixture.call("retention.erase", json!({ "id": "us02" }));
+        fixture.host.advance(300);
+        for _ in 0..ticks {
+            fixture.host.advance(1);
+            ready(fixture.engine.tick(true)).unwrap();
+        }
+        // Someone else has the same content, which the first backup holds for the one who is erased alone.
+        fixture.attach("us01", &noise(9, 50_000));
+        while fixture.slice("backups.create", &mut |_| {}).is_none() {
+            fixture.host.advance(1);
+            ready(fixture.engine.tick(true)).unwrap();
+        }
+        fixture.rest(MINUTE);
+        assert_eq!(fixture.names().len(), 2);
+        fixture.expect_none_of("SECRETWORD");
+    }
+}
+
+#[test]
+fn a_backup_that_a_crash_left_unfinished_goes_with_an_erasure() {
+    let mut fixture = Fixture::new(13);
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    fixture.talk("us01", 2, "harmless");
+    let gone = fixture.talk("us01", 1, "SECRETWORD");
+    fixture.attach("us01", &noise(7, 2 << 20));
+    fixture.rest(1000);
+    for _ in 0..4 {
+        assert_eq!(fixture.slice("backups.create", &mut |_| {}), None);
+    }
+    let Fixture { engine, host, disk } = fixture;
+    drop(engine);
+    disk.kill();
+    let mut fixture = Fixture::open(disk, host);
+    assert_eq!(
+        ready(fixture.disk.list("backups")).unwrap(),
+        ["backup.part"]
+    );
+    fixture.call("retention.erase", json!({ "id": gone[0] }));
+    fixture.rest(MINUTE);
+    assert_eq!(
+        ready(fixture.disk.list("backups")).unwrap(),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn bringing_a_backup_back_is_begun_again_wherever_the_machine_stops() {
+    let mut fixture = Fixture::new(14);
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    fixture.talk("us01", 2, "kept");
+    fixture.attach("us01", &noise(8, 50_000));
+    fixture.task("backups.create", json!({}));
+    let before = fixture.seen();
+    let (left, _) = fixture.left_with_backups();
+    for stop in 0.. {
+        let disk = left.fork(stop);
+        disk.crash_at(stop);
+        let options = EngineOptions::default();
+        let host = Rc::new(ManualHost::new(15));
+        let opened = ready(Engine::open(Rc::new(disk.clone()), host.clone(), &options));
+        let is_through = opened.is_ok() && !disk.is_down();
+        drop(opened);
+        disk.crash();
+        let mut fixture = Fixture::open(disk, host);
+        assert_eq!(fixture.seen(), before, "stopped at {stop}");
+        if is_through {
+            assert!(stop > 50, "{stop}");
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_copy_for_a_folder_is_the_file_itself_and_has_not_left() {
+    let mut fixture = Fixture::new(16);
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    fixture.talk("us01", 2, "harmless");
+    let backup = fixture.task("backups.create", json!({}));
+    let name = backup["name"].as_str().unwrap();
+    let copy = fixture.take_out(name, true);
+    assert_eq!(copy, fixture.disk.read(&format!("backups/{name}")).unwrap());
+    assert_eq!(fixture.task("backups.taken", json!({})), json!([]));
 }

@@ -96,9 +96,9 @@ export class BackupFolder {
   }
 
   #become(state: FolderState): void {
-    const before = this.#state ?? { state: 'ready' };
+    const before = this.#state;
     this.#state = state;
-    if (state.state !== before.state || state.message !== this.#state.message) this.#copies.tell(state);
+    if (state.state !== (before?.state ?? 'ready') || state.message !== before?.message) this.#copies.tell(state);
   }
 
   async #current(): Promise<(FileSystemDirectoryHandle & Asking) | null> {

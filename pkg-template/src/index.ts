@@ -18,12 +18,12 @@ export type {
   TableGroups,
   Users,
 } from './groups.js';
-export type { CreateBackupOptions, OpenBackupOptions, StoreBackups, VerifyBackupOptions } from './store-backups.js';
 export type { Health, StorageReport } from './health.js';
 export type { WatchOptions } from './live.js';
 export type { CallOptions, WriteOptions } from './options.js';
 export type { SeenText, TextHook } from './sanitise.js';
 export { serveArtifacts } from './serving.js';
+export type { CreateBackupOptions, OpenBackupOptions, StoreBackups, VerifyBackupOptions } from './store-backups.js';
 export { openStore } from './store.js';
 export type { Store, StoreEvents, StoreOptions, StoreState, UserView } from './store.js';
 export type { TextStream } from './text.js';

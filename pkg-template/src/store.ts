@@ -1,6 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { encode } from './arguments.js';
+import type { FolderState } from './backup-folder.js';
+import { Backups } from './backups.js';
 import { Connection, abortedBy, cancellable } from './connection.js';
 import { StrongroomError } from './errors.js';
 import { findEviction, mark, surroundings } from './eviction.js';
@@ -18,10 +20,7 @@ import {
   groups,
 } from './groups.js';
 import type { TableGroups } from './groups.js';
-import type { FolderState } from './backup-folder.js';
-import { Backups } from './backups.js';
 import { Health } from './health.js';
-import { StoreBackups } from './store-backups.js';
 import type { CallOptions } from './options.js';
 import { startHere, startWorker } from './host.js';
 import type { Host } from './host.js';
@@ -30,6 +29,7 @@ import type { WatchOptions } from './live.js';
 import type { OpenOptions as EngineOpenOptions, WasmSource } from './protocol.js';
 import { Sanitiser } from './sanitise.js';
 import type { TextHook } from './sanitise.js';
+import { StoreBackups } from './store-backups.js';
 import type {
   BackupNews,
   Change,

@@ -5505,7 +5505,7 @@ export type ExportBackup = {
  */
 name: string, 
 /**
- * Whether the file is wanted as it is, rather than an archive that stands alone.
+ * Whether the file is wanted as it is, for a folder that follows the backups, rather than as an archive that stands alone.
  */
 asItIs?: boolean, };
 
@@ -5666,7 +5666,7 @@ name: string,
  */
 scope: ArchiveScope, 
 /**
- * When, in milliseconds since 1970-01-01 UTC.
+ * When it was begun, in milliseconds since 1970-01-01 UTC.
  */
 at: number, };
 

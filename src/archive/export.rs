@@ -11,7 +11,7 @@ use super::rows::Rows;
 use super::select::{blob_condition, condition};
 use super::{
     ALONE_VERSION, BACKUP_VERSION, BackupKind, EntrySum, FORMAT, LostContent, MADE_BY, Manifest,
-    RecordCount, Scope, content_name, hex, records, select,
+    RecordCount, Scope, content_name, hash_of, hex, records, select, table_of,
 };
 use crate::blob::{Packing, Piece};
 use crate::database::schema::TableSpec;
@@ -132,8 +132,7 @@ impl Export {
             .inspect_err(|_| store.let_go(moment))
     }
 
-    /// Begins a backup of the state as it is now. `base` is what the backup says of itself that this one is to build on, and
-    /// the name of its file.
+    /// Begins a backup of the state as it is now. `base` is the file that it is to build on, and what that says of itself.
     ///
     /// # Errors
     /// As [`begin`](Self::begin).
@@ -141,15 +140,15 @@ impl Export {
         store: &mut Store,
         kind: BackupKind,
         scope: Scope,
-        base: Option<(&str, Manifest)>,
+        base: Option<(String, Manifest)>,
     ) -> Result<Self> {
         let mut known = HashMap::new();
-        if let Some((name, manifest)) = base {
-            for mut sum in manifest.entries {
-                let is_lost = manifest.lost.iter().any(|it| sum.name.ends_with(&it.hash));
-                if (sum.name.starts_with("data/") || sum.name.starts_with("artifacts/")) && !is_lost
-                {
-                    sum.within.get_or_insert_with(|| name.to_owned());
+        if let Some((file, Manifest { entries, lost, .. })) = base {
+            for mut sum in entries {
+                let is_whole =
+                    hash_of(&sum.name).is_some_and(|hash| !lost.iter().any(|it| it.hash == hash));
+                if is_whole || table_of(&sum.name).is_some() {
+                    sum.within.get_or_insert_with(|| file.clone());
                     known.insert(sum.name.clone(), sum);
                 }
             }
@@ -224,6 +223,14 @@ impl Export {
     #[must_use]
     pub const fn progress(&self) -> &ExportProgress {
         &self.progress
+    }
+
+    /// Whether the moment that it is of is still held.
+    ///
+    /// # Errors
+    /// `aborted` when it is not: the store had to recover meanwhile.
+    pub fn check_held(&self, store: &Store) -> Result<()> {
+        store.held(self.moment).map(|_| ())
     }
 
     /// Lets go of the moment that it is of.

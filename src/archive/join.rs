@@ -1,14 +1,10 @@
 //! An archive that stands alone, made of a backup and what it builds on.
 
 use std::collections::VecDeque;
-use std::rc::Rc;
 
 use super::entries::Entries;
-use super::zip::EntryReader;
-use super::{
-    ALONE_VERSION, EntrySum, ExportProgress, Manifest, Source, hash_of, invalid, records, table_of,
-};
-use crate::disk::File;
+use super::source::{Source, SumReader};
+use super::{ALONE_VERSION, EntrySum, ExportProgress, Manifest, hash_of, records, table_of};
 use crate::error::Result;
 
 /// Bytes after which a slice of the work ends.
@@ -27,9 +23,7 @@ pub struct Join {
 /// An entry that is being written.
 struct Open {
     left: VecDeque<EntrySum>,
-    /// What its SHA-256 must be; rows are checked when they are brought in.
-    sha256: Option<String>,
-    reader: Option<(Rc<dyn File>, EntryReader)>,
+    reader: Option<SumReader>,
 }
 
 impl Join {
@@ -87,36 +81,22 @@ impl Join {
         &self.progress
     }
 
-    /// What the backup says of itself.
-    #[must_use]
-    pub const fn manifest(&self) -> &Manifest {
-        &self.source.manifest
-    }
-
     fn step(&mut self) -> Result<()> {
         let Some(mut open) = self.open.take() else {
             return self.next_entry();
         };
-        let Some((file, mut reader)) = open.reader.take() else {
-            if let Some(sum) = open.left.pop_front() {
-                let (file, entry) = self.source.find(&sum)?;
-                let reader = EntryReader::new(&*file, entry)?;
-                open.reader = Some((file, reader));
-                self.open = Some(open);
-                return Ok(());
-            }
-            self.out.end()?;
-            return match (open.sha256, self.out.sums.last()) {
-                (Some(expected), Some(sum)) if expected != sum.sha256 => {
-                    Err(invalid(format!("{:?} is not what was archived", sum.name)))
-                }
-                _ => Ok(()),
+        let Some(mut reader) = open.reader.take() else {
+            let Some(sum) = open.left.pop_front() else {
+                return self.out.end();
             };
+            open.reader = Some(self.source.reader(&sum)?);
+            self.open = Some(open);
+            return Ok(());
         };
-        if let Some(bytes) = reader.next(&*file)? {
+        if let Some(bytes) = reader.read()? {
             self.out.put(&bytes)?;
             self.progress.done += bytes.len() as u64;
-            open.reader = Some((file, reader));
+            open.reader = Some(reader);
         }
         self.open = Some(open);
         Ok(())
@@ -136,18 +116,11 @@ impl Join {
             self.progress.is_done = true;
             return Ok(());
         };
-        let is_content = hash_of(&name).is_some();
-        self.progress.contents += u64::from(is_content);
+        self.progress.contents += u64::from(hash_of(&name).is_some());
         // Contents that are kept as they are were packed already.
-        let is_compressible = sums.first().is_none_or(|sum| {
-            self.source
-                .find(sum)
-                .is_ok_and(|(_, entry)| entry.packed < entry.size)
-        });
+        let is_compressible = sums.first().is_none_or(|sum| self.source.is_packed(sum));
         self.out.begin(&name, is_compressible)?;
-        let sha256 = sums.first().filter(|_| is_content);
         self.open = Some(Open {
-            sha256: sha256.map(|sum| sum.sha256.clone()),
             left: sums.into(),
             reader: None,
         });

@@ -33,7 +33,7 @@ pub use merge::{
 };
 pub use scrub::{Erased, Scrub};
 pub use source::Source;
-pub use stage::{Staged, Staging};
+pub use stage::Staging;
 pub use verify::Verification;
 
 /// What `manifest.json` calls the format.
@@ -205,6 +205,14 @@ pub struct Manifest {
 const MAX_MANIFEST_BYTES: u64 = 256 << 20;
 
 impl Manifest {
+    /// Reads what a file says of itself.
+    ///
+    /// # Errors
+    /// As [`Zip::open`] and [`read`](Self::read).
+    pub fn of(file: &dyn File) -> Result<Self> {
+        Self::read(file, &Zip::open(file)?)
+    }
+
     /// Reads what an archive says of itself; of whichever version it is.
     ///
     /// # Errors

@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::blocks;
 use super::entries::Entries;
-use super::zip::EntryReader;
-use super::{EntrySum, ErasedBlock, Manifest, Source, hash_of, hex, invalid, is_archive, table_of};
+use super::source::{Source, SumReader};
+use super::{EntrySum, ErasedBlock, Manifest, hash_of, hex, invalid, is_archive, table_of};
 use crate::disk::{Disk, File, OpenMode};
 use crate::error::{Code, Result};
 
@@ -70,7 +70,7 @@ struct Writing {
     source: Source,
     left: VecDeque<EntrySum>,
     /// A content of which some is written.
-    open: Option<(Rc<dyn File>, EntryReader)>,
+    open: Option<SumReader>,
     out: Entries,
     file: Rc<dyn File>,
     size: u64,
@@ -87,11 +87,16 @@ struct Row {
 }
 
 impl Scrub {
-    /// Begins to go through the archives of a folder.
+    /// Begins to go through the archives of a folder, and removes what a crash left unfinished there.
     ///
     /// # Errors
     /// The disk's own.
     pub async fn begin(disk: &dyn Disk, folder: &'static str) -> Result<Self> {
+        for name in disk.list(folder).await? {
+            if !is_archive(&name) {
+                disk.remove(&format!("{folder}/{name}")).await?;
+            }
+        }
         Ok(Self {
             folder,
             names: in_order(disk, folder).await?,
@@ -286,11 +291,11 @@ impl Scrub {
         if writing.out.zip.waiting() >= WRITE_BYTES {
             writing.give_out()?;
         }
-        if let Some((file, mut reader)) = writing.open.take() {
-            match reader.next(&*file)? {
+        if let Some(mut reader) = writing.open.take() {
+            match reader.read()? {
                 Some(bytes) => {
                     writing.out.put(&bytes)?;
-                    writing.open = Some((file, reader));
+                    writing.open = Some(reader);
                 }
                 None => writing.out.end()?,
             }
@@ -309,13 +314,12 @@ impl Scrub {
                     rows: 0,
                 });
             } else {
-                let (file, entry) = writing.source.find(&sum)?;
-                let reader = EntryReader::new(&*file, entry)?;
-                writing.out.begin(&sum.name, entry.packed < entry.size)?;
-                writing.open = Some((file, reader));
+                let is_packed = writing.source.is_packed(&sum);
+                writing.out.begin(&sum.name, is_packed)?;
+                writing.open = Some(writing.source.reader(&sum)?);
             }
         } else if let Some(table) = table_of(&sum.name) {
-            let lines = read(&writing.source, &sum)?;
+            let lines = writing.source.read(&sum)?;
             let table = table.to_owned();
             self.block(writing, &table, sum, &lines, erased)?;
         }
@@ -386,7 +390,7 @@ impl Reading {
     fn next(&mut self) -> Result<Option<(String, Vec<u8>)>> {
         while let Some(sum) = self.left.pop_front() {
             if let Some(table) = table_of(&sum.name) {
-                return Ok(Some((table.to_owned(), read(&self.source, &sum)?)));
+                return Ok(Some((table.to_owned(), self.source.read(&sum)?)));
             }
         }
         Ok(None)
@@ -481,21 +485,6 @@ fn changes(manifest: &Manifest, into: &mut HashMap<String, (Option<EntrySum>, u6
 fn own_entries(manifest: &Manifest) -> VecDeque<EntrySum> {
     let own = |sum: &&EntrySum| sum.within.is_none();
     manifest.entries.iter().filter(own).cloned().collect()
-}
-
-/// All of an entry, which must be what was archived.
-fn read(source: &Source, sum: &EntrySum) -> Result<Vec<u8>> {
-    let (file, entry) = source.find(sum)?;
-    let mut reader = EntryReader::new(&*file, entry)?;
-    let mut bytes = Vec::new();
-    while let Some(more) = reader.next(&*file)? {
-        bytes.extend(more);
-    }
-    if hex(&Sha256::digest(&bytes)) == sum.sha256 {
-        Ok(bytes)
-    } else {
-        Err(invalid(format!("{:?} is not what was archived", sum.name)))
-    }
 }
 
 fn lines_of(block: &[u8]) -> impl Iterator<Item = &[u8]> {

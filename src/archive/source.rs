@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use super::zip::{Entry, Zip};
-use super::{EntrySum, MANIFEST, Manifest, VERSION, invalid};
+use sha2::{Digest as _, Sha256};
+
+use super::zip::{Entry, EntryReader, Zip};
+use super::{EntrySum, MANIFEST, Manifest, VERSION, hex, invalid};
 use crate::database::migrate::LATEST;
 use crate::disk::{Disk, File, OpenMode};
 use crate::error::{Code, Error, Result};
@@ -120,6 +122,68 @@ impl Source {
         };
         let entry = part.zip.find(&sum.name).ok_or_else(missing)?;
         Ok((part.file.clone(), entry))
+    }
+
+    /// Whether an entry takes less room than it is long.
+    pub(super) fn is_packed(&self, sum: &EntrySum) -> bool {
+        self.find(sum)
+            .is_ok_and(|(_, entry)| entry.packed < entry.size)
+    }
+
+    /// Begins to read an entry.
+    ///
+    /// # Errors
+    /// `archive_invalid` when it is not where the archive says.
+    pub(super) fn reader(&self, sum: &EntrySum) -> Result<SumReader> {
+        let (file, entry) = self.find(sum)?;
+        let reader = EntryReader::new(&*file, entry)?;
+        Ok(SumReader {
+            sum: sum.clone(),
+            file,
+            reader,
+            sha256: Sha256::new(),
+        })
+    }
+
+    /// All of an entry that is known to be small.
+    ///
+    /// # Errors
+    /// As [`SumReader::read`].
+    pub(super) fn read(&self, sum: &EntrySum) -> Result<Vec<u8>> {
+        let mut reader = self.reader(sum)?;
+        let mut bytes = Vec::new();
+        while let Some(more) = reader.read()? {
+            bytes.extend(more);
+        }
+        Ok(bytes)
+    }
+}
+
+/// An entry that is being read, and must be what was archived.
+pub(super) struct SumReader {
+    /// What the manifest says of it.
+    pub sum: EntrySum,
+    file: Rc<dyn File>,
+    reader: EntryReader,
+    sha256: Sha256,
+}
+
+impl SumReader {
+    /// The next bytes, some hundred kilobytes at most; none at the end.
+    ///
+    /// # Errors
+    /// `archive_invalid` when it is not what was archived, which is known at its end.
+    pub fn read(&mut self) -> Result<Option<Vec<u8>>> {
+        if let Some(bytes) = self.reader.next(&*self.file)? {
+            self.sha256.update(&bytes);
+            return Ok(Some(bytes));
+        }
+        let sha256 = std::mem::take(&mut self.sha256).finalize();
+        if hex(&sha256) == self.sum.sha256 {
+            return Ok(None);
+        }
+        let name = &self.sum.name;
+        Err(invalid(format!("{name:?} is not what was archived")))
     }
 }
 

@@ -2,22 +2,18 @@
 //! of the store changes.
 
 use std::collections::HashMap;
-use std::rc::Rc;
 
 use rusqlite::params_from_iter;
 use rusqlite::types::Value;
 use serde_json::value::RawValue;
-use sha2::{Digest as _, Sha256};
 
-use super::source::Source;
-use super::zip::EntryReader;
-use super::{EntrySum, SUMS, hash_of, hex, invalid, records, table_of};
+use super::source::{Source, SumReader};
+use super::{EntrySum, SUMS, hash_of, invalid, records, table_of};
 use crate::blob::{Piece, Writer};
 use crate::database::migrate::LATEST;
 use crate::database::rows::{self, Fields, ForeignKey, references};
 use crate::database::schema::TableSpec;
-use crate::database::scratch::Scratch;
-use crate::disk::File;
+use crate::database::scratch::{self, Scratch};
 use crate::error::Result;
 use crate::store::Store;
 
@@ -30,35 +26,19 @@ const SLICE_BYTES: usize = 512 << 10;
 /// Problems that are told one by one; of more there is only the number.
 const MAX_PROBLEMS: usize = 100;
 
-/// Rows and contents that wait beside the store.
-pub struct Staged {
-    pub(super) scratch: Scratch,
-    /// Pieces of contents, which stay until they are given back.
-    pub pieces: Vec<Piece>,
-    /// What could not be taken, and why.
-    pub(super) problems: Problems,
-}
-
-impl Staged {
-    pub(super) fn new(scratch: Scratch) -> Self {
-        Self {
-            scratch,
-            pieces: Vec::new(),
-            problems: Problems::default(),
-        }
-    }
-}
-
 /// An archive that is being read.
 pub struct Staging {
-    pub(super) source: Source,
-    /// What was read of it.
-    pub staged: Staged,
+    source: Source,
+    pub(super) scratch: Scratch,
     /// Entries by the place in the manifest; the next to be read.
     next: usize,
     open: Option<Open>,
     /// Rows that were read, by table.
     counts: HashMap<String, u64>,
+    /// Pieces of contents, which stay as long as this does.
+    pieces: Vec<Piece>,
+    /// What could not be taken, and why.
+    pub(super) problems: Problems,
     stage: Stage,
     read: u64,
     total: u64,
@@ -73,11 +53,7 @@ enum Stage {
 
 /// An entry that is being read.
 struct Open {
-    sum: EntrySum,
-    file: Rc<dyn File>,
-    reader: EntryReader,
-    sha256: Sha256,
-    size: u64,
+    reader: SumReader,
     content: Content,
 }
 
@@ -133,14 +109,34 @@ impl Staging {
         let total = manifest.entries.iter().map(|entry| entry.size).sum();
         Ok(Self {
             source,
-            staged: Staged::new(scratch),
+            scratch,
             next: 0,
             open: None,
             counts: HashMap::new(),
+            pieces: Vec::new(),
+            problems: Problems::default(),
             stage: Stage::Entries,
             read: 0,
             total,
         })
+    }
+
+    /// Lets go of all that was kept. What the store took of it stays.
+    ///
+    /// # Errors
+    /// The disk's own; what is left is removed when the store is opened.
+    pub async fn let_go(self, store: &mut Store) -> Result<()> {
+        let Self {
+            source,
+            scratch,
+            open,
+            pieces,
+            ..
+        } = self;
+        // Files must be closed to be removed.
+        drop((source, scratch, open));
+        store.give_back(&pieces).await?;
+        scratch::clear(&**store.disk()).await
     }
 
     /// Bytes read, and bytes there are.
@@ -190,15 +186,13 @@ impl Staging {
                 return Ok(None);
             };
             self.next += 1;
-            self.open = Some(self.begin_entry(sum.clone())?);
+            self.open = Some(self.begin_entry(sum)?);
             return Ok(Some(0));
         };
-        let Some(bytes) = open.reader.next(&*open.file)? else {
+        let Some(bytes) = open.reader.read()? else {
             self.end_entry(store, open).await?;
             return Ok(Some(0));
         };
-        open.sha256.update(&bytes);
-        open.size += bytes.len() as u64;
         self.read += bytes.len() as u64;
         let count = bytes.len();
         self.take(store, &mut open, bytes).await?;
@@ -206,16 +200,15 @@ impl Staging {
         Ok(Some(count))
     }
 
-    fn begin_entry(&self, sum: EntrySum) -> Result<Open> {
-        let (file, entry) = self.source.find(&sum)?;
-        let reader = EntryReader::new(&*file, entry)?;
+    fn begin_entry(&self, sum: &EntrySum) -> Result<Open> {
+        let reader = self.source.reader(sum)?;
         let content = if sum.name == SUMS {
             Content::Sums(Vec::new())
         } else if let Some(table) = table_of(&sum.name) {
             let spec = records::tables()
                 .find(|spec| spec.name == table)
                 .ok_or_else(|| invalid(format!("there are no records called {table:?}")))?;
-            let columns = rows::columns(self.staged.scratch.connection(), table)?;
+            let columns = rows::columns(self.scratch.connection(), table)?;
             if columns.is_empty() {
                 return Err(invalid(format!(
                     "records called {table:?} are newer than the archive says"
@@ -235,14 +228,7 @@ impl Staging {
         } else {
             Content::Other
         };
-        Ok(Open {
-            sum,
-            file,
-            reader,
-            sha256: Sha256::new(),
-            size: 0,
-            content,
-        })
+        Ok(Open { reader, content })
     }
 
     async fn take(&mut self, store: &mut Store, open: &mut Open, bytes: Vec<u8>) -> Result<()> {
@@ -260,7 +246,7 @@ impl Staging {
             Content::Rows { rest, .. } if rest.len() > MAX_LINE_BYTES => {
                 return Err(invalid(format!(
                     "a line of {:?} is too long",
-                    open.sum.name
+                    open.reader.sum.name
                 )));
             }
             Content::Rows {
@@ -275,8 +261,11 @@ impl Staging {
                         continue;
                     }
                     *line += 1;
-                    insert(&self.staged.scratch, spec, columns, rest).map_err(|error| {
-                        invalid(format!("line {line} of {:?}: {error}", open.sum.name))
+                    insert(&self.scratch, spec, columns, rest).map_err(|error| {
+                        invalid(format!(
+                            "line {line} of {:?}: {error}",
+                            open.reader.sum.name
+                        ))
                     })?;
                     rest.clear();
                 }
@@ -289,7 +278,7 @@ impl Staging {
     async fn keep(&mut self, store: &mut Store, writer: &mut Writer, is_end: bool) -> Result<()> {
         while let Some(piece) = writer.ready(is_end) {
             let piece = store.keep_piece(&piece, writer.is_compressible()).await?;
-            self.staged.pieces.push(piece.clone());
+            self.pieces.push(piece.clone());
             writer.add(piece);
         }
         Ok(())
@@ -297,7 +286,7 @@ impl Staging {
 
     /// The media type that a record gives a content.
     fn media_type(&self, hash: &str) -> Result<Option<String>> {
-        let mut statement = self.staged.scratch.connection().prepare_cached(
+        let mut statement = self.scratch.connection().prepare_cached(
             "SELECT r.media_type FROM blob AS b JOIN artifact_revision AS r ON r.blob = b.blob WHERE b.hash = ?1 LIMIT 1",
         )?;
         let mut rows = statement.query([hash])?;
@@ -305,16 +294,8 @@ impl Staging {
     }
 
     async fn end_entry(&mut self, store: &mut Store, open: Open) -> Result<()> {
-        let Open {
-            sum,
-            sha256,
-            size,
-            content,
-            ..
-        } = open;
-        if size != sum.size || hex(&sha256.finalize()) != sum.sha256 {
-            return Err(invalid(format!("{:?} is not what was archived", sum.name)));
-        }
+        let Open { reader, content } = open;
+        let sum = reader.sum;
         match content {
             Content::Other => {}
             Content::Sums(text) => self.check_sums(&text)?,
@@ -348,7 +329,7 @@ impl Staging {
 
     /// Names the pieces of a content that is kept.
     fn note_content(&self, hash: &str, writer: &Writer) -> Result<()> {
-        let connection = self.staged.scratch.connection();
+        let connection = self.scratch.connection();
         let mut find = connection.prepare_cached("SELECT blob FROM blob WHERE hash = ?1")?;
         let blobs = find.query_map([hash], |row| row.get(0))?;
         let blobs = blobs.collect::<rusqlite::Result<Vec<i64>>>()?;
@@ -418,7 +399,7 @@ impl Staging {
         }
         self.drop_lost_contents()?;
         self.check_references()?;
-        let connection = self.staged.scratch.connection();
+        let connection = self.scratch.connection();
         let is_circle = connection
             .prepare("SELECT 1 FROM message WHERE parent >= message LIMIT 1")?
             .exists([])?;
@@ -431,16 +412,15 @@ impl Staging {
             [],
         )?;
         connection.execute_batch("COMMIT")?;
-        self.staged
-            .scratch
+        self.scratch
             .migrate(self.source.manifest.schema, LATEST, store.host().now_ms())
             .map_err(|error| invalid("its rows cannot be brought to this version").caused_by(error))
     }
 
     /// Contents that were lost when the archive was made cannot be put back: what had them goes without.
     fn drop_lost_contents(&mut self) -> Result<()> {
-        let connection = self.staged.scratch.connection();
-        if rows::columns(self.staged.scratch.connection(), "blob")?.is_empty() {
+        let connection = self.scratch.connection();
+        if rows::columns(self.scratch.connection(), "blob")?.is_empty() {
             return Ok(());
         }
         let mut missing = connection
@@ -456,7 +436,7 @@ impl Staging {
             {
                 return Err(invalid(format!("the content {hash} is missing")));
             }
-            self.staged.problems.add(format!(
+            self.problems.add(format!(
                 "the content {hash} was lost before it was archived"
             ));
         }
@@ -475,7 +455,7 @@ impl Staging {
     /// Checks that every row has what it refers to. What it may be without, it is without then; for all else the archive is
     /// not whole.
     fn check_references(&mut self) -> Result<()> {
-        let connection = self.staged.scratch.connection();
+        let connection = self.scratch.connection();
         for spec in records::tables() {
             for key in references(connection, spec.name)? {
                 let missing = key.is_missing();
@@ -496,7 +476,7 @@ impl Staging {
                     &format!("UPDATE \"{table}\" AS child SET \"{column}\" = NULL WHERE {missing}"),
                     [],
                 )?;
-                self.staged.problems.add(format!(
+                self.problems.add(format!(
                     "{changed} rows of {table} name a {} outside of the archive, and go without",
                     key.parent
                 ));

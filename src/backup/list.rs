@@ -1,7 +1,6 @@
 //! What backups there are.
 
 use super::{Backup, BackupNews, BackupProgress, BackupVerified, FOLDER};
-use crate::archive::zip::Zip;
 use crate::archive::{BackupKind, Manifest, Scope, Source, Verification, is_archive};
 use crate::disk::{Disk, LocalFuture, OpenMode, check_path};
 use crate::domain::charts::time;
@@ -26,8 +25,7 @@ pub async fn list(disk: &dyn Disk) -> Result<Vec<Backup>> {
 async fn describe(disk: &dyn Disk, name: &str, all: &[String]) -> Result<Backup> {
     let file = disk.open(&path(name)?, OpenMode::Existing).await?;
     let bytes = file.size()?;
-    let manifest = Zip::open(&*file).and_then(|zip| Manifest::read(&*file, &zip));
-    let manifest = match manifest {
+    let manifest = match Manifest::of(&*file) {
         Ok(manifest) => manifest,
         Err(error) if matches!(error.code(), Code::ArchiveInvalid | Code::Unsupported) => {
             return Ok(Backup {

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use super::list::{list, path};
 use super::settings::BackupSettings;
 use super::{Backup, BackupNews, BackupProgress, FOLDER, keep, settings};
-use crate::archive::zip::Zip;
 use crate::archive::{BackupKind, Export, Manifest, Scope, Source, Verification};
 use crate::disk::{Disk, File, LocalFuture, OpenMode};
 use crate::domain::charts::time;
@@ -13,7 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::store::{Event, Job, Store, answer};
 
 /// What a backup's file is called until it was read back.
-const PART: &str = "backups/backup.part";
+const PART: &str = "backup.part";
 
 /// A backup on its way; answers with the [`Backup`].
 pub struct Making {
@@ -21,6 +20,8 @@ pub struct Making {
     scope: Scope,
     /// Whether it builds on the newest one of the same.
     builds_on: bool,
+    /// It holds its moment until the backup has its name: nothing is erased meanwhile that would be in it.
+    export: Option<Box<Export>>,
     stage: Stage,
 }
 
@@ -28,7 +29,6 @@ enum Stage {
     Begin,
     Write {
         name: String,
-        export: Box<Export>,
         file: Rc<dyn File>,
         size: u64,
     },
@@ -47,6 +47,7 @@ impl Making {
             kind,
             scope,
             builds_on: !is_full && kind != BackupKind::Weekly,
+            export: None,
             stage: Stage::Begin,
         }
     }
@@ -58,35 +59,25 @@ impl Making {
     ) -> Result<Option<Backup>> {
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
         self.stage = match stage {
+            // What it would build on is being written anew.
+            Stage::Begin if store.is_erasing() => Stage::Begin,
             Stage::Begin => self.begin(store).await?,
-            Stage::Write {
-                name,
-                mut export,
-                file,
-                size,
-            } => match write(&mut export, store, &*file, size).await {
-                Ok(Some(bytes)) => {
+            Stage::Write { name, file, size } => {
+                let export = self.export()?;
+                if let Some(bytes) = export.next(store).await? {
+                    file.write_at(&bytes, size)?;
                     let of = export.progress();
                     tell(progress, false, of.done, of.total)?;
-                    Stage::Write {
-                        name,
-                        export,
-                        file,
-                        size: size + bytes,
-                    }
-                }
-                written => {
-                    // Whatever became of it, the moment is not needed any more.
-                    export.end(store);
-                    written?;
+                    let size = size + bytes.len() as u64;
+                    Stage::Write { name, file, size }
+                } else {
                     file.flush()?;
                     drop(file);
-                    let source =
-                        Source::open_in(&*store.backup_files(), FOLDER, "backup.part").await?;
+                    let source = Source::open_in(&*store.backup_files(), FOLDER, PART).await?;
                     let verification = Box::new(Verification::begin(source, false));
                     Stage::Verify { name, verification }
                 }
-            },
+            }
             Stage::Verify {
                 name,
                 mut verification,
@@ -95,6 +86,7 @@ impl Making {
                 let (done, total) = verification.progress;
                 tell(progress, true, done, total)?;
                 if !more {
+                    self.export()?.check_held(store)?;
                     return self.finish(store, name, *verification).await.map(Some);
                 }
                 Stage::Verify { name, verification }
@@ -104,24 +96,26 @@ impl Making {
         Ok(None)
     }
 
-    async fn begin(&self, store: &mut Store) -> Result<Stage> {
+    fn export(&mut self) -> Result<&mut Export> {
+        let begun = self.export.as_deref_mut();
+        begun.ok_or_else(|| Error::new(Code::Internal, "a backup was not begun"))
+    }
+
+    async fn begin(&mut self, store: &mut Store) -> Result<Stage> {
         let disk = store.backup_files();
-        disk.remove(PART).await?;
+        let part = path(PART)?;
+        disk.remove(&part).await?;
         let backups = list(&*disk).await?;
         let base = match self.base(&backups) {
             Some(backup) => base(&*disk, backup).await?,
             None => None,
         };
         let name = self.name(store.host().now_ms(), &backups)?;
-        let file = disk.open(PART, OpenMode::CreateNew).await?;
-        let base = base.as_ref().map(|(name, it)| (name.as_str(), it.clone()));
+        let file = disk.open(&part, OpenMode::CreateNew).await?;
         let export = Export::begin_backup(store, self.kind, self.scope.clone(), base)?;
-        Ok(Stage::Write {
-            name,
-            export: Box::new(export),
-            file,
-            size: 0,
-        })
+        self.export = Some(Box::new(export));
+        let size = 0;
+        Ok(Stage::Write { name, file, size })
     }
 
     /// The newest backup of the same that is whole.
@@ -161,13 +155,13 @@ impl Making {
         let findings = verification.findings.clone();
         drop(verification);
         if let Some(finding) = findings.first() {
-            disk.remove(PART).await?;
+            disk.remove(&path(PART)?).await?;
             return Err(Error::new(
                 Code::Io,
                 format!("the backup is not what was written: {finding}"),
             ));
         }
-        disk.rename(PART, &path(&name)?).await?;
+        disk.rename(&path(PART)?, &path(&name)?).await?;
         let settings = settings(store)?;
         let (made, removed) = rotate(&*disk, &name, &settings, store.host().now_ms()).await?;
         store.tell(Event::Backup(BackupNews {
@@ -179,27 +173,11 @@ impl Making {
     }
 }
 
-/// Writes the next bytes; none when there are no more.
-async fn write(
-    export: &mut Export,
-    store: &Store,
-    file: &dyn File,
-    size: u64,
-) -> Result<Option<u64>> {
-    let Some(bytes) = export.next(store).await? else {
-        return Ok(None);
-    };
-    file.write_at(&bytes, size)?;
-    Ok(Some(bytes.len() as u64))
-}
-
 /// What a backup says of itself; none when that cannot be read, for then nothing should build on it.
 async fn base(disk: &dyn Disk, backup: &Backup) -> Result<Option<(String, Manifest)>> {
     let file = disk.open(&path(&backup.name)?, OpenMode::Existing).await?;
-    let manifest = Zip::open(&*file).and_then(|zip| Manifest::read(&*file, &zip));
-    Ok(manifest
-        .ok()
-        .map(|manifest| (backup.name.clone(), manifest)))
+    let manifest = Manifest::of(&*file).ok();
+    Ok(manifest.map(|manifest| (backup.name.clone(), manifest)))
 }
 
 /// Removes the backups whose place a new one has taken; gives that one, and their names.
@@ -240,13 +218,16 @@ impl Job for Making {
         progress: &'a mut dyn FnMut(&str),
     ) -> LocalFuture<'a, Result<Option<String>>> {
         Box::pin(async move {
-            let made = self.slice(store, progress).await?;
-            made.as_ref().map(answer).transpose()
+            let made = self.slice(store, progress).await;
+            if !matches!(made, Ok(None)) {
+                self.give_up(store);
+            }
+            made?.as_ref().map(answer).transpose()
         })
     }
 
     fn give_up(&mut self, store: &mut Store) {
-        if let Stage::Write { export, .. } = &self.stage {
+        if let Some(export) = self.export.take() {
             export.end(store);
         }
         self.stage = Stage::Done;

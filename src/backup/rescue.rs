@@ -5,13 +5,13 @@ use crate::archive::{ImportOptions, Scope, bring_in};
 use crate::error::{Code, Result};
 use crate::store::Store;
 
-/// Brings back the newest backup that can be, if the store is empty and there is one. What is missing is told and written down
+/// Brings back the newest backup that can be, if the store is blank and there is one. What is missing is told and written down
 /// as a recovery.
 ///
 /// # Errors
 /// The disk's own. A backup that is not what was archived is passed over.
 pub async fn rescue(store: &mut Store) -> Result<()> {
-    if !store.is_new() {
+    if !store.is_blank() {
         return Ok(());
     }
     let mut backups = list(&*store.backup_files()).await?;

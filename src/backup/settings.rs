@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Backup;
 use crate::archive::{BackupKind, Scope};
-use crate::domain::Json;
-use crate::domain::settings::{self, SettingRef, SettingSet};
+use crate::domain::settings;
 use crate::error::{Error, Result};
 use crate::store::{Caller, Store};
 
@@ -53,20 +52,8 @@ impl Default for BackupSettings {
 /// # Errors
 /// As any read.
 pub fn settings(store: &mut Store) -> Result<BackupSettings> {
-    let named = SettingRef {
-        user_id: None,
-        name: SETTING.to_owned(),
-    };
-    let setting = store.read(Caller::default(), |view| settings::get(view, &named))?;
-    setting.map_or_else(
-        || Ok(BackupSettings::default()),
-        |setting| {
-            serde_json::from_str(setting.value.get()).map_err(|error| {
-                Error::invalid("the setting \"backups\" is not what `backups.configure` sets")
-                    .caused_by(error)
-            })
-        },
-    )
+    let set = store.read(Caller::default(), |view| settings::own(view, SETTING))?;
+    Ok(set.unwrap_or_default())
 }
 
 /// Changes the settings.
@@ -82,13 +69,8 @@ pub fn configure(store: &mut Store, new: &BackupSettings) -> Result<()> {
     if new.max_age_days == Some(0) {
         return Err(Error::invalid("a backup stays for a day at least"));
     }
-    let setting = SettingSet {
-        user_id: None,
-        name: SETTING.to_owned(),
-        value: Json::new(new)?,
-    };
     let set = store.write("backups.configure", Caller::default(), |tx| {
-        settings::set(tx, &setting).map(|_| ())
+        settings::set_own(tx, SETTING, new)
     })?;
     set.value()
 }
@@ -102,12 +84,8 @@ pub fn due(settings: &BackupSettings, backups: &[Backup], now_ms: i64) -> Option
         });
         let newest = made.map(|backup| backup.created_at).max();
         // One from the future was made by a clock that was wrong.
-        newest.map_or(
-            i64::MAX,
-            |at| {
-                if at > now_ms { i64::MAX } else { now_ms - at }
-            },
-        )
+        let age = newest.map(|at| now_ms.saturating_sub(at));
+        age.filter(|age| *age >= 0).unwrap_or(i64::MAX)
     };
     let is_weekly = |backup: &Backup| backup.kind == BackupKind::Weekly;
     if !settings.enabled {

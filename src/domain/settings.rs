@@ -1,6 +1,7 @@
 //! Settings: named JSON values of the app, or of one user.
 
 use rusqlite::OptionalExtension as _;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Json, check_label, from_json, to_json};
@@ -97,6 +98,36 @@ pub fn set(tx: &Tx<'_>, set: &SettingSet) -> Result<Setting> {
 pub fn get(view: &View<'_>, setting: &SettingRef) -> Result<Option<Setting>> {
     let owner = owner(view, setting.user_id)?;
     read(view, owner, &setting.name)
+}
+
+/// Reads a setting of the app's as what it holds; none if it is not set.
+///
+/// # Errors
+/// `invalid_argument` when it holds something else.
+pub fn own<T: DeserializeOwned>(view: &View<'_>, name: &str) -> Result<Option<T>> {
+    let Some(setting) = read(view, None, name)? else {
+        return Ok(None);
+    };
+    let value = serde_json::from_str(setting.value.get()).map_err(|error| {
+        Error::invalid(format!("the setting {name:?} is not what it is set to be")).caused_by(error)
+    })?;
+    Ok(Some(value))
+}
+
+/// Sets a setting of the app's.
+pub fn set_own(tx: &Tx<'_>, name: &str, value: &impl Serialize) -> Result<()> {
+    let value = Json::new(value)?;
+    let name = name.to_owned();
+    let user_id = None;
+    set(
+        tx,
+        &SettingSet {
+            user_id,
+            name,
+            value,
+        },
+    )
+    .map(|_| ())
 }
 
 /// Lists all settings of a user, or of the app, by name.

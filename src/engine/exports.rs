@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Nothing, Request, json};
 use crate::archive::{Export, ExportProgress, ExportRequest, Join, Scope};
-use crate::backup;
+use crate::backup::{self, TakenArchive};
 use crate::disk::{Disk as _, File, LocalFuture, OpenMode};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::id::UserId;
 use crate::store::Store;
 
@@ -46,7 +46,7 @@ pub struct ExportRef {
 pub struct ExportBackup {
     /// The backup's file in `backups/`.
     pub name: String,
-    /// Whether the file is wanted as it is, rather than an archive that stands alone.
+    /// Whether the file is wanted as it is, for a folder that follows the backups, rather than as an archive that stands alone.
     pub as_it_is: Option<bool>,
 }
 
@@ -121,8 +121,17 @@ struct Running {
     user: Option<UserId>,
     export: Box<dyn Outgoing>,
     asked_at: i64,
-    /// What leaves the store with it, until that is noted.
-    leaves: Option<(String, Scope)>,
+    /// What leaves the store with it, until that is noted; none where erasing follows it.
+    leaves: Option<TakenArchive>,
+}
+
+/// What is noted of an archive that is begun now.
+fn leaving(store: &Store, name: String, scope: &Scope) -> TakenArchive {
+    TakenArchive {
+        name,
+        scope: scope.clone(),
+        at: store.host().now_ms(),
+    }
 }
 
 impl Exports {
@@ -146,9 +155,14 @@ impl Exports {
         let args: ExportRequest = json::read(request.args)?;
         self.give_up(store, STALE_MS);
         let export = Export::begin(store, &args, user)?;
-        let (name, scope) = (export.file_name(), export.scope().clone());
-        let leaves = Some((name.clone(), scope));
-        self.run(store, user, name, Box::new(export), leaves)
+        let leaves = leaving(store, export.file_name(), export.scope());
+        self.run(
+            store,
+            user,
+            export.file_name(),
+            Box::new(export),
+            Some(leaves),
+        )
     }
 
     /// Begins to give out a backup.
@@ -156,20 +170,18 @@ impl Exports {
         let ExportBackup { name, as_it_is } = request.for_the_app()?;
         self.give_up(store, STALE_MS);
         let source = backup::open(&*store.backup_files(), &name).await?;
-        let leaves = Some((name.clone(), source.manifest.scope.clone()));
-        let export: Box<dyn Outgoing> = if as_it_is.unwrap_or(false) {
-            drop(source);
+        if as_it_is.unwrap_or(false) {
             let path = format!("{}/{name}", backup::FOLDER);
             let file = store.backup_files().open(&path, OpenMode::Existing).await?;
             let progress = ExportProgress {
                 total: file.size()?,
                 ..ExportProgress::default()
             };
-            Box::new(Copy { file, progress })
-        } else {
-            Box::new(Join::begin(source, store.host().now_ms())?)
-        };
-        self.run(store, None, name, export, leaves)
+            return self.run(store, None, name, Box::new(Copy { file, progress }), None);
+        }
+        let leaves = leaving(store, name.clone(), &source.manifest.scope);
+        let export = Join::begin(source, store.host().now_ms())?;
+        self.run(store, None, name, Box::new(export), Some(leaves))
     }
 
     fn run(
@@ -178,7 +190,7 @@ impl Exports {
         user: Option<UserId>,
         name: String,
         export: Box<dyn Outgoing>,
-        leaves: Option<(String, Scope)>,
+        leaves: Option<TakenArchive>,
     ) -> Result<String> {
         self.last += 1;
         self.running.push(Running {
@@ -210,15 +222,11 @@ impl Exports {
         };
         let answer = json::write(running.export.progress())?;
         if running.export.progress().is_done
-            && let Some((name, scope)) = running.leaves.take()
+            && let Some(archive) = running.leaves.take()
+            && let Err(error) = backup::note(store, archive)
         {
-            match backup::note(store, name, scope) {
-                // A full disk is a reason to take something out of it.
-                Err(error) if error.code() == Code::QuotaExceeded => {
-                    store.trouble("noting an export", &error);
-                }
-                noted => noted?,
-            }
+            // It is no reason to keep the archive from whoever takes it.
+            store.trouble("noting an export", &error);
         }
         running.asked_at = store.host().now_ms();
         self.running.push(running);

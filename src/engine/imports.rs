@@ -219,7 +219,7 @@ impl Imports {
             self.running = Some(running);
             return Err(Error::invalid("the import was not rehearsed to its end"));
         };
-        let report = merge.apply(store, &staging.staged, caller);
+        let report = merge.apply(store, staging, caller);
         drop_all(store, running).await?;
         json::write(&report?)
     }
@@ -263,9 +263,9 @@ impl Running {
         }
         let mut merge = match self.merge.take() {
             Some(merge) => merge,
-            None => Merge::begin(store, &staging.staged, self.options.clone())?,
+            None => Merge::begin(store, staging, self.options.clone())?,
         };
-        self.is_ready = !merge.step(store, &staging.staged)?;
+        self.is_ready = !merge.step(store, staging)?;
         self.merge = Some(merge);
         Ok(())
     }
@@ -301,8 +301,9 @@ impl Running {
 
 /// Lets go of all that was kept for an import. What the store took of it stays.
 async fn drop_all(store: &mut Store, running: Running) -> Result<()> {
-    let pieces = running.staging.map(|staging| staging.staged.pieces);
     drop(running.origin);
-    store.give_back(&pieces.unwrap_or_default()).await?;
-    scratch::clear(&**store.disk()).await
+    match running.staging {
+        Some(staging) => staging.let_go(store).await,
+        None => scratch::clear(&**store.disk()).await,
+    }
 }

@@ -6,9 +6,8 @@ use crate::blob::Piece;
 use crate::database::rows::{key_columns, references};
 use crate::database::schema::{RecordKey, TABLES};
 use crate::disk::LocalFuture;
-use crate::domain::Json;
 use crate::domain::blobs;
-use crate::domain::settings::{self, SettingSet};
+use crate::domain::settings;
 use crate::error::{Code, Error, Result};
 use crate::journal::Verify;
 use crate::store::{Caller, Event, Job, Store, View, answer};
@@ -325,16 +324,11 @@ impl Check {
         let mut remembered = self.report.clone();
         remembered.truncated |= remembered.findings.len() > MAX_REMEMBERED;
         remembered.findings.truncate(MAX_REMEMBERED);
-        let setting = SettingSet {
-            user_id: None,
-            name: LAST_CHECK.to_owned(),
-            value: Json::new(&remembered)?,
-        };
         if !self.report.findings.is_empty() {
             store.tell(Event::Health(self.report.clone()));
         }
         let kept = store.write("health.check", Caller::default(), |tx| {
-            settings::set(tx, &setting).map(|_| ())
+            settings::set_own(tx, LAST_CHECK, &remembered)
         });
         match kept {
             // What was found is worth more than that it is remembered.

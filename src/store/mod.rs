@@ -171,8 +171,6 @@ pub struct Store {
     /// The last line that a finished snapshot holds, and when it was made.
     snapshot_seq: u64,
     backup_files: Rc<SharedFiles>,
-    /// Whether nothing was there when it was opened.
-    is_new: bool,
     snapshot_at: i64,
     snapshot_wanted: bool,
     pruned_at: i64,
@@ -232,7 +230,6 @@ impl Store {
         let loaded = recovery.load(None).await?;
         let report = recovery.report();
         let now = host.now_ms();
-        let is_new = loaded.journal.last_seq() == 0;
         let mut store = Self {
             snapshot_seq: loaded.snapshot_seq,
             search: Index::load(&loaded.database, loaded.schema)?,
@@ -257,7 +254,6 @@ impl Store {
             held_before: 0,
             erasing: None,
             erasures_wanted: true,
-            is_new,
             snapshot_at: now,
             snapshot_wanted: loaded.snapshot_wanted,
             pruned_at: now,
@@ -382,9 +378,14 @@ impl Store {
         &self.disk
     }
 
-    /// Whether nothing was there when it was opened: no database, no snapshot, and no line of a journal.
-    pub(crate) const fn is_new(&self) -> bool {
-        self.is_new
+    /// Whether nothing was ever written to it but its own migrations, a line each.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.last_seq() <= u64::from(self.schema)
+    }
+
+    /// Whether files are being rewritten for an erasure.
+    pub(crate) const fn is_erasing(&self) -> bool {
+        self.erasing.is_some()
     }
 
     /// Tells and writes down what a backup gave back, or that none could, when nothing else was left.

@@ -17,8 +17,7 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::source::Source;
-use super::stage::{Staged, Staging};
-use crate::database::scratch;
+use super::stage::Staging;
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
 use crate::id::UserId;
@@ -244,8 +243,8 @@ impl Merge {
     ///
     /// # Errors
     /// `invalid_argument` when the archive is of several users and is to become one's.
-    pub fn begin(store: &Store, staged: &Staged, options: ImportOptions) -> Result<Self> {
-        let connection = staged.scratch.connection();
+    pub fn begin(store: &Store, staging: &Staging, options: ImportOptions) -> Result<Self> {
+        let connection = staging.scratch.connection();
         connection.execute_batch(PLAN)?;
         if options.into.is_some() {
             let users: i64 =
@@ -261,8 +260,8 @@ impl Merge {
         Ok(Self {
             options,
             report: ImportReport {
-                problems: staged.problems.told.clone(),
-                problem_count: staged.problems.count,
+                problems: staging.problems.told.clone(),
+                problem_count: staging.problems.count,
                 ..ImportReport::default()
             },
             seq: store.last_seq(),
@@ -283,10 +282,10 @@ impl Merge {
     }
 
     /// Decides about some records; true while there are more.
-    pub fn step(&mut self, store: &mut Store, staged: &Staged) -> Result<bool> {
+    pub fn step(&mut self, store: &mut Store, staging: &Staging) -> Result<bool> {
         let host = store.host().clone();
         store.read(Caller::default(), |view| {
-            self.plan_some(view, staged.scratch.connection(), &host)
+            self.plan_some(view, staging.scratch.connection(), &host)
         })
     }
 
@@ -329,14 +328,14 @@ impl Merge {
     pub fn apply(
         mut self,
         store: &mut Store,
-        staged: &Staged,
+        staging: &Staging,
         caller: Caller<'_>,
     ) -> Result<ImportReport> {
         if store.last_seq() != self.seq || !self.tables.is_empty() {
-            self = Self::begin(store, staged, self.options)?;
-            while self.step(store, staged)? {}
+            self = Self::begin(store, staging, self.options)?;
+            while self.step(store, staging)? {}
         }
-        let connection = staged.scratch.connection();
+        let connection = staging.scratch.connection();
         let mut tables = RECORDS.to_vec();
         tables.reverse();
         let mut cursor: Option<Cursor> = None;
@@ -377,37 +376,20 @@ pub async fn bring_in(
     options: ImportOptions,
 ) -> Result<ImportReport> {
     let mut staging = Staging::begin(store, source).await?;
-    let staged = stage(store, &mut staging).await;
-    let brought = staged.and_then(|()| merge(store, &staging.staged, options));
-    let Staging { staged, .. } = staging;
-    let_go(store, staged).await?;
+    let brought = stage_and_merge(store, &mut staging, options).await;
+    staging.let_go(store).await?;
     brought
 }
 
-async fn stage(store: &mut Store, staging: &mut Staging) -> Result<()> {
-    while staging.step(store).await? {}
-    Ok(())
-}
-
-/// Decides about all that was staged, and carries it out.
-pub(super) fn merge(
+async fn stage_and_merge(
     store: &mut Store,
-    staged: &Staged,
+    staging: &mut Staging,
     options: ImportOptions,
 ) -> Result<ImportReport> {
-    let mut merge = Merge::begin(store, staged, options)?;
-    while merge.step(store, staged)? {}
-    merge.apply(store, staged, Caller::default())
-}
-
-/// Lets go of all that was kept for an import. What the store took of it stays.
-pub(super) async fn let_go(store: &mut Store, staged: Staged) -> Result<()> {
-    let Staged {
-        pieces, scratch, ..
-    } = staged;
-    drop(scratch);
-    store.give_back(&pieces).await?;
-    scratch::clear(&**store.disk()).await
+    while staging.step(store).await? {}
+    let mut merge = Merge::begin(store, staging, options)?;
+    while merge.step(store, staging)? {}
+    merge.apply(store, staging, Caller::default())
 }
 
 /// Whether every record of an archive has its place in the order above.

@@ -326,7 +326,7 @@ fn manifest(path: &Path) -> Result<Manifest> {
         Code::NotFound => missing(path),
         _ => error,
     })?;
-    Manifest::read(&*file, &archive::zip::Zip::open(&*file)?)
+    Manifest::of(&*file)
 }
 
 fn missing(path: &Path) -> Error {
