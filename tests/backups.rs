@@ -7,223 +7,24 @@
     reason = "a test may panic"
 )]
 
+mod fixture;
+
 use std::rc::Rc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use strongroom::Code;
 use strongroom::backup::BackupNews;
-use strongroom::disk::sim::SimDisk;
-use strongroom::disk::{Disk, ready};
-use strongroom::engine::{Answer, Engine, EngineOptions, Request};
+use strongroom::disk::{Disk as _, ready};
+use strongroom::engine::{Engine, EngineOptions};
 use strongroom::host::ManualHost;
-use strongroom::store::{Event, Recovery, RecoveryCause};
+use strongroom::store::{Event, RecoveryCause};
+
+use fixture::{Fixture, noise};
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
-struct Fixture {
-    engine: Engine,
-    host: Rc<ManualHost>,
-    disk: SimDisk,
-}
-
 impl Fixture {
-    fn new(seed: u64) -> Self {
-        Self::open(SimDisk::new(seed), Rc::new(ManualHost::new(seed)))
-    }
-
-    fn open(disk: SimDisk, host: Rc<ManualHost>) -> Self {
-        let options = EngineOptions::default();
-        let engine = Engine::open(Rc::new(disk.clone()), host.clone(), &options);
-        Self {
-            engine: ready(engine).unwrap(),
-            host,
-            disk,
-        }
-    }
-
-    fn reopened(self) -> Self {
-        let Self { engine, host, disk } = self;
-        ready(engine.close()).unwrap();
-        Self::open(disk, host)
-    }
-
-    fn tick(&mut self) {
-        while self.engine.needs_tick() {
-            ready(self.engine.tick(true)).unwrap();
-        }
-    }
-
-    /// Does what is due, and nothing else happens for this long.
-    fn rest(&mut self, ms: i64) {
-        self.host.advance(ms);
-        for _ in 0..2000 {
-            self.host.advance(1);
-            ready(self.engine.tick(true)).unwrap();
-        }
-    }
-
-    fn call(&mut self, method: &str, args: Value) -> Value {
-        self.host.advance(1);
-        self.tick();
-        let args = args.to_string();
-        match self.engine.turn(&[request(method, &args)]).pop().unwrap() {
-            Answer::Done(json) => serde_json::from_str(&json).unwrap(),
-            Answer::Failed(error) | Answer::Again(error) => panic!("{method} {args}: {error}"),
-        }
-    }
-
-    fn try_task(&mut self, method: &str, args: Value) -> Result<Value, Code> {
-        let args = args.to_string();
-        loop {
-            self.tick();
-            let request = request(method, &args);
-            let step = ready(async { Ok(self.engine.task(1, request, &mut |_| {}).await) });
-            let step = step.unwrap().unwrap();
-            if let Some(json) = step.map_err(|error| error.code())? {
-                return Ok(serde_json::from_str(&json).unwrap());
-            }
-        }
-    }
-
-    fn task(&mut self, method: &str, args: Value) -> Value {
-        self.try_task(method, args).unwrap()
-    }
-
-    fn try_bytes(
-        &mut self,
-        method: &str,
-        args: Value,
-        bytes: &[u8],
-    ) -> Result<(Value, Vec<u8>), Code> {
-        self.tick();
-        let args = args.to_string();
-        let answer = self.engine.bytes(request(method, &args), bytes);
-        let answer = ready(async { Ok(answer.await) }).unwrap().unwrap();
-        let (json, bytes) = answer.map_err(|error| error.code())?;
-        let value = serde_json::from_str(&json).unwrap();
-        Ok((value, bytes.unwrap_or_default()))
-    }
-
-    fn bytes(&mut self, method: &str, args: Value, bytes: &[u8]) -> (Value, Vec<u8>) {
-        self.try_bytes(method, args, bytes).unwrap()
-    }
-
-    fn restore(&mut self, name: &str) -> Result<Value, Code> {
-        let begun = self.try_bytes("imports.restore", json!({ "name": name }), &[])?;
-        let import = begun.0["import"].clone();
-        loop {
-            let step = self.try_bytes("imports.step", json!({ "import": import }), &[])?;
-            if step.0["phase"] == "ready" {
-                break;
-            }
-        }
-        let report = self.try_bytes("imports.apply", json!({ "import": import }), &[])?;
-        Ok(report.0)
-    }
-
-    fn take_out(&mut self, name: &str, as_it_is: bool) -> Vec<u8> {
-        let args = json!({ "name": name, "asItIs": as_it_is });
-        let export = self.bytes("exports.backup", args, &[]).0["export"].clone();
-        let mut archive = Vec::new();
-        loop {
-            let (progress, bytes) = self.bytes("exports.next", json!({ "export": export }), &[]);
-            archive.extend(bytes);
-            if progress["isDone"] == true {
-                self.bytes("exports.end", json!({ "export": export }), &[]);
-                return archive;
-            }
-        }
-    }
-
-    fn import(&mut self, archive: &[u8]) -> Value {
-        let begun = self.bytes("imports.receive", json!({}), archive).0;
-        let import = begun["import"].clone();
-        while self
-            .bytes("imports.step", json!({ "import": import }), &[])
-            .0["phase"]
-            != "ready"
-        {}
-        self.bytes("imports.apply", json!({ "import": import }), &[])
-            .0
-    }
-
-    fn names(&mut self) -> Vec<String> {
-        let backups = self.task("backups.list", json!({}));
-        let backups = backups.as_array().unwrap().iter();
-        backups
-            .map(|it| it["name"].as_str().unwrap().to_owned())
-            .collect()
-    }
-
-    /// A user with conversations of some messages; gives the conversations.
-    fn talk(&mut self, user: &str, conversations: usize, word: &str) -> Vec<String> {
-        let made = (0..conversations).map(|_| {
-            let new = json!({ "userId": user, "title": word });
-            let conversation = self.call("conversations.create", new)["id"].clone();
-            for n in 0..20 {
-                self.call("messages.append", json!({
-                    "conversationId": conversation, "message": { "role": "user",
-                    "parts": [{ "type": "text", "text": format!("{word} {n} {}", "and so on ".repeat(n * 7)) }] },
-                }));
-            }
-            conversation.as_str().unwrap().to_owned()
-        });
-        made.collect()
-    }
-
-    fn attach(&mut self, user: &str, bytes: &[u8]) -> String {
-        let written = self
-            .bytes("contents.write", json!({ "isLast": true }), bytes)
-            .0;
-        let artifact =
-            json!({ "userId": user, "kind": "file", "name": "a", "mediaType": "application/zip" });
-        let args = json!({ "artifact": artifact, "content": written["content"] });
-        self.call("artifacts.put", args)["id"]
-            .as_str()
-            .unwrap()
-            .to_owned()
-    }
-
-    /// What a person would see of the store.
-    fn seen(&mut self) -> Vec<Value> {
-        let users = self.call("users.list", json!({}))["items"].clone();
-        let mut seen = vec![users.clone()];
-        for user in users.as_array().unwrap() {
-            let listed = json!({ "userId": user["id"], "limit": 1000 });
-            let listed = self.call("conversations.list", listed)["items"].clone();
-            for conversation in listed.as_array().unwrap() {
-                let mut messages = self.call(
-                    "messages.list",
-                    json!({ "conversationId": conversation["id"], "limit": 1000 }),
-                );
-                seen.push(conversation["title"].clone());
-                seen.push(messages["items"].take());
-            }
-        }
-        seen
-    }
-
-    /// Closes it, and loses all that it has but the lease and the backups.
-    fn left_with_backups(self) -> (SimDisk, Rc<ManualHost>) {
-        let Self { engine, host, disk } = self;
-        ready(engine.close()).unwrap();
-        for (path, _) in disk.files() {
-            if path != "lease" && !path.starts_with("backups/") {
-                ready(disk.remove(&path)).unwrap();
-            }
-        }
-        (disk, host)
-    }
-
-    /// A slice of long work; none while it is not done.
-    fn slice(&mut self, method: &str, progress: &mut dyn FnMut(&str)) -> Option<Value> {
-        self.tick();
-        let step = ready(async { Ok(self.engine.task(1, request(method, "{}"), progress).await) });
-        let json = step.unwrap().unwrap().unwrap()?;
-        Some(serde_json::from_str(&json).unwrap())
-    }
-
     /// Every backup is what was written, and holds no byte of this.
     fn expect_none_of(&mut self, word: &str) {
         for name in self.names() {
@@ -242,14 +43,6 @@ impl Fixture {
         );
     }
 
-    fn recovery(&mut self) -> Option<Recovery> {
-        let (events, _) = self.engine.take_events();
-        events.into_iter().find_map(|event| match event {
-            Event::Recovery(recovery) => Some(recovery),
-            _ => None,
-        })
-    }
-
     fn news(&mut self) -> Vec<BackupNews> {
         let (events, _) = self.engine.take_events();
         let news = events.into_iter().filter_map(|event| match event {
@@ -258,24 +51,6 @@ impl Fixture {
         });
         news.collect()
     }
-}
-
-fn request<'a>(method: &'a str, args: &'a str) -> Request<'a> {
-    Request {
-        method,
-        args,
-        user: None,
-        request_id: None,
-    }
-}
-
-fn noise(seed: u8, bytes: usize) -> Vec<u8> {
-    let mut noise = vec![0; bytes];
-    blake3::Hasher::new()
-        .update(&[seed])
-        .finalize_xof()
-        .fill(&mut noise);
-    noise
 }
 
 #[test]

@@ -3,7 +3,9 @@
 import type { Caller } from './groups.js';
 import type { CallOptions } from './options.js';
 import type {
+  HealthCheck,
   HealthProgress,
+  HealthRepair,
   HealthReport,
   HealthUsage,
   OperationStats,
@@ -47,16 +49,31 @@ export class Health {
   }
 
   /**
-   * Checks everything: the pages' checksums, SQLite's tables and indexes, what records refer to, counters, paths, ids, the
-   * audit index and the journal's chain. Works in slices, so that other calls go on; its `signal` ends it. The result is also kept, as the
-   * setting `health.lastCheck`, and findings are the event `health`.
+   * Checks the pages' checksums, SQLite's tables and indexes, what records refer to, counters, paths and ids; at the depth
+   * `normal` the audit index, the journal's chain and the contents of artifacts too; at the depth `deep` also charts, and every
+   * backup by reading it back. Works in slices, so that other calls go on; its `signal` ends it. The result is also kept, as
+   * the setting `health.lastCheck`, and findings are the event `health`.
    */
   check(
-    { onProgress }: { onProgress?: (progress: HealthProgress) => void } = {},
+    { depth, onProgress }: HealthCheck & { onProgress?: (progress: HealthProgress) => void } = {},
     options?: CallOptions,
   ): Promise<HealthReport> {
-    const progress = onProgress && ((value: unknown): void => onProgress(value as HealthProgress));
-    return this.#caller.call('health.check', {}, options, { progress });
+    const args = depth === undefined ? {} : { depth };
+    return this.#caller.call('health.check', args, options, { progress: told(onProgress) });
+  }
+
+  /**
+   * Checks everything, mends what it can, and checks everything again. A damaged database is made anew from the journal, and
+   * what the journal had lost is taken from what can still be read of it; contents come back from backups; what cannot be
+   * mended is set aside in `quarantine/`, never deleted. Resolves to what was repaired, what is left, and what could not be
+   * saved. Each step is whole in itself: `signal` ends it between two of them, and it can be begun again. Rejects with
+   * `locked` while a backup is being made.
+   */
+  repair(
+    { onProgress }: { onProgress?: (progress: HealthProgress) => void } = {},
+    options?: CallOptions,
+  ): Promise<HealthRepair> {
+    return this.#caller.call('health.repair', {}, options, { progress: told(onProgress) });
   }
 
   /** Counts where the bytes are: by kind, adding up to the sizes of the files, and by user, context and construct. */
@@ -111,6 +128,11 @@ export class Health {
     await this.#caller.call('settings.set', { name: SAMPLES, value: samples }, options);
     return samples;
   }
+}
+
+/** Steps as the call tells them. */
+function told(onProgress: ((progress: HealthProgress) => void) | undefined): ((value: unknown) => void) | undefined {
+  return onProgress && ((value) => onProgress(value as HealthProgress));
 }
 
 /** @internal How samples go on. */

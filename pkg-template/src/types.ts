@@ -4894,6 +4894,10 @@ snapshot?: number,
  */
 backup?: string, 
 /**
+ * What a damaged database still had that the journal had lost.
+ */
+salvaged?: Salvaged, 
+/**
  * Journal lines applied again.
  */
 replayed: number, 
@@ -5121,9 +5125,77 @@ seq: number,
 records: Array<string>, };
 
 /**
+ * How far a check goes.
+ */
+export type HealthDepth = "quick" | "normal" | "deep";
+
+/**
+ * Asks for a check.
+ */
+export type HealthCheck = { 
+/**
+ * How far it goes: `normal` by default.
+ */
+depth?: HealthDepth, };
+
+/**
+ * What a repair came to.
+ */
+export type HealthRepair = { 
+/**
+ * What was found wrong and is mended.
+ */
+repaired: Array<HealthFinding>, 
+/**
+ * What is still wrong.
+ */
+left: Array<HealthFinding>, 
+/**
+ * What could not be saved when the database was made anew, one sentence each.
+ */
+lost: Array<string>, 
+/**
+ * What was done, one sentence each.
+ */
+steps: Array<string>, 
+/**
+ * What damaged databases still had.
+ */
+salvaged: Array<Salvaged>, 
+/**
+ * Contents that a backup gave back, by their hashes.
+ */
+restored: Array<string>, 
+/**
+ * Files that were set aside in `quarantine/`.
+ */
+quarantined: Array<string>, };
+
+/**
+ * What was brought back from a damaged database.
+ */
+export type Salvaged = { 
+/**
+ * The file in `quarantine/`.
+ */
+file: string, 
+/**
+ * Rows that could be read.
+ */
+rows: number, 
+/**
+ * Tables of which a part could not.
+ */
+unreadable: Array<string>, 
+/**
+ * Records that the store did not have, or of which it lacked the newest state.
+ */
+records: number, };
+
+/**
  * What a check found wrong.
  */
-export type FindingCode = "page" | "database" | "reference" | "counter" | "leaf" | "order" | "uuid" | "history" | "journal" | "content_missing" | "content_truncated" | "content_altered";
+export type FindingCode = "page" | "database" | "reference" | "counter" | "leaf" | "order" | "uuid" | "history" | "journal" | "content_missing" | "content_truncated" | "content_altered" | "chart" | "backup";
 
 /**
  * Something that did not check.
@@ -5155,6 +5227,10 @@ export type HealthReport = {
  */
 at: number, 
 /**
+ * How far it went.
+ */
+depth: HealthDepth, 
+/**
  * How long it took, turns between its slices included, in milliseconds.
  */
 durationMs: number, 
@@ -5181,7 +5257,16 @@ lines: number,
 /**
  * Bytes of contents that were checked, as they are kept.
  */
-contentBytes: number, };
+contentBytes: number, 
+/**
+ * Backups that were read back.
+ */
+backups: number, 
+/**
+ * Damage of the journal that is no finding any more: a repair made sure that the state does not need it. Only history
+ * lacks something.
+ */
+knownDamage: Array<string>, };
 
 /**
  * How far a check has come.

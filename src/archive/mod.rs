@@ -11,6 +11,7 @@ mod join;
 mod merge;
 mod records;
 mod rows;
+mod salvage;
 mod scrub;
 mod select;
 mod source;
@@ -31,8 +32,9 @@ pub use merge::{
     ImportConflict, ImportCount, ImportDecision, ImportKind, ImportOptions, ImportReport, Merge,
     OnConflict, bring_in,
 };
+pub use salvage::{Salvaged, salvage, set_aside};
 pub use scrub::{Erased, Scrub};
-pub use source::Source;
+pub use source::{Source, SumReader};
 pub use stage::Staging;
 pub use verify::Verification;
 

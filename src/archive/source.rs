@@ -6,7 +6,7 @@ use std::rc::Rc;
 use sha2::{Digest as _, Sha256};
 
 use super::zip::{Entry, EntryReader, Zip};
-use super::{EntrySum, MANIFEST, Manifest, VERSION, hex, invalid};
+use super::{EntrySum, MANIFEST, Manifest, VERSION, hash_of, hex, invalid};
 use crate::database::migrate::LATEST;
 use crate::disk::{Disk, File, OpenMode};
 use crate::error::{Code, Error, Result};
@@ -145,6 +145,16 @@ impl Source {
         })
     }
 
+    /// Begins to read a content; none if the archive does not have it.
+    ///
+    /// # Errors
+    /// As for any entry.
+    pub fn content(&self, hash: &str) -> Result<Option<SumReader>> {
+        let mut entries = self.manifest.entries.iter();
+        let found = entries.find(|sum| hash_of(&sum.name) == Some(hash));
+        found.map(|sum| self.reader(sum)).transpose()
+    }
+
     /// All of an entry that is known to be small.
     ///
     /// # Errors
@@ -160,7 +170,7 @@ impl Source {
 }
 
 /// An entry that is being read, and must be what was archived.
-pub(super) struct SumReader {
+pub struct SumReader {
     /// What the manifest says of it.
     pub sum: EntrySum,
     file: Rc<dyn File>,

@@ -11,7 +11,7 @@ use super::source::{Source, SumReader};
 use super::{EntrySum, SUMS, hash_of, invalid, records, table_of};
 use crate::blob::{Piece, Writer};
 use crate::database::migrate::LATEST;
-use crate::database::rows::{self, Fields, ForeignKey, references};
+use crate::database::rows::{self, Fields, references};
 use crate::database::schema::TableSpec;
 use crate::database::scratch::{self, Scratch};
 use crate::error::Result;
@@ -26,10 +26,17 @@ const SLICE_BYTES: usize = 512 << 10;
 /// Problems that are told one by one; of more there is only the number.
 const MAX_PROBLEMS: usize = 100;
 
+/// Records that were put beside the store, of the schema of this build once they are whole.
+pub struct Staged {
+    pub(super) scratch: Scratch,
+    /// What could not be taken, and why.
+    pub(super) problems: Problems,
+}
+
 /// An archive that is being read.
 pub struct Staging {
     source: Source,
-    pub(super) scratch: Scratch,
+    staged: Staged,
     /// Entries by the place in the manifest; the next to be read.
     next: usize,
     open: Option<Open>,
@@ -37,8 +44,6 @@ pub struct Staging {
     counts: HashMap<String, u64>,
     /// Pieces of contents, which stay as long as this does.
     pieces: Vec<Piece>,
-    /// What could not be taken, and why.
-    pub(super) problems: Problems,
     stage: Stage,
     read: u64,
     total: u64,
@@ -109,12 +114,14 @@ impl Staging {
         let total = manifest.entries.iter().map(|entry| entry.size).sum();
         Ok(Self {
             source,
-            scratch,
+            staged: Staged {
+                scratch,
+                problems: Problems::default(),
+            },
             next: 0,
             open: None,
             counts: HashMap::new(),
             pieces: Vec::new(),
-            problems: Problems::default(),
             stage: Stage::Entries,
             read: 0,
             total,
@@ -128,15 +135,20 @@ impl Staging {
     pub async fn let_go(self, store: &mut Store) -> Result<()> {
         let Self {
             source,
-            scratch,
+            staged,
             open,
             pieces,
             ..
         } = self;
         // Files must be closed to be removed.
-        drop((source, scratch, open));
+        drop((source, staged, open));
         store.give_back(&pieces).await?;
         scratch::clear(&**store.disk()).await
+    }
+
+    /// What was read; all of it once [`step`](Self::step) says so.
+    pub const fn staged(&self) -> &Staged {
+        &self.staged
     }
 
     /// Bytes read, and bytes there are.
@@ -208,7 +220,7 @@ impl Staging {
             let spec = records::tables()
                 .find(|spec| spec.name == table)
                 .ok_or_else(|| invalid(format!("there are no records called {table:?}")))?;
-            let columns = rows::columns(self.scratch.connection(), table)?;
+            let columns = rows::columns(self.staged.scratch.connection(), table)?;
             if columns.is_empty() {
                 return Err(invalid(format!(
                     "records called {table:?} are newer than the archive says"
@@ -261,7 +273,7 @@ impl Staging {
                         continue;
                     }
                     *line += 1;
-                    insert(&self.scratch, spec, columns, rest).map_err(|error| {
+                    insert(&self.staged.scratch, spec, columns, rest).map_err(|error| {
                         invalid(format!(
                             "line {line} of {:?}: {error}",
                             open.reader.sum.name
@@ -286,7 +298,7 @@ impl Staging {
 
     /// The media type that a record gives a content.
     fn media_type(&self, hash: &str) -> Result<Option<String>> {
-        let mut statement = self.scratch.connection().prepare_cached(
+        let mut statement = self.staged.scratch.connection().prepare_cached(
             "SELECT r.media_type FROM blob AS b JOIN artifact_revision AS r ON r.blob = b.blob WHERE b.hash = ?1 LIMIT 1",
         )?;
         let mut rows = statement.query([hash])?;
@@ -329,7 +341,7 @@ impl Staging {
 
     /// Names the pieces of a content that is kept.
     fn note_content(&self, hash: &str, writer: &Writer) -> Result<()> {
-        let connection = self.scratch.connection();
+        let connection = self.staged.scratch.connection();
         let mut find = connection.prepare_cached("SELECT blob FROM blob WHERE hash = ?1")?;
         let blobs = find.query_map([hash], |row| row.get(0))?;
         let blobs = blobs.collect::<rusqlite::Result<Vec<i64>>>()?;
@@ -399,7 +411,7 @@ impl Staging {
         }
         self.drop_lost_contents()?;
         self.check_references()?;
-        let connection = self.scratch.connection();
+        let connection = self.staged.scratch.connection();
         let is_circle = connection
             .prepare("SELECT 1 FROM message WHERE parent >= message LIMIT 1")?
             .exists([])?;
@@ -412,15 +424,16 @@ impl Staging {
             [],
         )?;
         connection.execute_batch("COMMIT")?;
-        self.scratch
+        self.staged
+            .scratch
             .migrate(self.source.manifest.schema, LATEST, store.host().now_ms())
             .map_err(|error| invalid("its rows cannot be brought to this version").caused_by(error))
     }
 
     /// Contents that were lost when the archive was made cannot be put back: what had them goes without.
     fn drop_lost_contents(&mut self) -> Result<()> {
-        let connection = self.scratch.connection();
-        if rows::columns(self.scratch.connection(), "blob")?.is_empty() {
+        let connection = self.staged.scratch.connection();
+        if rows::columns(self.staged.scratch.connection(), "blob")?.is_empty() {
             return Ok(());
         }
         let mut missing = connection
@@ -436,7 +449,7 @@ impl Staging {
             {
                 return Err(invalid(format!("the content {hash} is missing")));
             }
-            self.problems.add(format!(
+            self.staged.problems.add(format!(
                 "the content {hash} was lost before it was archived"
             ));
         }
@@ -455,7 +468,7 @@ impl Staging {
     /// Checks that every row has what it refers to. What it may be without, it is without then; for all else the archive is
     /// not whole.
     fn check_references(&mut self) -> Result<()> {
-        let connection = self.scratch.connection();
+        let connection = self.staged.scratch.connection();
         for spec in records::tables() {
             for key in references(connection, spec.name)? {
                 let missing = key.is_missing();
@@ -466,7 +479,7 @@ impl Staging {
                 if !any.exists([])? {
                     continue;
                 }
-                let Some(column) = optional_column(connection, table, &key)? else {
+                let Some(column) = key.optional_column(connection, table)? else {
                     return Err(invalid(format!(
                         "a row of {table} refers to a row of {} that is not there",
                         key.parent
@@ -476,7 +489,7 @@ impl Staging {
                     &format!("UPDATE \"{table}\" AS child SET \"{column}\" = NULL WHERE {missing}"),
                     [],
                 )?;
-                self.problems.add(format!(
+                self.staged.problems.add(format!(
                     "{changed} rows of {table} name a {} outside of the archive, and go without",
                     key.parent
                 ));
@@ -484,23 +497,6 @@ impl Staging {
         }
         Ok(())
     }
-}
-
-/// A column of a foreign key that may be null, and is no part of the row's own key.
-fn optional_column(
-    connection: &rusqlite::Connection,
-    table: &str,
-    key: &ForeignKey,
-) -> Result<Option<String>> {
-    let mut find = connection.prepare_cached(
-        "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2 AND \"notnull\" = 0 AND pk = 0",
-    )?;
-    for (from, _) in key.pairs.iter().rev() {
-        if find.exists((table, from))? {
-            return Ok(Some(from.clone()));
-        }
-    }
-    Ok(None)
 }
 
 /// Puts a line's row into its table.

@@ -57,7 +57,7 @@ async fn describe(disk: &dyn Disk, name: &str, all: &[String]) -> Result<Backup>
 }
 
 /// The path of a backup's file.
-pub(super) fn path(name: &str) -> Result<String> {
+pub(crate) fn path(name: &str) -> Result<String> {
     let path = format!("{FOLDER}/{name}");
     if name.contains('/') || check_path(&path).is_err() {
         return Err(Error::not_found("backup", name));
@@ -120,7 +120,11 @@ impl Verifying {
         }
     }
 
-    async fn slice(
+    /// Does a slice; gives what was found once all was read.
+    ///
+    /// # Errors
+    /// `not_found` when there is no such backup, and the disk's own.
+    pub async fn slice(
         &mut self,
         store: &Store,
         progress: &mut dyn FnMut(&str),

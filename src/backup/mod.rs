@@ -2,6 +2,7 @@
 //! are written, and go when newer ones have taken their place.
 
 mod files;
+mod give_back;
 mod keep;
 mod list;
 mod make;
@@ -14,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::archive::{BackupKind, Scope};
 
 pub use files::SharedFiles;
+pub use give_back::give_back;
+pub(crate) use list::path;
 pub use list::{Verifying, list, open, remove};
 pub use make::Making;
 pub use rescue::rescue;

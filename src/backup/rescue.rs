@@ -3,7 +3,7 @@
 use super::{Backup, list, open};
 use crate::archive::{ImportOptions, Scope, bring_in};
 use crate::error::{Code, Result};
-use crate::store::Store;
+use crate::store::{Recovery, RecoveryCause, Store};
 
 /// Brings back the newest backup that can be, if the store is blank and there is one. What is missing is told and written down
 /// as a recovery.
@@ -26,7 +26,13 @@ pub async fn rescue(store: &mut Store) -> Result<()> {
                     backup.seq
                 ));
                 damage.extend(problems);
-                return store.restored(Some(backup.name), damage).await;
+                let cause = RecoveryCause::EverythingMissing;
+                return store
+                    .recovered(cause, |recovery| {
+                        recovery.backup = Some(backup.name);
+                        recovery.damage = damage;
+                    })
+                    .await;
             }
             Err(error) if matches!(error.code(), Code::ArchiveInvalid | Code::SchemaTooNew) => {
                 damage.push(format!(
@@ -40,7 +46,9 @@ pub async fn rescue(store: &mut Store) -> Result<()> {
     if damage.is_empty() {
         return Ok(());
     }
-    store.restored(None, damage).await
+    let cause = RecoveryCause::EverythingMissing;
+    let none_could = |recovery: &mut Recovery| recovery.damage = damage;
+    store.recovered(cause, none_could).await
 }
 
 /// Gives what could not be taken as it was.

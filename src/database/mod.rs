@@ -133,6 +133,14 @@ impl Database {
         adopted.ok_or_else(|| Error::corrupt("the new database is empty"))
     }
 
+    /// Opens a database that was set aside, with its log, to read what can be read of it. Neither file changes.
+    ///
+    /// # Errors
+    /// `corrupt` when not even its schema can be read.
+    pub fn look_into(main: Rc<dyn File>, wal: Rc<dyn File>, host: Rc<dyn Host>) -> Result<Self> {
+        Self::attach(main, wal, host, false)
+    }
+
     fn attach(
         main: Rc<dyn File>,
         wal: Rc<dyn File>,

@@ -4,52 +4,73 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use serde_json::{Map, Value};
 
-use super::rows;
+use super::rows::{self, ForeignKey};
 use super::schema::TABLES;
 use crate::error::{Error, Result};
 
-/// Deletes every row whose parent is missing, until none is left, and gives each as a line of JSON. Active paths that lost
-/// their end get another.
+/// What became of rows whose parents are missing.
+#[derive(Debug, Default)]
+pub struct Orphans {
+    /// Those that cannot be without, each as a line of JSON. They are deleted.
+    pub taken: Vec<String>,
+    /// How many go on without their parent, or follow another.
+    pub kept: usize,
+}
+
+/// Lets every row go without its missing parent that can: a message follows the one before it then. Deletes those that
+/// cannot, until none is left, and gives them. Active paths that lost their end get another.
+///
 /// Foreign keys must be off.
-pub fn take(connection: &Connection) -> Result<Vec<String>> {
-    let mut taken = Vec::new();
+pub fn take(connection: &Connection) -> Result<Orphans> {
+    let mut orphans = Orphans::default();
     loop {
-        let before = taken.len();
+        let before = (orphans.taken.len(), orphans.kept);
         for table in TABLES {
-            let mut keys = rows::references(connection, table.name)?;
-            // A path that lost its end gets another below.
-            keys.retain(|key| table.name != "conversation" || key.parent != "message");
-            for key in &keys {
+            for key in &rows::references(connection, table.name)? {
                 let missing = key.is_missing();
-                collect(connection, table.name, &missing, &mut taken)?;
+                if let Some(kept) = keep(connection, table.name, key, &missing)? {
+                    orphans.kept += kept;
+                    continue;
+                }
+                collect(connection, table.name, &missing, &mut orphans.taken)?;
                 connection.execute(
                     &format!("DELETE FROM \"{}\" AS child WHERE {missing}", table.name),
                     [],
                 )?;
             }
         }
-        if taken.len() == before {
+        if (orphans.taken.len(), orphans.kept) == before {
             break;
         }
     }
-    end_paths(connection)?;
-    Ok(taken)
+    Ok(orphans)
 }
 
-/// Ends every active path whose last message is missing at the newest message there is.
-fn end_paths(connection: &Connection) -> Result<()> {
-    let exists = "SELECT 1 FROM pragma_table_info('conversation')";
-    if connection.prepare(exists)?.exists([])? {
-        connection.execute(
-            "UPDATE conversation AS c SET leaf =
-               (SELECT max(m.message) FROM message AS m WHERE m.user = c.user AND m.conversation = c.conversation)
-             WHERE leaf IS NOT NULL AND NOT EXISTS
-               (SELECT 1 FROM message AS m
-                WHERE m.user = c.user AND m.conversation = c.conversation AND m.message = c.leaf)",
-            [],
-        )?;
-    }
-    Ok(())
+/// Lets rows go without their parent; how many did, or none if such rows cannot.
+fn keep(
+    connection: &Connection,
+    table: &str,
+    key: &ForeignKey,
+    missing: &str,
+) -> Result<Option<usize>> {
+    let change = match (table, key.parent.as_str()) {
+        ("message", "message") => {
+            "parent = (SELECT max(m.message) FROM message AS m WHERE m.user = child.user
+               AND m.conversation = child.conversation AND m.message < child.message)"
+                .to_owned()
+        }
+        ("conversation", "message") => "leaf = (SELECT max(m.message) FROM message AS m
+               WHERE m.user = child.user AND m.conversation = child.conversation)"
+            .to_owned(),
+        // What had arrived is to be sent again.
+        ("upload", "blob") => "blob = NULL, received = 0, state = 'pending'".to_owned(),
+        _ => match key.optional_column(connection, table)? {
+            Some(column) => format!("\"{column}\" = NULL"),
+            None => return Ok(None),
+        },
+    };
+    let sql = format!("UPDATE \"{table}\" AS child SET {change} WHERE {missing}");
+    Ok(Some(connection.execute(&sql, [])?))
 }
 
 fn collect(

@@ -301,6 +301,19 @@ impl ForeignKey {
         )
     }
 
+    /// A column of it that may be null, and is no part of the own key of the table's rows: without it a row refers to nothing.
+    pub fn optional_column(&self, connection: &Connection, table: &str) -> Result<Option<&str>> {
+        let mut find = connection.prepare_cached(
+            "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2 AND \"notnull\" = 0 AND pk = 0",
+        )?;
+        for (from, _) in self.pairs.iter().rev() {
+            if find.exists((table, from))? {
+                return Ok(Some(from));
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether a row's parent is there; one that refers to nothing lacks nothing.
     pub fn is_met(&self, connection: &Connection, row: &Row) -> Result<bool> {
         let values = self.values(row, |(from, _)| from)?;

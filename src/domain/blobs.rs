@@ -176,6 +176,15 @@ pub fn pieces_after(view: &View<'_>, after: &str, limit: usize) -> Result<Vec<Pi
     rows.and_then(read_piece).collect()
 }
 
+/// The hashes of the whole contents that have a piece.
+pub fn contents_with(view: &View<'_>, piece: &Hash) -> Result<Vec<String>> {
+    let mut statement = view.prepare(
+        "SELECT DISTINCT b.hash FROM blob_piece AS p JOIN blob AS b ON b.blob = p.blob WHERE p.piece = ?1 AND b.hash <> ''",
+    )?;
+    let rows = statement.query_map([piece.to_hex().as_str()], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Ids of artifacts that have a piece: the first few.
 pub fn artifacts_with(view: &View<'_>, piece: &Hash, limit: usize) -> Result<Vec<String>> {
     let mut statement = view.prepare(

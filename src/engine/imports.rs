@@ -219,7 +219,7 @@ impl Imports {
             self.running = Some(running);
             return Err(Error::invalid("the import was not rehearsed to its end"));
         };
-        let report = merge.apply(store, staging, caller);
+        let report = merge.apply(store, staging.staged(), caller);
         drop_all(store, running).await?;
         json::write(&report?)
     }
@@ -263,9 +263,9 @@ impl Running {
         }
         let mut merge = match self.merge.take() {
             Some(merge) => merge,
-            None => Merge::begin(store, staging, self.options.clone())?,
+            None => Merge::begin(store, staging.staged(), self.options.clone())?,
         };
-        self.is_ready = !merge.step(store, staging)?;
+        self.is_ready = !merge.step(store, staging.staged())?;
         self.merge = Some(merge);
         Ok(())
     }

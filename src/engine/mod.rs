@@ -27,7 +27,7 @@ use crate::backup::{self, BackupRef, BackupRequest, BackupSettings, Making, Veri
 use crate::database::PageCache;
 use crate::disk::Disk;
 use crate::error::{Code, Error, Result};
-use crate::health::{self, Check, Usage, Weighing};
+use crate::health::{self, Check, HealthCheck, HealthDepth, Repair, Usage, Weighing};
 use crate::history::{self, Asker};
 use crate::host::Host;
 use crate::search::SearchCheck;
@@ -208,6 +208,7 @@ impl Engine {
         }
         let mut store = Store::open(disk, host, store_options).await?;
         Box::pin(backup::rescue(&mut store)).await?;
+        Box::pin(health::salvage(&mut store)).await?;
         let mut engine = Self::over(store, settings);
         if options.backups.unwrap_or(true) {
             let now = engine.store.host().now_ms();
@@ -377,6 +378,7 @@ impl Engine {
         self.exports.tidy(&mut self.store);
         if self.needs_tick() || self.maintenance_at.is_some_and(|at| at <= now) {
             let next = self.store.maintain(idle).await?;
+            Box::pin(health::salvage(&mut self.store)).await?;
             let now = self.store.host().now_ms();
             self.maintenance_at =
                 next.map(|ms| now.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)));
@@ -391,7 +393,10 @@ impl Engine {
         if self.check_every_ms == 0 || self.next_check().is_none_or(|at| at > now) {
             return;
         }
-        let mut check = self.check.take().unwrap_or_else(|| Check::new(now));
+        let mut check = self
+            .check
+            .take()
+            .unwrap_or_else(|| Check::new(now, HealthDepth::Normal));
         match check.step(&mut self.store, &mut |_| {}).await {
             Ok(None) => self.check = Some(check),
             Ok(Some(_)) => {
@@ -574,8 +579,18 @@ impl Engine {
             "history.undo" => {
                 asker().and_then(|it| history::undo(store, &it, json::read(request.args)?))
             }
-            "health.check" => request.for_the_app().map(|NoArguments {}| -> Box<dyn Job> {
-                Box::new(Check::new(store.host().now_ms()))
+            "health.check" => request
+                .for_the_app()
+                .map(|HealthCheck { depth }| -> Box<dyn Job> {
+                    Box::new(Check::new(store.host().now_ms(), depth.unwrap_or_default()))
+                }),
+            // They would be in each other's way.
+            "backups.create" | "health.repair" if is_backing_up => Err(Error::new(
+                Code::Locked,
+                "a backup is being made; try again when it is done",
+            )),
+            "health.repair" => request.for_the_app().map(|NoArguments {}| -> Box<dyn Job> {
+                Box::new(Repair::new(store.host().now_ms()))
             }),
             "health.usage" => request
                 .for_the_app()
@@ -583,11 +598,6 @@ impl Engine {
             "retention.collect" => request.for_the_app().map(|args: Collect| -> Box<dyn Job> {
                 Box::new(Collection::new(args.grace_ms.unwrap_or(0)))
             }),
-            // It would be in the way of itself.
-            "backups.create" if is_backing_up => Err(Error::new(
-                Code::Locked,
-                "a backup is being made; try again when it is done",
-            )),
             "backups.create" => request
                 .for_the_app()
                 .map(|args: BackupRequest| -> Box<dyn Job> {

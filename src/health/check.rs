@@ -1,13 +1,15 @@
 //! Checks everything that is stored, a slice at a time.
 
 use super::walk::{SLICE_ROWS, Walk};
-use super::{FindingCode, HealthFinding, HealthProgress, HealthReport, LAST_CHECK};
+use super::{
+    FindingCode, HealthDepth, HealthFinding, HealthProgress, HealthReport, KNOWN_DAMAGE, LAST_CHECK,
+};
+use crate::backup::{self, Backup, Verifying};
 use crate::blob::Piece;
 use crate::database::rows::{key_columns, references};
 use crate::database::schema::{RecordKey, TABLES};
 use crate::disk::LocalFuture;
-use crate::domain::blobs;
-use crate::domain::settings;
+use crate::domain::{blobs, charts, settings};
 use crate::error::{Code, Error, Result};
 use crate::journal::Verify;
 use crate::store::{Caller, Event, Job, Store, View, answer};
@@ -37,6 +39,12 @@ const SLICE_BYTES: u64 = 4 << 20;
 
 const CONTENT_REPAIR: &str = "putting the same content again, for any artifact, writes the file anew; else it comes from a backup";
 
+const JOURNAL_REPAIR: &str = "a new snapshot keeps the state, from which the journal goes on";
+
+const CHART_REPAIR: &str = "what it says is someone's to decide: change it, or remove it";
+
+const BACKUP_REPAIR: &str = "it is set aside in quarantine/, and the next backup stands alone";
+
 const REBUILD: &str =
     "the database is rebuilt from the newest snapshot and the journal, which lack nothing";
 
@@ -60,6 +68,12 @@ enum Stage {
     Journal(Box<Verify>),
     /// Pieces of contents from behind the one of this name on.
     Contents(String),
+    /// Graphs of charts from behind the one of this user and context on.
+    Charts(i64, String),
+    /// Backups that are left to be read.
+    Backups(Vec<Backup>),
+    /// One of them that is being read.
+    Backup(Vec<Backup>, Box<Verifying>),
     Done,
 }
 
@@ -75,13 +89,14 @@ pub struct Check {
 impl Check {
     /// Begins a check.
     #[must_use]
-    pub fn new(now_ms: i64) -> Self {
+    pub fn new(now_ms: i64, depth: HealthDepth) -> Self {
         Self {
             stage: Stage::Pages(0),
             large: Vec::new(),
             begun_at: now_ms,
             report: HealthReport {
                 at: now_ms,
+                depth,
                 duration_ms: 0,
                 findings: Vec::new(),
                 truncated: false,
@@ -89,6 +104,8 @@ impl Check {
                 rows: 0,
                 lines: 0,
                 content_bytes: 0,
+                backups: 0,
+                known_damage: Vec::new(),
             },
         }
     }
@@ -168,6 +185,7 @@ impl Check {
                     Some(next) => Stage::Rows(at, next),
                     None => Stage::Rows(at + 1, Walk::default()),
                 },
+                None if self.report.depth == HealthDepth::Quick => Stage::Done,
                 None => Stage::Journal(Box::new(store.journal().verify())),
             },
             Stage::Journal(mut verify) => {
@@ -175,23 +193,36 @@ impl Check {
                 if more {
                     Stage::Journal(verify)
                 } else {
-                    let report = verify.report();
-                    self.report.lines = report.lines;
-                    for finding in &report.findings {
-                        self.find(
-                            FindingCode::Journal,
-                            None,
-                            finding.to_string(),
-                            "a new snapshot keeps the state, from which the journal goes on",
-                        );
-                    }
+                    self.journal(store, &verify)?;
                     Stage::Contents(String::new())
                 }
             }
             Stage::Contents(after) => match self.contents(store, &after).await? {
                 Some(last) => Stage::Contents(last),
+                None if self.report.depth < HealthDepth::Deep => Stage::Done,
+                None => Stage::Charts(0, String::new()),
+            },
+            Stage::Charts(user, context) => match self.charts(store, user, &context)? {
+                Some((user, context)) => Stage::Charts(user, context),
+                None => Stage::Backups(backup::list(&*store.backup_files()).await?),
+            },
+            Stage::Backups(mut left) => match left.pop() {
+                Some(backup) => self.backup(backup, left),
                 None => Stage::Done,
             },
+            Stage::Backup(left, mut verifying) => {
+                match verifying.slice(store, &mut |_| {}).await? {
+                    None => Stage::Backup(left, verifying),
+                    Some(verified) => {
+                        self.report.backups += 1;
+                        for finding in verified.findings {
+                            let name = Some(verified.name.clone());
+                            self.find(FindingCode::Backup, name, finding, BACKUP_REPAIR);
+                        }
+                        Stage::Backups(left)
+                    }
+                }
+            }
             Stage::Done => Stage::Done,
         };
         Ok(matches!(self.stage, Stage::Done))
@@ -258,6 +289,74 @@ impl Check {
         Ok(next)
     }
 
+    /// Takes what is wrong with the journal, what is known of it already apart.
+    fn journal(&mut self, store: &mut Store, verify: &Verify) -> Result<()> {
+        let known: Option<Vec<String>> =
+            store.read(Caller::default(), |view| settings::own(view, KNOWN_DAMAGE))?;
+        let known = known.unwrap_or_default();
+        let report = verify.report();
+        self.report.lines = report.lines;
+        for finding in &report.findings {
+            let message = finding.to_string();
+            if known.contains(&message) {
+                self.report.known_damage.push(message);
+            } else {
+                self.find(FindingCode::Journal, None, message, JOURNAL_REPAIR);
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the graph behind one; gives whose it was, or none if there are no more.
+    fn charts(
+        &mut self,
+        store: &mut Store,
+        user: i64,
+        context: &str,
+    ) -> Result<Option<(i64, String)>> {
+        let checked = store.read(Caller::default(), |view| {
+            let Some(graph) = charts::graph_after(view, user, context)? else {
+                return Ok(None);
+            };
+            let checked = charts::check::check(view, &graph)?;
+            Ok(Some((graph, checked)))
+        });
+        let checked = self.survive(FindingCode::Database, "entity", checked)?;
+        let Some((graph, checked)) = checked.flatten() else {
+            return Ok(None);
+        };
+        let user = graph.user_id.map_or(0, |id| id.user);
+        let context = graph.context.unwrap_or_default();
+        for finding in checked.findings {
+            let message = format!(
+                "in the context {context:?} of user {user}: {}",
+                finding.message
+            );
+            let record = finding.entity.or(finding.chart);
+            self.find(FindingCode::Chart, record, message, CHART_REPAIR);
+        }
+        Ok(Some((user, context)))
+    }
+
+    /// Looks at what a backup says of itself, and goes on to read it.
+    fn backup(&mut self, backup: Backup, left: Vec<Backup>) -> Stage {
+        if backup.lost.is_empty() {
+            return Stage::Backup(left, Box::new(Verifying::new(backup.name)));
+        }
+        self.report.backups += 1;
+        let message = format!(
+            "it builds on {}, which is not there",
+            backup.lost.join(", ")
+        );
+        self.find(
+            FindingCode::Backup,
+            Some(backup.name),
+            message,
+            BACKUP_REPAIR,
+        );
+        Stage::Backups(left)
+    }
+
     /// Checks the next pieces of contents; gives the last of them, or none if there are no more.
     async fn contents(&mut self, store: &mut Store, after: &str) -> Result<Option<String>> {
         let pieces = store.read(Caller::default(), |view| {
@@ -301,6 +400,32 @@ impl Check {
         Ok(())
     }
 
+    /// Does a slice; gives the report once all is checked.
+    ///
+    /// # Errors
+    /// The disk's own.
+    pub(super) async fn run(
+        &mut self,
+        store: &mut Store,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Option<HealthReport>> {
+        if store.is_damaged() {
+            // The store mends itself first, and the check goes on with what it has become.
+            return Ok(None);
+        }
+        let before = self.progress();
+        let is_done = self.slice(store).await?;
+        let now = self.progress();
+        if now != before {
+            progress(&answer(&now)?);
+        }
+        if !is_done {
+            return Ok(None);
+        }
+        self.conclude(store)?;
+        Ok(Some(self.report.clone()))
+    }
+
     fn progress(&self) -> HealthProgress {
         let tables = TABLES.len() + OWN_TABLES.len();
         let done = match self.stage {
@@ -309,11 +434,13 @@ impl Check {
             Stage::Rows(at, _) => 1 + tables + at,
             Stage::Journal(_) => 1 + 2 * tables,
             Stage::Contents(_) => 2 + 2 * tables,
-            Stage::Done => 3 + 2 * tables,
+            Stage::Charts(..) => 3 + 2 * tables,
+            Stage::Backups(_) | Stage::Backup(..) => 4 + 2 * tables,
+            Stage::Done => 5 + 2 * tables,
         };
         HealthProgress {
             done: u32::try_from(done).unwrap_or(u32::MAX),
-            total: u32::try_from(3 + 2 * tables).unwrap_or(u32::MAX),
+            total: u32::try_from(5 + 2 * tables).unwrap_or(u32::MAX),
         }
     }
 
@@ -345,21 +472,8 @@ impl Job for Check {
         progress: &'a mut dyn FnMut(&str),
     ) -> LocalFuture<'a, Result<Option<String>>> {
         Box::pin(async move {
-            if store.is_damaged() {
-                // The store mends itself first, and the check goes on with what it has become.
-                return Ok(None);
-            }
-            let before = self.progress();
-            let is_done = self.slice(store).await?;
-            let now = self.progress();
-            if now != before {
-                progress(&answer(&now)?);
-            }
-            if !is_done {
-                return Ok(None);
-            }
-            self.conclude(store)?;
-            answer(&self.report).map(Some)
+            let report = self.run(store, progress).await?;
+            report.as_ref().map(answer).transpose()
         })
     }
 }
@@ -504,7 +618,7 @@ fn lookup(table: &str, by: &str, condition: &str, columns: &[String], message: S
     }
 }
 
-fn has_column(view: &View<'_>, table: &str, column: &str) -> Result<bool> {
+pub(super) fn has_column(view: &View<'_>, table: &str, column: &str) -> Result<bool> {
     let mut statement = view.prepare("SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2")?;
     Ok(statement.exists((table, column))?)
 }

@@ -3,6 +3,7 @@
 mod check;
 mod content;
 mod reclaim;
+mod repair;
 mod usage;
 mod walk;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{Check, last_checked};
 pub use reclaim::{Reclaimable, Remedy, Weighing};
+pub use repair::{HealthRepair, Repair, salvage};
 pub use usage::{
     ArtifactUsage, ConstructUsage, ContentUsage, ContextUsage, HealthUsage, KindUsage, Usage,
     UsageQuery, UserUsage,
@@ -17,6 +19,32 @@ pub use usage::{
 
 /// The app's setting that holds the last [`HealthReport`], with its first 100 findings.
 pub const LAST_CHECK: &str = "health.lastCheck";
+
+/// The app's setting that holds the damage of the journal that a repair made harmless.
+pub const KNOWN_DAMAGE: &str = "health.knownDamage";
+
+/// How far a check goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub enum HealthDepth {
+    /// The database: its pages, tables and rows.
+    Quick,
+    /// The journal's lines and the contents of artifacts too.
+    #[default]
+    Normal,
+    /// Charts, and every backup read back, too.
+    Deep,
+}
+
+/// Asks for a check.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HealthCheck {
+    /// How far it goes: `normal` by default.
+    pub depth: Option<HealthDepth>,
+}
 
 /// What a check found wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +75,10 @@ pub enum FindingCode {
     ContentTruncated,
     /// Such a file holds other bytes than what was kept.
     ContentAltered,
+    /// A chart or its graph makes no sense.
+    Chart,
+    /// A backup cannot be restored.
+    Backup,
 }
 
 /// Something that did not check.
@@ -72,6 +104,9 @@ pub struct HealthFinding {
 pub struct HealthReport {
     /// When it ended, in milliseconds since 1970-01-01 UTC.
     pub at: i64,
+    /// How far it went.
+    #[serde(default)]
+    pub depth: HealthDepth,
     /// How long it took, turns between its slices included, in milliseconds.
     pub duration_ms: i64,
     /// What did not check: at most 1,000 findings; none is health.
@@ -87,6 +122,13 @@ pub struct HealthReport {
     /// Bytes of contents that were checked, as they are kept.
     #[serde(default)]
     pub content_bytes: u64,
+    /// Backups that were read back.
+    #[serde(default)]
+    pub backups: u64,
+    /// Damage of the journal that is no finding any more: a repair made sure that the state does not need it. Only history
+    /// lacks something.
+    #[serde(default)]
+    pub known_damage: Vec<String>,
 }
 
 /// How far a check has come.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::audit::Touch;
+use crate::archive::Salvaged;
 use crate::backup::BackupNews;
 use crate::database::schema;
 use crate::error::Code;
@@ -105,6 +106,9 @@ pub struct Recovery {
     /// The backup that was brought back, by its file in `backups/`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup: Option<String>,
+    /// What a damaged database still had that the journal had lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub salvaged: Option<Salvaged>,
     /// Journal lines applied again.
     pub replayed: u64,
     /// Bytes at the journal's end that had never been acknowledged and were dropped.
@@ -121,6 +125,17 @@ impl Recovery {
     /// Whether there is anything to tell.
     pub fn is_empty(&self) -> bool {
         self.causes.is_empty()
+    }
+
+    /// Whether something was written that the journal does not have.
+    pub fn lost_lines(&self) -> bool {
+        let is_one = |cause: &RecoveryCause| {
+            matches!(
+                cause,
+                RecoveryCause::JournalDamaged | RecoveryCause::JournalBehind
+            )
+        };
+        self.causes.iter().any(is_one)
     }
 
     /// Adds a cause once.

@@ -3,7 +3,7 @@
 use super::packing::Packing;
 use super::{Caller, Collection, Condition, Event, LogEvent, LogKind, Store, recover, snapshot};
 use crate::domain::retention::{self, RetentionRun};
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::search::Index;
 
 /// How often remembered answers are looked through, in milliseconds.
@@ -232,7 +232,7 @@ impl Store {
     }
 
     /// Makes a snapshot of the state as it is now, all at once.
-    pub(super) async fn snapshot_now(&mut self) -> Result<()> {
+    pub(crate) async fn snapshot_now(&mut self) -> Result<()> {
         self.snapshot = None;
         self.begin_snapshot().await?;
         while !self.snapshot_step().await? {}
@@ -298,6 +298,29 @@ impl Store {
             return Ok(());
         };
         let cause = cause.clone();
+        let distrust = cause.code() == Code::Corrupt
+            && self.database.as_ref().is_none_or(|database| {
+                database.verify_pages().is_err()
+                    || !database.quick_check().is_ok_and(|found| found.is_empty())
+            });
+        self.load_anew(distrust.then_some(&cause)).await
+    }
+
+    /// Sets the database aside, whatever it looks like, and makes it again from the newest snapshot and the journal.
+    ///
+    /// # Errors
+    /// The disk's own; a recovery is due then.
+    pub(crate) async fn rebuild(&mut self, why: &Error) -> Result<()> {
+        self.commit();
+        if matches!(self.condition, Condition::Sound) {
+            self.flush()?;
+        }
+        self.condition = Condition::Damaged(why.clone());
+        self.load_anew(Some(why)).await
+    }
+
+    /// Arrives at a state from what lies on the disk. `distrusted` says why the database must not be believed, if it must not.
+    async fn load_anew(&mut self, distrusted: Option<&Error>) -> Result<()> {
         self.snapshot = None;
         self.held = None;
         self.erasing = None;
@@ -308,11 +331,6 @@ impl Store {
         self.ahead.clear();
         self.audit = super::Audit::default();
         self.search.clear();
-        let distrust = cause.code() == Code::Corrupt
-            && self.database.as_ref().is_none_or(|database| {
-                database.verify_pages().is_err()
-                    || !database.quick_check().is_ok_and(|found| found.is_empty())
-            });
         // The old handles must be gone before the files can be opened again.
         self.database = None;
         self.journal.close();
@@ -322,7 +340,7 @@ impl Store {
             self.lease.identity,
             self.journal_limits().segment_bytes,
         );
-        let loaded = recovery.load(distrust.then_some(&cause)).await?;
+        let loaded = recovery.load(distrusted).await?;
         let report = recovery.report();
         self.search = Index::load(&loaded.database, loaded.schema)?;
         self.journal = loaded.journal;

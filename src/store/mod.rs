@@ -173,6 +173,10 @@ pub struct Store {
     backup_files: Rc<SharedFiles>,
     snapshot_at: i64,
     snapshot_wanted: bool,
+    salvageable: Option<String>,
+    /// How many recoveries there were, and the last of them.
+    recoveries: u64,
+    last_recovery: Option<Recovery>,
     pruned_at: i64,
     /// Conversations whose chunks may have to be packed, or unpacked.
     packing: Packing,
@@ -256,6 +260,9 @@ impl Store {
             erasures_wanted: true,
             snapshot_at: now,
             snapshot_wanted: loaded.snapshot_wanted,
+            salvageable: None,
+            recoveries: 0,
+            last_recovery: None,
             pruned_at: now,
             packing: Packing::default(),
             leases: Leases::default(),
@@ -388,21 +395,30 @@ impl Store {
         self.erasing.is_some()
     }
 
-    /// Tells and writes down what a backup gave back, or that none could, when nothing else was left.
-    pub(crate) async fn restored(
+    /// Tells and writes down a recovery that was more than opening.
+    pub(crate) async fn recovered(
         &mut self,
-        backup: Option<String>,
-        damage: Vec<String>,
+        cause: RecoveryCause,
+        fill: impl FnOnce(&mut Recovery),
     ) -> Result<()> {
         let mut recovery = recover::nothing(self.host.now_ms());
-        recovery.because(RecoveryCause::EverythingMissing);
-        recovery.backup = backup;
-        recovery.damage = damage;
+        recovery.because(cause);
+        fill(&mut recovery);
         self.snapshot_wanted = true;
         self.report(recovery).await
     }
 
-    /// The same, for reading backups, which several may do at a time.
+    /// How many recoveries there were since the store was opened, that one included, and the last of them.
+    pub(crate) const fn last_recovery(&self) -> (u64, Option<&Recovery>) {
+        (self.recoveries, self.last_recovery.as_ref())
+    }
+
+    /// The database that the last recovery set aside, if it may hold what the journal had lost. It is given once.
+    pub(crate) fn take_salvageable(&mut self) -> Option<String> {
+        self.salvageable.take()
+    }
+
+    /// Where it lies, for reading backups, which several may do at a time.
     pub(crate) fn backup_files(&self) -> Rc<SharedFiles> {
         self.backup_files.clone()
     }
@@ -658,7 +674,13 @@ impl Store {
         if !recovery.damage.is_empty() {
             self.doubt_files().await?;
         }
+        if recovery.lost_lines() {
+            let is_database = |file: &&String| file.ends_with(crate::database::FILE);
+            self.salvageable = recovery.quarantined.iter().find(is_database).cloned();
+        }
         let written = recover::write_down(&*self.disk, &recovery).await;
+        self.recoveries += 1;
+        self.last_recovery = Some(recovery.clone());
         self.tell(Event::Recovery(recovery));
         match written {
             Err(error) if error.code() == Code::QuotaExceeded => {

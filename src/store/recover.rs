@@ -53,6 +53,7 @@ pub fn nothing(at: i64) -> Recovery {
         causes: Vec::new(),
         snapshot: None,
         backup: None,
+        salvaged: None,
         replayed: 0,
         torn_bytes: 0,
         quarantined: Vec::new(),
@@ -428,9 +429,17 @@ impl<'a> Recoverer<'a> {
         Ok(())
     }
 
-    /// Takes rows whose parents were lost out of the tables and writes them to `quarantine/` as JSON Lines.
+    /// Lets rows go without what was lost if they can, and writes those that cannot to `quarantine/` as JSON Lines.
     async fn set_orphans_aside(&mut self, database: &Database) -> Result<()> {
-        let rows = database::orphans::take(database.connection())?;
+        let orphans = database::orphans::take(database.connection())?;
+        if orphans.kept > 0 {
+            self.index_distrusted = true;
+            self.report.damage.push(format!(
+                "{} rows lost what they refer to, and go on without it",
+                orphans.kept
+            ));
+        }
+        let rows = orphans.taken;
         if rows.is_empty() {
             return Ok(());
         }

@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::source::Source;
-use super::stage::Staging;
+use super::stage::{Staged, Staging};
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
 use crate::id::UserId;
@@ -25,6 +25,8 @@ use crate::store::{Caller, Store, View};
 use carry::Carry;
 use plan::Plan;
 use row::Cursor;
+
+pub(super) use row::key_text;
 
 /// The tables whose rows are records, in the order in which they can refer to each other.
 const RECORDS: &[&str] = &[
@@ -55,7 +57,7 @@ const RECORDS: &[&str] = &[
 ];
 
 /// Rows that go with a record: its table, theirs, and the columns of theirs by which two of them are alike.
-const PARTS: &[(&str, &str, &[&str])] = &[
+pub(super) const PARTS: &[(&str, &str, &[&str])] = &[
     (
         "conversation",
         "participant",
@@ -127,6 +129,11 @@ pub struct ImportOptions {
     /// The user whose records they become. The archive must be of one user then; settings of the app and what it remembers of requests
     /// are left out. A user's own view always does so.
     pub into: Option<UserId>,
+    /// Whether the records are the store's own, which it lost: they keep their numbers where those are free, and
+    /// [`OnConflict::Newest`] takes them if both were changed at the same time, but for those that the staged table `stays` names.
+    #[serde(skip)]
+    #[cfg_attr(test, ts(skip))]
+    pub(super) is_own: bool,
 }
 
 /// What became of the records of a table, or would.
@@ -221,6 +228,8 @@ impl Action {
 
 /// An archive on its way in.
 pub struct Merge {
+    /// The operation that the journal and the audit index name.
+    op: &'static str,
     options: ImportOptions,
     report: ImportReport,
     /// The last journal line of the store that was looked at.
@@ -243,8 +252,8 @@ impl Merge {
     ///
     /// # Errors
     /// `invalid_argument` when the archive is of several users and is to become one's.
-    pub fn begin(store: &Store, staging: &Staging, options: ImportOptions) -> Result<Self> {
-        let connection = staging.scratch.connection();
+    pub fn begin(store: &Store, staged: &Staged, options: ImportOptions) -> Result<Self> {
+        let connection = staged.scratch.connection();
         connection.execute_batch(PLAN)?;
         if options.into.is_some() {
             let users: i64 =
@@ -258,10 +267,11 @@ impl Merge {
         let mut tables = RECORDS.to_vec();
         tables.reverse();
         Ok(Self {
+            op: "archive.import",
             options,
             report: ImportReport {
-                problems: staging.problems.told.clone(),
-                problem_count: staging.problems.count,
+                problems: staged.problems.told.clone(),
+                problem_count: staged.problems.count,
                 ..ImportReport::default()
             },
             seq: store.last_seq(),
@@ -269,6 +279,12 @@ impl Merge {
             cursor: None,
             done: 0,
         })
+    }
+
+    /// The same as another operation.
+    pub(super) const fn called(mut self, op: &'static str) -> Self {
+        self.op = op;
+        self
     }
 
     /// Records looked at so far.
@@ -282,10 +298,10 @@ impl Merge {
     }
 
     /// Decides about some records; true while there are more.
-    pub fn step(&mut self, store: &mut Store, staging: &Staging) -> Result<bool> {
+    pub fn step(&mut self, store: &mut Store, staged: &Staged) -> Result<bool> {
         let host = store.host().clone();
         store.read(Caller::default(), |view| {
-            self.plan_some(view, staging.scratch.connection(), &host)
+            self.plan_some(view, staged.scratch.connection(), &host)
         })
     }
 
@@ -328,18 +344,18 @@ impl Merge {
     pub fn apply(
         mut self,
         store: &mut Store,
-        staging: &Staging,
+        staged: &Staged,
         caller: Caller<'_>,
     ) -> Result<ImportReport> {
         if store.last_seq() != self.seq || !self.tables.is_empty() {
-            self = Self::begin(store, staging, self.options)?;
-            while self.step(store, staging)? {}
+            self = Self::begin(store, staged, self.options)?.called(self.op);
+            while self.step(store, staged)? {}
         }
-        let connection = staging.scratch.connection();
+        let connection = staged.scratch.connection();
         let mut tables = RECORDS.to_vec();
         tables.reverse();
         let mut cursor: Option<Cursor> = None;
-        store.write_in_parts("archive.import", caller.user, &mut |tx| {
+        store.write_in_parts(self.op, caller.user, &mut |tx| {
             let carry = Carry {
                 tx,
                 staged: connection,
@@ -387,9 +403,10 @@ async fn stage_and_merge(
     options: ImportOptions,
 ) -> Result<ImportReport> {
     while staging.step(store).await? {}
-    let mut merge = Merge::begin(store, staging, options)?;
-    while merge.step(store, staging)? {}
-    merge.apply(store, staging, Caller::default())
+    let staged = staging.staged();
+    let mut merge = Merge::begin(store, staged, options)?;
+    while merge.step(store, staged)? {}
+    merge.apply(store, staged, Caller::default())
 }
 
 /// Whether every record of an archive has its place in the order above.

@@ -274,7 +274,8 @@ impl Plan<'_> {
             OnConflict::Skip | OnConflict::KeepBoth => (key, Action::Skip, None),
             OnConflict::Replace => (key, Action::Replace, None),
             OnConflict::Newest => {
-                let action = if changed(new) > changed(&live) {
+                let wins_tie = changed(new) == changed(&live) && self.wins_tie(row)?;
+                let action = if wins_tie || changed(new) > changed(&live) {
                     Action::Replace
                 } else {
                     Action::Skip
@@ -284,6 +285,16 @@ impl Plan<'_> {
         })
     }
 
+    fn wins_tie(&self, row: &Row) -> Result<bool> {
+        if !self.options.is_own {
+            return Ok(false);
+        }
+        let mut stays = self
+            .staged
+            .prepare_cached("SELECT 1 FROM stays WHERE tab = ?1 AND key = ?2")?;
+        Ok(!stays.exists((row.table, row.key_text()))?)
+    }
+
     /// The key of a record that the store does not have; `is_renamed` asks for another id than it has.
     fn fresh(
         &self,
@@ -291,6 +302,9 @@ impl Plan<'_> {
         action: Action,
         is_renamed: bool,
     ) -> Result<(String, Action, Option<String>)> {
+        if self.options.is_own && !is_renamed && self.is_free(new)? {
+            return Ok((new.key_text(), action, None));
+        }
         let user = new.number("user").unwrap_or(0);
         let conversation = new.number("conversation").unwrap_or(0);
         let mut uuid = None;
@@ -340,6 +354,21 @@ impl Plan<'_> {
             _ => new.key_text(),
         };
         Ok((key, action, uuid))
+    }
+
+    /// Whether nothing in the store has the key of a record.
+    fn is_free(&self, new: &Row) -> Result<bool> {
+        let keys = new.key.iter().filter_map(|index| new.columns.get(*index));
+        let matches: Vec<String> = keys
+            .zip(1..)
+            .map(|(key, n)| format!("\"{key}\" = ?{n}"))
+            .collect();
+        let mut taken = self.live.prepare(&format!(
+            "SELECT 1 FROM \"{}\" WHERE {}",
+            new.table,
+            matches.join(" AND ")
+        ))?;
+        Ok(!taken.exists(params_from_iter(new.key_values()))?)
     }
 
     /// A number that is not taken: the one that is wanted if it is behind all that were given, else the next.

@@ -126,7 +126,7 @@ impl Row {
     }
 }
 
-pub(super) fn key_text(values: &[Value]) -> String {
+pub(in crate::archive) fn key_text(values: &[Value]) -> String {
     let texts: Vec<String> = values
         .iter()
         .map(|value| match value {

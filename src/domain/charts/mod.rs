@@ -51,6 +51,24 @@ impl Place {
     }
 }
 
+/// The graph behind another, by user and context; none if there are no more.
+pub(crate) fn graph_after(
+    view: &View<'_>,
+    user: i64,
+    context: &str,
+) -> Result<Option<lines::GraphRef>> {
+    let mut next = view.prepare(
+        "SELECT user, context FROM entity WHERE (user, context) > (?1, ?2) ORDER BY user, context LIMIT 1",
+    )?;
+    let mut rows = next.query((user, context))?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let user_id = Some(UserId { user: row.get(0)? });
+    let context = Some(row.get(1)?);
+    Ok(Some(lines::GraphRef { user_id, context }))
+}
+
 /// Prepares the graph of one context to become part of another's, whose lines come first.
 ///
 /// # Errors

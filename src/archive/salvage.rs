@@ -1,0 +1,574 @@
+//! What can still be read of a damaged database, brought in where the store lacks it.
+//!
+//! A page that fails its checksum is never believed. A table is read from its beginning up to the first of them and from its end
+//! back to the last; between the two it is looked for in small ranges of its keys. What was changed or deleted after the
+//! database stood still stays as it is now.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+use serde::{Deserialize, Serialize};
+
+use super::merge::{ImportOptions, Merge, OnConflict, PARTS, key_text};
+use super::records;
+use super::stage::{Problems, Staged};
+use crate::blob::{Packing, Piece};
+use crate::database::migrate::{self, LATEST};
+use crate::database::orphans;
+use crate::database::rows::{columns, key_columns};
+use crate::database::schema::{RecordKey, TableSpec};
+use crate::database::scratch::{self, Scratch};
+use crate::database::{Database, WAL_FILE};
+use crate::disk::memory::MemoryDisk;
+use crate::disk::{Disk, OpenMode};
+use crate::domain::blobs;
+use crate::domain::packed::chunks;
+use crate::error::{Code, Error, Result};
+use crate::store::{Caller, Store, View};
+
+/// Tables that tell how contents and the chunks of archived conversations are kept.
+const KEPT_WITH: &[&str] = &["piece", "blob_piece", "packed_chunk"];
+
+/// Where rows lie that were read.
+const SCRATCH: &str = "salvage.sqlite3";
+
+/// The chunks of a message with its key, packed or not.
+const CHUNKS: &str = chunks!(
+    "?1 AS user, ?2 AS conversation, ?3 AS message, seq, part, text, tokens, at",
+    "0"
+);
+
+/// Pieces looked at in one step.
+const SLICE_PIECES: usize = 256;
+
+/// What was brought back from a damaged database.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Salvaged {
+    /// The file in `quarantine/`.
+    pub file: String,
+    /// Rows that could be read.
+    pub rows: u64,
+    /// Tables of which a part could not.
+    pub unreadable: Vec<String>,
+    /// Records that the store did not have, or of which it lacked the newest state.
+    pub records: u64,
+}
+
+/// Brings in what a database that was set aside holds and the store does not, in one write.
+///
+/// # Errors
+/// `corrupt` when nothing of it can be read or it is another store's, and the disk's own. The store is as it was then.
+pub async fn salvage(store: &mut Store, file: &str) -> Result<Salvaged> {
+    // A recovery may have taken out what its lines had put. What follows is not to be applied to that again; and the audit
+    // index must name every line.
+    store.snapshot_now().await?;
+    let damaged = open(store, file).await?;
+    let position = damaged.position()?;
+    if position
+        .as_ref()
+        .is_some_and(|position| position.store != store.id())
+    {
+        return Err(Error::corrupt("it belongs to another store"));
+    }
+    let schema = migrate::verified_version(damaged.connection())?;
+    let scratch = Scratch::create(&**store.disk(), store.host().clone(), SCRATCH, schema).await?;
+    let staged = Staged {
+        scratch,
+        problems: Problems::default(),
+    };
+    let connection = staged.scratch.connection();
+    let read = read_all(damaged.connection(), connection);
+    drop(damaged);
+    let stood_still = StoodStill {
+        seq: position.map_or(0, |position| position.seq),
+        at_ms: set_aside_at(file),
+    };
+    let mut pieces = Vec::new();
+    let salvaged = match read {
+        Ok(salvaged) => bring_in(store, &staged, schema, &stood_still, &mut pieces, salvaged).await,
+        Err(error) => Err(error),
+    };
+    drop(staged);
+    store.give_back(&pieces).await?;
+    let scratch = format!("{}/{SCRATCH}", scratch::FOLDER);
+    store.disk().remove(&scratch).await?;
+    salvaged.map(|salvaged| Salvaged {
+        file: file.to_owned(),
+        ..salvaged
+    })
+}
+
+/// The databases that were set aside, the newest last.
+///
+/// # Errors
+/// The disk's own.
+pub async fn set_aside(store: &Store) -> Result<Vec<String>> {
+    let mut files = store.disk().list("quarantine").await?;
+    files.retain(|name| name.ends_with(crate::database::FILE));
+    files.sort_by_key(|name| set_aside_at(name));
+    Ok(files
+        .into_iter()
+        .map(|name| format!("quarantine/{name}"))
+        .collect())
+}
+
+/// When a file was set aside, as its name says.
+fn set_aside_at(file: &str) -> i64 {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let digits = name.split('-').next().unwrap_or("");
+    digits.parse().unwrap_or(i64::MAX)
+}
+
+/// Until when a damaged database knew what was written.
+struct StoodStill {
+    seq: u64,
+    at_ms: i64,
+}
+
+/// Opens a database that was set aside, with its log.
+async fn open(store: &Store, file: &str) -> Result<Database> {
+    let disk = store.disk();
+    let main = disk.open(file, OpenMode::Existing).await?;
+    let log = file.strip_suffix(crate::database::FILE).unwrap_or(file);
+    let wal = match disk
+        .open(&format!("{log}{WAL_FILE}"), OpenMode::Existing)
+        .await
+    {
+        Err(error) if error.code() == Code::NotFound => {
+            MemoryDisk::new()
+                .open(WAL_FILE, OpenMode::CreateNew)
+                .await?
+        }
+        opened => opened?,
+    };
+    Database::look_into(main, wal, store.host().clone())
+}
+
+async fn bring_in(
+    store: &mut Store,
+    staged: &Staged,
+    schema: u32,
+    stood_still: &StoodStill,
+    pieces: &mut Vec<Piece>,
+    mut salvaged: Salvaged,
+) -> Result<Salvaged> {
+    let connection = staged.scratch.connection();
+    unpack_chunks(connection)?;
+    store.read(Caller::default(), |view| {
+        fill_up(view, connection, &salvaged.unreadable)?;
+        heed_later(view, connection, stood_still)
+    })?;
+    end_what_was_under_way(connection)?;
+    keep_pieces(store, connection, pieces).await?;
+    orphans::take(connection)?;
+    connection.execute_batch("COMMIT")?;
+    staged
+        .scratch
+        .migrate(schema, LATEST, store.host().now_ms())?;
+    let options = ImportOptions {
+        on_conflict: Some(OnConflict::Newest),
+        is_own: true,
+        ..ImportOptions::default()
+    };
+    let mut merge = Merge::begin(store, staged, options)?.called("health.repair");
+    while merge.step(store, staged)? {}
+    let counts = &merge.report().counts;
+    let is_counted = |table: &str| table != "counter" && table != "blob";
+    let counted = counts.iter().filter(|count| is_counted(&count.table));
+    salvaged.records = counted.map(|count| count.added + count.replaced).sum();
+    if salvaged.records > 0 {
+        merge.apply(store, staged, Caller::default())?;
+    }
+    Ok(salvaged)
+}
+
+/// Copies every row that can be read; leaves a transaction open.
+fn read_all(damaged: &Connection, into: &Connection) -> Result<Salvaged> {
+    into.execute_batch("BEGIN")?;
+    let mut salvaged = Salvaged::default();
+    let names = records::tables().map(|spec| spec.name);
+    for table in names.chain(KEPT_WITH.iter().copied()) {
+        let reading = Reading::of(into, table)?;
+        if reading.columns.is_empty() {
+            continue;
+        }
+        let everything = Range::all();
+        let mut is_whole = reading.copy(damaged, into, &everything, "", &mut salvaged.rows)?;
+        if !is_whole {
+            is_whole = reading.copy(damaged, into, &everything, "DESC", &mut salvaged.rows)?;
+            for range in reading.ranges(into)? {
+                for order in ["", "DESC"] {
+                    if reading.copy(damaged, into, &range, order, &mut salvaged.rows)? {
+                        break;
+                    }
+                }
+            }
+        }
+        if !is_whole {
+            salvaged.unreadable.push(table.to_owned());
+        }
+    }
+    if salvaged.rows == 0 {
+        return Err(Error::corrupt("nothing of the database can be read"));
+    }
+    Ok(salvaged)
+}
+
+/// Rows of a table that are read together.
+struct Range {
+    condition: String,
+    values: Vec<Value>,
+}
+
+impl Range {
+    fn all() -> Self {
+        Self {
+            condition: "1".to_owned(),
+            values: Vec::new(),
+        }
+    }
+}
+
+/// How a table is read.
+struct Reading<'a> {
+    table: &'a str,
+    columns: Vec<String>,
+    keys: Vec<String>,
+}
+
+impl<'a> Reading<'a> {
+    fn of(into: &Connection, table: &'a str) -> Result<Self> {
+        let quoted = |names: Vec<String>| names.iter().map(|name| format!("\"{name}\"")).collect();
+        Ok(Self {
+            table,
+            columns: quoted(columns(into, table)?),
+            keys: quoted(key_columns(into, table)?),
+        })
+    }
+
+    /// Copies the rows of a range in one direction, until there are no more or one cannot be read; whether it came to the end.
+    fn copy(
+        &self,
+        damaged: &Connection,
+        into: &Connection,
+        range: &Range,
+        order: &str,
+        rows_read: &mut u64,
+    ) -> Result<bool> {
+        let ordered: Vec<String> = self
+            .keys
+            .iter()
+            .map(|key| format!("{key} {order}"))
+            .collect();
+        let names = self.columns.join(", ");
+        let select = format!(
+            "SELECT {names} FROM \"{}\" WHERE {} ORDER BY {}",
+            self.table,
+            range.condition,
+            ordered.join(", ")
+        );
+        let marks = vec!["?"; self.columns.len()];
+        let mut insert = into.prepare_cached(&format!(
+            "INSERT OR IGNORE INTO \"{}\" ({names}) VALUES ({})",
+            self.table,
+            marks.join(", ")
+        ))?;
+        // Whatever SQLite finds wrong with it ends the reading in this direction.
+        let Ok(mut statement) = damaged.prepare_cached(&select) else {
+            return Ok(false);
+        };
+        let Ok(mut rows) = statement.query(params_from_iter(&range.values)) else {
+            return Ok(false);
+        };
+        loop {
+            let Ok(row) = rows.next() else {
+                return Ok(false);
+            };
+            let Some(row) = row else {
+                return Ok(true);
+            };
+            let values = (0..self.columns.len()).map(|index| row.get::<_, Value>(index));
+            let Ok(values) = values.collect::<rusqlite::Result<Vec<Value>>>() else {
+                return Ok(false);
+            };
+            // A row that breaks a rule of its table is none that was written.
+            if let Ok(added) = insert.execute(params_from_iter(values)) {
+                *rows_read += added as u64;
+            }
+        }
+    }
+
+    /// Small ranges that together hold what lies between two damaged pages.
+    fn ranges(&self, into: &Connection) -> Result<Vec<Range>> {
+        let numbered = match self.keys.first().map(String::as_str) {
+            Some("\"user\"")
+                if self
+                    .keys
+                    .get(1)
+                    .is_some_and(|key| key == "\"conversation\"") =>
+            {
+                "SELECT user, conversation FROM conversation"
+            }
+            Some("\"user\"") => "SELECT user FROM user",
+            Some("\"blob\"") => "SELECT blob FROM blob",
+            Some(key) => {
+                // Ids and hashes are hexadecimal.
+                let range = |prefix: u8| Range {
+                    condition: format!("{key} >= ?1 AND {key} < ?2"),
+                    values: [format!("{prefix:02x}"), format!("{prefix:02x}g")]
+                        .map(Value::Text)
+                        .to_vec(),
+                };
+                return Ok((0..=u8::MAX).map(range).collect());
+            }
+            None => return Ok(Vec::new()),
+        };
+        let mut statement = into.prepare(numbered)?;
+        let width = statement.column_count();
+        let matches: Vec<String> = self
+            .keys
+            .iter()
+            .take(width)
+            .zip(1..)
+            .map(|(key, n)| format!("{key} = ?{n}"))
+            .collect();
+        let found = statement.query_map([], |row| {
+            let values = (0..width).map(|index| row.get(index));
+            Ok(Range {
+                condition: matches.join(" AND "),
+                values: values.collect::<rusqlite::Result<_>>()?,
+            })
+        })?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+/// Archived conversations have their chunks packed; what is merged has them one by one.
+fn unpack_chunks(connection: &Connection) -> Result<()> {
+    if columns(connection, "packed_chunk")?.is_empty() {
+        return Ok(());
+    }
+    connection.execute_batch(
+        "INSERT OR IGNORE INTO chunk (user, conversation, message, seq, part, text, tokens, at)
+           SELECT t.user, t.conversation, r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4, r.value ->> 5
+           FROM packed_chunk AS t, json_each(unpack(t.data)) AS r;
+         DELETE FROM packed_chunk;",
+    )?;
+    Ok(())
+}
+
+/// Gives records of which some rows could not be read those that the store has, so that what is merged never lacks what is
+/// there.
+fn fill_up(view: &View<'_>, connection: &Connection, unreadable: &[String]) -> Result<()> {
+    let lacks = |table: &str| unreadable.iter().any(|lacking| lacking == table);
+    if lacks("message") {
+        fill_up_with(view, connection, "conversation", "message")?;
+    }
+    if lacks("artifact_revision") {
+        keep_out(view, connection, "artifact")?;
+    }
+    for (record, part, _) in PARTS {
+        let is_lacking = match *part {
+            // Contents may have other numbers now.
+            "artifact_revision" => false,
+            "part" => lacks("part") || lacks("message"),
+            "chunk" => lacks("chunk") || lacks("packed_chunk") || lacks("message"),
+            part => lacks(part),
+        };
+        if is_lacking {
+            fill_up_with(view, connection, record, part)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes out the records with an id of their own that the store has.
+fn keep_out(view: &View<'_>, connection: &Connection, record: &str) -> Result<()> {
+    let mut known = view.prepare(&format!("SELECT \"{record}\" FROM \"{record}\""))?;
+    let mut ids = known.query([])?;
+    let mut delete =
+        connection.prepare(&format!("DELETE FROM \"{record}\" WHERE \"{record}\" = ?1"))?;
+    while let Some(row) = ids.next()? {
+        delete.execute([row.get::<_, Value>(0)?])?;
+    }
+    Ok(())
+}
+
+/// Adds the store's rows of a table to the staged records that they belong to, where they are not among those that were read.
+fn fill_up_with(view: &View<'_>, connection: &Connection, record: &str, table: &str) -> Result<()> {
+    let mut shared = columns(view.connection(), table)?;
+    let staged_columns = columns(connection, table)?;
+    shared.retain(|column| staged_columns.contains(column));
+    if shared.is_empty() {
+        return Ok(());
+    }
+    let names = shared.join("\", \"");
+    let keys = key_columns(connection, record)?;
+    let equal = |keys: &[String]| {
+        let pairs = keys.iter().zip(1..);
+        let pairs: Vec<String> = pairs.map(|(key, n)| format!("\"{key}\" = ?{n}")).collect();
+        pairs.join(" AND ")
+    };
+    let rows = match (record, table) {
+        // However they lie.
+        (_, "chunk") => format!("SELECT \"{names}\" FROM ({CHUNKS})"),
+        // A part names its record as that names itself, but for this one.
+        ("entity", _) => format!("SELECT \"{names}\" FROM \"{table}\" WHERE entity = ?1"),
+        _ => format!("SELECT \"{names}\" FROM \"{table}\" WHERE {}", equal(&keys)),
+    };
+    let mut insert = connection.prepare(&format!(
+        "INSERT OR IGNORE INTO \"{table}\" (\"{names}\") VALUES ({})",
+        vec!["?"; shared.len()].join(", ")
+    ))?;
+    // A number may have been given again since, to another record.
+    let identity = match columns(connection, record)?
+        .iter()
+        .find(|column| *column == "uuid")
+    {
+        Some(_) => "uuid",
+        None => keys.first().map_or("", |key| key),
+    };
+    let find = format!(
+        "SELECT 1 FROM \"{record}\" WHERE {} AND \"{identity}\" = ?{}",
+        equal(&keys),
+        keys.len() + 1
+    );
+    let mut staged = connection.prepare(&format!(
+        "SELECT \"{}\", \"{identity}\" FROM \"{record}\"",
+        keys.join("\", \"")
+    ))?;
+    let mut records = staged.query([])?;
+    while let Some(record) = records.next()? {
+        let values = (0..=keys.len()).map(|index| record.get::<_, Value>(index));
+        let mut key = values.collect::<rusqlite::Result<Vec<Value>>>()?;
+        if !view.prepare(&find)?.exists(params_from_iter(&key))? {
+            continue;
+        }
+        key.pop();
+        let mut own = view.prepare(&rows)?;
+        let mut own = own.query(params_from_iter(key))?;
+        while let Some(row) = own.next()? {
+            let values = (0..shared.len()).map(|index| row.get::<_, Value>(index));
+            insert.execute(params_from_iter(
+                values.collect::<rusqlite::Result<Vec<_>>>()?,
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+/// Heeds what the journal knows of later lines: records that were deleted by one are taken out, and those that were changed
+/// are noted, as they stay as they are now.
+fn heed_later(view: &View<'_>, connection: &Connection, stood_still: &StoodStill) -> Result<()> {
+    connection.execute_batch(
+        "CREATE TABLE stays (tab TEXT, key TEXT, PRIMARY KEY (tab, key)) WITHOUT ROWID",
+    )?;
+    let mut later = view.prepare(
+        "SELECT 1 FROM history WHERE record = ?1 AND (last_seq > ?2 OR at >= ?3) LIMIT 1",
+    )?;
+    let mut stays = connection.prepare("INSERT OR IGNORE INTO stays (tab, key) VALUES (?1, ?2)")?;
+    for spec in records::tables().filter(|spec| is_record(spec)) {
+        let keys = key_columns(connection, spec.name)?;
+        if keys.is_empty() {
+            continue;
+        }
+        let matches: Vec<String> = keys
+            .iter()
+            .zip(1..)
+            .map(|(key, n)| format!("\"{key}\" = ?{n}"))
+            .collect();
+        let matches = matches.join(" AND ");
+        let find = format!("SELECT 1 FROM \"{}\" WHERE {matches}", spec.name);
+        let select = format!("SELECT \"{}\" FROM \"{}\"", keys.join("\", \""), spec.name);
+        let mut deleted = Vec::new();
+        let mut staged = connection.prepare(&select)?;
+        let mut rows = staged.query([])?;
+        while let Some(row) = rows.next()? {
+            let id = spec.record.id(|index| row.get_ref(index).ok());
+            if !later.exists((&id, stood_still.seq, stood_still.at_ms))? {
+                continue;
+            }
+            let key = (0..keys.len()).map(|index| row.get::<_, Value>(index));
+            let key = key.collect::<rusqlite::Result<Vec<Value>>>()?;
+            if view.prepare(&find)?.exists(params_from_iter(&key))? {
+                stays.execute((spec.name, key_text(&key)))?;
+            } else {
+                deleted.push(key);
+            }
+        }
+        let delete = format!("DELETE FROM \"{}\" WHERE {matches}", spec.name);
+        for key in deleted {
+            connection.execute(&delete, params_from_iter(key))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether each row of a table is a record with an id of its own.
+fn is_record(spec: &TableSpec) -> bool {
+    match spec.record {
+        RecordKey::None => false,
+        RecordKey::User => spec.name == "user",
+        RecordKey::Conversation => spec.name == "conversation",
+        RecordKey::Message => spec.name == "message",
+        RecordKey::Text => true,
+    }
+}
+
+/// Nobody goes on with what was streaming or arriving there.
+fn end_what_was_under_way(connection: &Connection) -> Result<()> {
+    connection.execute(
+        "UPDATE message SET status = 'interrupted' WHERE status = 'streaming'",
+        [],
+    )?;
+    if columns(connection, "upload")?.is_empty() {
+        return Ok(());
+    }
+    connection.execute_batch(
+        "UPDATE upload SET blob = NULL, received = 0, state = 'pending'
+           WHERE blob IN (SELECT blob FROM blob WHERE hash = '');
+         DELETE FROM blob WHERE hash = '';",
+    )?;
+    Ok(())
+}
+
+/// Keeps the pieces that are there from being removed, and drops the contents that lack one, with what had them.
+async fn keep_pieces(
+    store: &mut Store,
+    connection: &Connection,
+    kept: &mut Vec<Piece>,
+) -> Result<()> {
+    if columns(connection, "piece")?.is_empty() {
+        return Ok(());
+    }
+    let mut after = String::new();
+    loop {
+        let view = View::new(connection, None);
+        let pieces = blobs::pieces_after(&view, &after, SLICE_PIECES)?;
+        let Some(last) = pieces.last() else {
+            break;
+        };
+        after = last.hash.to_hex().to_string();
+        for piece in pieces {
+            if piece.packing == Packing::Inline || store.piece_bytes(&piece).await?.is_some() {
+                store.lease_piece(&piece);
+                kept.push(piece);
+                continue;
+            }
+            let name = piece.hash.to_hex();
+            connection.execute(
+                "DELETE FROM blob WHERE blob IN (SELECT blob FROM blob_piece WHERE piece = ?1)",
+                [name.as_str()],
+            )?;
+        }
+    }
+    // A content of which not every piece could be read.
+    connection.execute_batch(
+        "DELETE FROM blob WHERE size <> (SELECT coalesce(sum(p.size), 0) FROM blob_piece AS b JOIN piece AS p ON p.piece = b.piece
+                                         WHERE b.blob = blob.blob);
+         UPDATE upload SET blob = NULL, received = 0, state = 'pending'
+           WHERE blob IS NOT NULL AND NOT EXISTS (SELECT 1 FROM blob AS b WHERE b.blob = upload.blob);",
+    )?;
+    Ok(())
+}
