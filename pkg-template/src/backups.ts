@@ -39,8 +39,11 @@ export interface Exported {
   download(): Promise<void>;
 }
 
-/** An archive to be brought in. */
-export type ImportSource = Exclude<ArtifactContent, string>;
+/**
+ * What is brought in: an archive or another program's export as a file, files that belong together, or a folder with all that is
+ * in it. What they are is told by what is in them.
+ */
+export type ImportSource = Exclude<ArtifactContent, string> | readonly File[] | FileSystemDirectoryHandle;
 
 /** What becomes of what is there already. */
 export interface RehearseOptions extends ImportOptions, Pick<CallOptions, 'signal'> {
@@ -116,9 +119,10 @@ export class Backups {
   }
 
   /**
-   * Says what bringing an archive in would do, and changes nothing. Every byte of the archive is checked.
+   * Says what bringing an archive or another program's export in would do, and changes nothing. Every byte of it is checked.
    *
-   * Rejects with `archive_invalid` when it is not whole or not an archive, `schema_too_new` when a newer version of this package made
+   * Rejects with `archive_invalid` when it is not whole or of no format that is known, `unsupported` when it is encrypted,
+   * `schema_too_new` when a newer version of this package made
    * it, and `quota_exceeded` when there is no room to look at it.
    */
   async rehearse(source: ImportSource, options: RehearseOptions = {}): Promise<ImportReport> {
@@ -126,8 +130,11 @@ export class Backups {
   }
 
   /**
-   * Brings an archive in: all of it, or nothing. Records are recognised by what they are, so that bringing one in twice is doing so
-   * once; numbers that are taken are given anew, with every reference.
+   * Brings an archive in, or an export of ChatGPT, Claude, Open WebUI, LibreChat, ShareGPT, AI SDK messages, charts as JSON Lines or
+   * chunk files, zipped or not: all of it, or nothing. Records are recognised by what they are, so that bringing one in twice is
+   * doing so once, and a newer export adds what is new; numbers that are taken are given anew, with every reference. Exports become
+   * the records of the user `into`, or of the view's own; without either, of a user called Imported. A record of an export that is
+   * broken is left out, and named among the report's `problems`; `formats` says what was found.
    *
    * Rejects as `rehearse`. In the report `isDone` says whether it happened.
    *
@@ -179,15 +186,38 @@ export class Backups {
 /** @internal Asks for the next step of an import. */
 export type ImportCall = (method: string, args: object, bytes?: Uint8Array) => Promise<ImportProgress>;
 
-/** Gives a file to an import, piece by piece. */
+/** Gives files to an import, piece by piece. */
 function receiving(source: ImportSource): (step: ImportCall) => Promise<void> {
   return async (step) => {
-    let args = {};
-    for await (const [bytes] of pieces(source, 0)) {
-      const { import: id } = await step('receive', args, bytes);
-      args = { import: id };
+    let args: { import?: number; name?: string } = {};
+    for await (const [name, content] of named(source)) {
+      for await (const [bytes] of pieces(content, 0)) {
+        const { import: id } = await step('receive', { ...args, name }, bytes);
+        args = { import: id };
+      }
     }
+    if (args.import === undefined) throw new StrongroomError('invalid_argument', 'there is no file to be brought in');
   };
+}
+
+/** The files of what is brought in, each with its name. */
+async function* named(source: ImportSource): AsyncGenerator<[string, Exclude<ArtifactContent, string>]> {
+  if (Array.isArray(source)) {
+    for (const file of source as readonly File[]) yield [file.webkitRelativePath || file.name, file];
+  } else if (globalThis.FileSystemDirectoryHandle && source instanceof FileSystemDirectoryHandle) {
+    yield* filesIn(source, '');
+  } else {
+    const content = source as Exclude<ArtifactContent, string>;
+    yield [globalThis.File && content instanceof File ? content.name : 'received', content];
+  }
+}
+
+async function* filesIn(folder: FileSystemDirectoryHandle, path: string): AsyncGenerator<[string, File]> {
+  for await (const entry of folder.values()) {
+    const name = `${path}${entry.name}`;
+    if (entry.kind === 'file') yield [name, await (entry as FileSystemFileHandle).getFile()];
+    else yield* filesIn(entry as FileSystemDirectoryHandle, `${name}/`);
+  }
 }
 
 async function decisionsAbout(

@@ -5193,6 +5193,35 @@ unreadable: Array<string>,
 records: number, };
 
 /**
+ * What was found in files of one format.
+ */
+export type ImportFormat = { 
+/**
+ * The format: `chatgpt`, `claude`, `openwebui`, `librechat`, `sharegpt`, `uimessage`, `strongroom`, `charts` or `chunks`.
+ */
+format: string, 
+/**
+ * Files of it.
+ */
+files: number, 
+/**
+ * Conversations, or lines of charts, that were taken.
+ */
+records: number, 
+/**
+ * Messages of those conversations.
+ */
+messages: number, 
+/**
+ * Conversations, lines or files that could not be taken; why is among the problems.
+ */
+skipped: number, 
+/**
+ * Fields that have no place of their own and are kept as they are, in the metadata.
+ */
+raw: Array<string>, };
+
+/**
  * What a check found wrong.
  */
 export type FindingCode = "page" | "database" | "reference" | "counter" | "leaf" | "order" | "uuid" | "history" | "journal" | "content_missing" | "content_truncated" | "content_altered" | "chart" | "backup";
@@ -5897,16 +5926,24 @@ problems: Array<string>,
 /**
  * How many there are.
  */
-problemCount: number, };
+problemCount: number, 
+/**
+ * What was found in other programs' exports; empty for an archive.
+ */
+formats: Array<ImportFormat>, };
 
 /**
- * Bytes of an archive on its way in; they come beside the request.
+ * Bytes of a file on its way in; they come beside the request.
  */
 export type ImportReceive = { 
 /**
  * The import; a new one, which takes the place of any other, without.
  */
-import?: number, };
+import?: number, 
+/**
+ * The file's name. Another one than before begins another file.
+ */
+name?: string, };
 
 /**
  * Names an import.

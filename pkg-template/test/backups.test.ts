@@ -124,3 +124,47 @@ test('a view of one user takes away and takes in what is theirs', () =>
     expect(items.map(({ title }) => title)).toEqual(['Plan']);
     expect((await other.users.get(grace.id)).name).toBe('Grace');
   }));
+
+test('an export of another program is known by what is in it, and is brought in once', () =>
+  withStores(async (store) => {
+    const turns = {
+      title: 'From elsewhere',
+      id: 'x',
+      conversations: [
+        { from: 'human', value: 'hi' },
+        { from: 'gpt', value: 'hello' },
+      ],
+    };
+    const file = new File([JSON.stringify([turns])], 'sharegpt.json');
+    const user = await store.users.create({ name: 'Ada' });
+    const report = await store.backups.import(file, { into: user.id });
+    expect(report.formats).toMatchObject([{ format: 'sharegpt', files: 1, records: 1, messages: 2, skipped: 0 }]);
+    const { items } = await store.conversations.list({ userId: user.id });
+    expect(items.map(({ title }) => title)).toEqual(['From elsewhere']);
+    const { items: messages } = await store.messages.list(items[0]!.id);
+    expect(messages.map(({ role, text }) => [role, text])).toEqual([
+      ['assistant', 'hello'],
+      ['user', 'hi'],
+    ]);
+    const again = await store.backups.import(file, { into: user.id });
+    expect(again.counts.every(({ added }) => added === 0)).toBe(true);
+  }));
+
+test('files that belong together are brought in as one', () =>
+  withStores(async (store) => {
+    const chunk = (text: string): string => JSON.stringify({ messageId: 'x', seq: 1, tokens: 2, content: text });
+    const files = [
+      new File([chunk('a question')], 'us01-co02-ms01.json'),
+      new File([chunk('an answer ')], 'us01-co02-ms02-001.json'),
+      new File([chunk('in two')], 'us01-co02-ms02-002.json'),
+    ];
+    const user = await store.users.create({ name: 'Ada' });
+    const { formats } = await store.as(user.id).backups.import(files);
+    expect(formats).toMatchObject([{ format: 'chunks', files: 3, records: 1, messages: 2 }]);
+    const { items } = await store.conversations.list({ userId: user.id });
+    const { items: messages } = await store.messages.list(items[0]!.id);
+    expect(messages.map(({ text }) => text)).toEqual(['an answer in two', 'a question']);
+    await expect(store.backups.import([])).rejects.toMatchObject({ code: 'invalid_argument' });
+    const secret = new Blob(['age-encryption.org/v1\n-> X25519']);
+    await expect(store.backups.import(secret)).rejects.toMatchObject({ code: 'unsupported' });
+  }));

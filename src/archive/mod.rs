@@ -7,6 +7,8 @@
 mod blocks;
 mod entries;
 mod export;
+mod foreign;
+mod incoming;
 mod join;
 mod merge;
 mod records;
@@ -27,6 +29,8 @@ use crate::id::{ConversationId, UserId};
 use zip::{EntryReader, Zip};
 
 pub use export::{Export, ExportProgress, ExportRequest};
+pub use foreign::ImportFormat;
+pub use incoming::Incoming;
 pub use join::Join;
 pub use merge::{
     ImportConflict, ImportCount, ImportDecision, ImportKind, ImportOptions, ImportReport, Merge,

@@ -22,6 +22,7 @@ pub mod native;
 #[cfg(target_arch = "wasm32")]
 pub mod opfs;
 pub mod sim;
+pub mod slice;
 
 /// A future that stays on its thread: everything here has one owner.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;

@@ -43,6 +43,25 @@ impl Json {
 }
 
 impl Metadata {
+    /// The same with another field.
+    ///
+    /// # Errors
+    /// `invalid_argument` when the field cannot be JSON.
+    pub fn with(&self, name: &str, value: &impl Serialize) -> Result<Self> {
+        let field = Json::new(&Map::from_iter([(
+            name.to_owned(),
+            serde_json::to_value(value)
+                .map_err(|error| Error::invalid("a value is not JSON").caused_by(error))?,
+        )]))?;
+        let before = self.get().trim_end();
+        let before = before.strip_suffix('}').unwrap_or(before).trim_end();
+        let comma = if before.ends_with('{') { "" } else { "," };
+        let text = format!("{before}{comma}{}", field.get().trim_start_matches('{'));
+        let raw = RawValue::from_string(text)
+            .map_err(|error| Error::invalid("a value is not JSON").caused_by(error))?;
+        Ok(Self(Json(raw)))
+    }
+
     /// The object's text.
     #[must_use]
     pub fn get(&self) -> &str {

@@ -35,7 +35,7 @@ use crate::store::{Tx, View};
 pub use json::{Json, Metadata};
 
 /// The longest name, title or label, in bytes.
-const MAX_LABEL_BYTES: usize = 4096;
+pub(crate) const MAX_LABEL_BYTES: usize = 4096;
 
 /// The largest metadata of one record, in bytes of JSON.
 const MAX_METADATA_BYTES: usize = 1 << 20;

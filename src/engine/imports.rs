@@ -1,4 +1,5 @@
-//! Archives on their way in: received beside the store, checked, rehearsed, and then brought in by one write.
+//! Archives and other programs' exports on their way in: received beside the store, checked, rehearsed, and then brought in by one
+//! write.
 
 use std::rc::Rc;
 
@@ -6,24 +7,30 @@ use serde::{Deserialize, Serialize};
 
 use super::contents::MAX_BYTES;
 use super::{Nothing, Request, json};
-use crate::archive::{ImportOptions, ImportReport, Merge, Source, Staging};
+use crate::archive::{ImportOptions, ImportReport, Incoming, Merge};
 use crate::backup::{self, BackupRef};
 use crate::database::scratch;
+use crate::disk::slice::Slice;
 use crate::disk::{File, OpenMode};
 use crate::error::{Error, Result};
 use crate::id::UserId;
 use crate::store::Store;
 
-/// Where an archive lies while it is brought in.
-const RECEIVED: &str = "staging/received.zip";
+/// Where what is received lies while it is brought in.
+const RECEIVED: &str = "staging/received";
 
-/// Bytes of an archive on its way in; they come beside the request.
+/// The most files of one import.
+const MAX_FILES: usize = 100_000;
+
+/// Bytes of a file on its way in; they come beside the request.
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImportReceive {
     /// The import; a new one, which takes the place of any other, without.
     pub import: Option<u64>,
+    /// The file's name. Another one than before begins another file.
+    pub name: Option<String>,
 }
 
 /// Names an import.
@@ -91,7 +98,7 @@ struct Running {
     number: u64,
     user: Option<UserId>,
     origin: Origin,
-    staging: Option<Staging>,
+    incoming: Option<Incoming>,
     is_checked: bool,
     options: ImportOptions,
     merge: Option<Merge>,
@@ -100,10 +107,20 @@ struct Running {
 
 /// Where an archive comes from.
 enum Origin {
-    /// It is received, into a file of its own.
-    Received { file: Rc<dyn File>, size: u64 },
+    /// They are received into one file, one behind another.
+    Received {
+        file: Rc<dyn File>,
+        parts: Vec<Received>,
+    },
     /// It is one of the store's own backups.
     Backup(String),
+}
+
+/// A file that is received, as a part of one.
+struct Received {
+    name: String,
+    start: u64,
+    size: u64,
 }
 
 impl Imports {
@@ -142,15 +159,14 @@ impl Imports {
         } else {
             self.make_room(store).await?;
             let file = store.disk().open(RECEIVED, OpenMode::CreateNew).await?;
-            self.begin(user, Origin::Received { file, size: 0 })
+            let parts = Vec::new();
+            self.begin(user, Origin::Received { file, parts })
         };
         let written = match &mut running.origin {
-            Origin::Received { file, size } if running.staging.is_none() => {
-                let written = file.write_at(bytes, *size);
-                *size += bytes.len() as u64;
-                written
+            Origin::Received { file, parts } if running.incoming.is_none() => {
+                append(&**file, parts, args.name.unwrap_or_default(), bytes)
             }
-            _ => Err(Error::invalid("the archive is whole already")),
+            _ => Err(Error::invalid("what is brought in is whole already")),
         };
         if let Err(error) = written {
             drop_all(store, running).await?;
@@ -181,7 +197,7 @@ impl Imports {
             number: self.last,
             user,
             origin,
-            staging: None,
+            incoming: None,
             is_checked: false,
             options: ImportOptions::default(),
             merge: None,
@@ -215,13 +231,14 @@ impl Imports {
         let caller = request.caller()?;
         let mut running = self.take(import, caller.user)?;
         let ready = running.merge.take().filter(|_| running.is_ready);
-        let (Some(merge), Some(staging)) = (ready, running.staging.as_ref()) else {
+        let (Some(merge), Some(incoming)) = (ready, running.incoming.as_ref()) else {
             self.running = Some(running);
             return Err(Error::invalid("the import was not rehearsed to its end"));
         };
-        let report = merge.apply(store, staging.staged(), caller);
+        let report = merge.apply(store, incoming.staged(), caller);
+        let formats = incoming.formats().to_vec();
         drop_all(store, running).await?;
-        json::write(&report?)
+        json::write(&ImportReport { formats, ..report? })
     }
 
     async fn end(&mut self, store: &mut Store, request: Request<'_>) -> Result<String> {
@@ -246,45 +263,54 @@ impl Imports {
 
 impl Running {
     async fn go_on(&mut self, store: &mut Store) -> Result<()> {
-        let Some(staging) = &mut self.staging else {
-            let source = match &self.origin {
-                Origin::Received { file, .. } => {
+        let Some(incoming) = &mut self.incoming else {
+            self.incoming = Some(match &self.origin {
+                Origin::Received { file, parts } => {
                     file.flush()?;
-                    Source::open(file.clone())?
+                    let files = parts.iter().map(|part| -> (String, Rc<dyn File>) {
+                        let slice = Slice::new(file.clone(), part.start, part.size);
+                        (part.name.clone(), Rc::new(slice))
+                    });
+                    Incoming::begin(store, files.collect()).await?
                 }
-                Origin::Backup(name) => backup::open(&*store.backup_files(), name).await?,
-            };
-            self.staging = Some(Staging::begin(store, source).await?);
+                Origin::Backup(name) => {
+                    let source = backup::open(&*store.backup_files(), name).await?;
+                    Incoming::archive(store, source).await?
+                }
+            });
             return Ok(());
         };
         if !self.is_checked {
-            self.is_checked = !staging.step(store).await?;
+            self.is_checked = !incoming.step(store).await?;
             return Ok(());
         }
         let mut merge = match self.merge.take() {
             Some(merge) => merge,
-            None => Merge::begin(store, staging.staged(), self.options.clone())?,
+            None => Merge::begin(store, incoming.staged(), self.options.clone())?,
         };
-        self.is_ready = !merge.step(store, staging.staged())?;
+        self.is_ready = !merge.step(store, incoming.staged())?;
         self.merge = Some(merge);
         Ok(())
     }
 
     fn progress(&self) -> ImportProgress {
-        let records = |staging: &Staging| staging.records();
-        let (phase, done, total) = match (&self.staging, &self.merge) {
-            (Some(staging), Some(merge)) if self.is_ready => {
-                (ImportPhase::Ready, merge.done(), Some(records(staging)))
+        let records = |incoming: &Incoming| incoming.records();
+        let (phase, done, total) = match (&self.incoming, &self.merge) {
+            (Some(incoming), Some(merge)) if self.is_ready => {
+                (ImportPhase::Ready, merge.done(), Some(records(incoming)))
             }
-            (Some(staging), Some(merge)) => {
-                (ImportPhase::Rehearse, merge.done(), Some(records(staging)))
+            (Some(incoming), Some(merge)) => {
+                (ImportPhase::Rehearse, merge.done(), Some(records(incoming)))
             }
-            (Some(staging), None) => {
-                let (done, total) = staging.progress();
+            (Some(incoming), None) => {
+                let (done, total) = incoming.progress();
                 (ImportPhase::Check, done, Some(total))
             }
-            (None, _) => match self.origin {
-                Origin::Received { size, .. } => (ImportPhase::Receive, size, None),
+            (None, _) => match &self.origin {
+                Origin::Received { parts, .. } => {
+                    let received = parts.last().map_or(0, |part| part.start + part.size);
+                    (ImportPhase::Receive, received, None)
+                }
                 Origin::Backup(_) => (ImportPhase::Receive, 0, None),
             },
         };
@@ -294,16 +320,44 @@ impl Running {
             phase,
             done,
             total,
-            report: report.map(|merge| merge.report().clone()),
+            report: report.map(|merge| ImportReport {
+                formats: self
+                    .incoming
+                    .as_ref()
+                    .map_or(&[][..], Incoming::formats)
+                    .to_vec(),
+                ..merge.report().clone()
+            }),
         }
     }
+}
+
+/// Adds bytes to the last file that is received, or to a new one.
+fn append(file: &dyn File, parts: &mut Vec<Received>, name: String, bytes: &[u8]) -> Result<()> {
+    let end = parts.last().map_or(0, |part| part.start + part.size);
+    file.write_at(bytes, end)?;
+    let count = parts.len();
+    match parts.last_mut() {
+        Some(last) if last.name == name => last.size += bytes.len() as u64,
+        _ if count >= MAX_FILES => {
+            return Err(Error::invalid(format!(
+                "at most {MAX_FILES} files are brought in at once"
+            )));
+        }
+        _ => parts.push(Received {
+            name,
+            start: end,
+            size: bytes.len() as u64,
+        }),
+    }
+    Ok(())
 }
 
 /// Lets go of all that was kept for an import. What the store took of it stays.
 async fn drop_all(store: &mut Store, running: Running) -> Result<()> {
     drop(running.origin);
-    match running.staging {
-        Some(staging) => staging.let_go(store).await,
+    match running.incoming {
+        Some(incoming) => incoming.let_go(store).await,
         None => scratch::clear(&**store.disk()).await,
     }
 }

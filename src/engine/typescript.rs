@@ -464,6 +464,7 @@ fn generate() -> String {
         hh::HealthCheck,
         hh::HealthRepair,
         crate::archive::Salvaged,
+        crate::archive::ImportFormat,
         hh::FindingCode,
         hh::HealthFinding,
         hh::HealthReport,

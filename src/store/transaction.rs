@@ -77,6 +77,11 @@ impl<'a> Tx<'a> {
         }
     }
 
+    /// One that writes beside the live store, of which nothing is recorded.
+    pub(crate) fn of(connection: &'a Connection, host: &'a dyn Host) -> Self {
+        Self::new(View::new(connection, None), host)
+    }
+
     /// The time of this write, in milliseconds since 1970-01-01 UTC.
     #[must_use]
     pub const fn now_ms(&self) -> i64 {

@@ -16,6 +16,7 @@ use std::rc::Rc;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
+use super::foreign::ImportFormat;
 use super::source::Source;
 use super::stage::{Staged, Staging};
 use crate::error::{Code, Error, Result};
@@ -193,6 +194,8 @@ pub struct ImportReport {
     pub problems: Vec<String>,
     /// How many there are.
     pub problem_count: u64,
+    /// What was found in other programs' exports; empty for an archive.
+    pub formats: Vec<ImportFormat>,
 }
 
 /// What becomes of a record.

@@ -156,36 +156,38 @@ impl Client {
         }
     }
 
-    /// Brings an archive in, or only says what that would do.
+    /// Brings an archive or other programs' exports in, a file or a folder of files, or only says what that would do.
     pub fn import(
         &mut self,
-        archive: &Path,
+        from: &Path,
         options: &Value,
         is_rehearsal: bool,
         output: &Output,
     ) -> Result<Value> {
-        let mut file = fs::File::open(archive)
-            .map_err(|error| io(&format!("{} cannot be opened", archive.display()), &error))?;
-        let size = file.metadata().map_or(0, |it| it.len());
+        let files = files_in(from)?;
+        let size = files.iter().map(|(_, size)| size).sum();
         let bar = output.bar("receiving", size);
         let mut args = json!({});
-        let mut block = vec![0; BLOCK_BYTES];
-        let mut progress;
-        loop {
-            let read = file
-                .read(&mut block)
-                .map_err(|error| io("the archive cannot be read", &error))?;
-            (progress, _) = self.bytes(
-                "imports.receive",
-                &args,
-                block.get(..read).unwrap_or_default(),
-            )?;
-            bar.set_position(progress["done"].as_u64().unwrap_or(0));
-            args = json!({ "import": progress["import"] });
-            if read == 0 {
-                break;
+        let mut progress = Value::Null;
+        for (path, _) in &files {
+            args["name"] = named(from, path);
+            let mut file = fs::File::open(path)
+                .map_err(|error| io(&format!("{} cannot be opened", path.display()), &error))?;
+            let mut block = vec![0; BLOCK_BYTES];
+            loop {
+                let read = file
+                    .read(&mut block)
+                    .map_err(|error| io(&format!("{} cannot be read", path.display()), &error))?;
+                let bytes = block.get(..read).unwrap_or_default();
+                (progress, _) = self.bytes("imports.receive", &args, bytes)?;
+                bar.set_position(progress["done"].as_u64().unwrap_or(0));
+                args["import"] = progress["import"].clone();
+                if read == 0 {
+                    break;
+                }
             }
         }
+        let import = json!({ "import": progress["import"] });
         let step = json!({ "import": progress["import"], "options": options });
         while progress["phase"] != "ready" {
             (progress, _) = self.bytes("imports.step", &step, &[])?;
@@ -195,10 +197,10 @@ impl Client {
         }
         bar.finish_and_clear();
         if is_rehearsal {
-            self.bytes("imports.end", &args, &[])?;
+            self.bytes("imports.end", &import, &[])?;
             return Ok(progress["report"].clone());
         }
-        Ok(self.bytes("imports.apply", &args, &[])?.0)
+        Ok(self.bytes("imports.apply", &import, &[])?.0)
     }
 
     /// Writes an archive to a file, which must not be there.
@@ -247,6 +249,30 @@ impl Client {
             }
         }
     }
+}
+
+/// A file, or every file of a folder and those below it, with their sizes.
+fn files_in(from: &Path) -> Result<Vec<(PathBuf, u64)>> {
+    let about = |error: &std::io::Error| io(&format!("{} cannot be read", from.display()), error);
+    let metadata = fs::metadata(from).map_err(|error| about(&error))?;
+    if !metadata.is_dir() {
+        return Ok(vec![(from.to_owned(), metadata.len())]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(from).map_err(|error| about(&error))? {
+        files.extend(files_in(&entry.map_err(|error| about(&error))?.path())?);
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The name of a file in what is brought in.
+fn named(from: &Path, path: &Path) -> Value {
+    let name = match path.strip_prefix(from) {
+        Ok(inside) if !inside.as_os_str().is_empty() => inside,
+        _ => path.file_name().map_or(path, Path::new),
+    };
+    name.to_string_lossy().replace('\\', "/").into()
 }
 
 /// A request of the app's own.

@@ -107,10 +107,13 @@ enum Command {
         #[arg(long)]
         sqlite: bool,
     },
-    /// Brings an archive into a store, all of it or nothing. The store is made if there is none.
+    /// Brings an archive or other programs' exports into a store, all of it or nothing. The store is made if there is none.
+    ///
+    /// Exports of ChatGPT, Claude, Open WebUI and LibreChat, ShareGPT and AI SDK messages, charts as JSON Lines and chunk files are
+    /// known by what is in them: files, zips and folders of them.
     Import {
-        /// The archive.
-        archive: PathBuf,
+        /// An archive, an export, or a folder of files.
+        from: PathBuf,
         /// The store's folder.
         #[arg(long)]
         into: PathBuf,
@@ -119,6 +122,14 @@ enum Command {
         /// Only say what would happen.
         #[arg(long)]
         rehearse: bool,
+    },
+    /// Makes an archive of other programs' exports.
+    Convert {
+        /// An export, or a folder of files.
+        from: PathBuf,
+        /// The archive to make.
+        #[arg(long)]
+        to: PathBuf,
     },
     /// Makes one archive of several. Later ones join what earlier ones brought.
     Merge {
@@ -298,16 +309,17 @@ fn run(command: Command, output: &Output) -> Result<ExitCode> {
             client.close()?;
         }
         Command::Import {
-            archive,
+            from,
             into,
             conflicts,
             rehearse,
         } => {
             let mut client = Client::create(&client::folder(into)?)?;
-            let report = client.import(&archive, &conflicts.options(), rehearse, output)?;
+            let report = client.import(&from, &conflicts.options(), rehearse, output)?;
             client.close()?;
             output.show(&report, told_import);
         }
+        Command::Convert { from, to } => convert(&from, &to, output)?,
         Command::Merge {
             paths,
             to,
@@ -668,9 +680,30 @@ fn merge(paths: &[PathBuf], to: &Path, options: &Value, output: &Output) -> Resu
     merged.close()
 }
 
+fn convert(from: &Path, to: &Path, output: &Output) -> Result<()> {
+    let work = tempfile::TempDir::new()
+        .map_err(|error| Error::new(Code::Io, "a folder could not be made").caused_by(error))?;
+    let mut store = Client::create(&work.path().join("store"))?;
+    let report = store.import(from, &json!({}), false, output)?;
+    store.export(&json!({}), to, output)?;
+    store.close()?;
+    output.show(&report, told_import);
+    Ok(())
+}
+
 /// What an import did, for people.
 fn told_import(report: &Value) -> String {
     let mut words = String::new();
+    for found in report["formats"].as_array().into_iter().flatten() {
+        words.push_str(&format!(
+            "{}: {} files, {} records, {} messages, {} skipped\n",
+            text(&found["format"]),
+            found["files"],
+            found["records"],
+            found["messages"],
+            found["skipped"]
+        ));
+    }
     for count in report["counts"].as_array().into_iter().flatten() {
         let told: Vec<String> = [
             ("added", "added"),

@@ -51,6 +51,27 @@ impl Place {
     }
 }
 
+/// The charts of a graph; none where there is no such context.
+pub(crate) fn of(
+    view: &View<'_>,
+    user: UserId,
+    context: Option<&str>,
+) -> Result<Vec<chart::ChartRef>> {
+    let place = Place::find(view, Some(user), context)?;
+    let mut statement = view.prepare(
+        "SELECT DISTINCT chart FROM entity WHERE user = ?1 AND context = ?2 AND chart IS NOT NULL AND type = ?3",
+    )?;
+    let key = (place.user.user, &place.context, hierarchy::CHART);
+    let charts = statement.query_map(key, |row| {
+        Ok(chart::ChartRef {
+            user_id: Some(user),
+            context: Some(place.context.clone()),
+            chart: row.get(0)?,
+        })
+    })?;
+    Ok(charts.collect::<rusqlite::Result<_>>()?)
+}
+
 /// The graph behind another, by user and context; none if there are no more.
 pub(crate) fn graph_after(
     view: &View<'_>,

@@ -1,0 +1,413 @@
+//! Other programs' exports brought into a store: what they hold is there, once, and what is broken costs only itself.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+mod fixture;
+
+use std::io::Cursor;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use strongroom::Code;
+use strongroom::archive::zip::ZipWriter;
+use strongroom::interop::detect::detect;
+use strongroom::interop::{Conversation, Item, Reader};
+
+use fixture::Fixture;
+
+const EXPORTS: &[&str] = &[
+    "librechat__chatgpt-tree.json",
+    "librechat__chatgpt-modern-export.json",
+    "claude__claude-json-schema_example.json",
+    "librechat__openwebui-export.json",
+    "librechat__librechat-linear.json",
+    "librechat__librechat-export.json",
+    "librechat__librechat-tree.json",
+    "sharegpt__fastchat_dummy_conversation.json",
+];
+
+/// A file of the real data; none, and it is told, where there is none.
+fn data(path: &str) -> Option<Vec<u8>> {
+    let folder = std::env::var_os("STRONGROOM_DATA").map(PathBuf::from);
+    let file = folder.map(|folder| folder.join(path));
+    let bytes = file.and_then(|file| std::fs::read(file).ok());
+    if bytes.is_none() {
+        eprintln!("SKIPPED (no data): {path}");
+    }
+    bytes
+}
+
+fn conversations(name: &str, bytes: &[u8]) -> Vec<Conversation> {
+    let format = detect(name, &bytes[..bytes.len().min(64 << 10)]).unwrap();
+    let mut reader = Reader::open(format, Box::new(Cursor::new(bytes.to_vec()))).unwrap();
+    let mut found = Vec::new();
+    while let Some(item) = reader.next().unwrap() {
+        if let Item::Conversation(conversation, _) = item {
+            found.push(*conversation);
+        }
+    }
+    found
+}
+
+/// A zip of these files.
+fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut zip = ZipWriter::new(0);
+    for (name, bytes) in files {
+        zip.begin(name, true).unwrap();
+        zip.write(bytes).unwrap();
+        zip.end().unwrap();
+    }
+    zip.finish();
+    zip.take()
+}
+
+impl Fixture {
+    fn messages(&mut self, conversation: &Value) -> Vec<Value> {
+        let args = json!({ "conversationId": conversation, "path": "all", "limit": 1000, "order": "oldest" });
+        let mut page = self.call("messages.list", args);
+        let items = page["items"].as_array_mut().unwrap();
+        std::mem::take(items)
+    }
+
+    fn conversations(&mut self, user: &str) -> Vec<Value> {
+        let mut all = Vec::new();
+        let mut args = json!({ "userId": user, "limit": 100 });
+        loop {
+            let page = self.call("conversations.list", args.clone());
+            all.extend(page["items"].as_array().unwrap().iter().cloned());
+            let Some(cursor) = page.get("nextCursor") else {
+                return all;
+            };
+            args["cursor"] = cursor.clone();
+        }
+    }
+}
+
+fn added(report: &Value, table: &str) -> u64 {
+    let counts = report["counts"].as_array().unwrap().iter();
+    let mut counts = counts.filter(|count| count["table"] == table);
+    counts.next().map_or(0, |it| it["added"].as_u64().unwrap())
+}
+
+#[test]
+fn every_export_is_in_the_store_as_its_file_says() {
+    for name in EXPORTS {
+        let Some(bytes) = data(&format!("chat-exports/{name}")) else {
+            return;
+        };
+        let expected = conversations(name, &bytes);
+        let mut fixture = Fixture::new(1);
+        let report = fixture.try_import(&[(name, &bytes)], json!({})).unwrap();
+        assert_eq!(report["isDone"], true);
+        let messages: usize = expected.iter().map(|it| it.messages.len()).sum();
+        let format = &report["formats"][0];
+        assert_eq!(format["messages"], messages, "{name}: {report}");
+        let mut found = fixture.conversations("us01");
+        found.sort_by_key(|it| {
+            let id = it["id"].as_str().unwrap().rsplit("co").next().unwrap();
+            id.parse::<u64>().unwrap()
+        });
+        assert_eq!(found.len(), expected.len(), "{name}: {report}");
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_eq!(found["title"], expected.title.clone().unwrap_or_default());
+            let is_archived = expected.archived == Some(true);
+            let status = if is_archived { "archived" } else { "active" };
+            assert_eq!(found["status"], status, "{name}");
+            if let Some(at) = expected.created_at {
+                assert_eq!(found["createdAt"], at, "{name}");
+            }
+            let messages = fixture.messages(&found["id"]);
+            assert_eq!(messages.len(), expected.messages.len(), "{name}");
+            for (number, (message, expected)) in messages.iter().zip(&expected.messages).enumerate()
+            {
+                assert_eq!(message["role"], json!(expected.role), "{name} {number}");
+                assert_eq!(message["text"], expected.text(), "{name} {number}");
+                assert_eq!(message["status"], json!(expected.status), "{name}");
+                let parts = message["parts"].as_array().map_or(0, Vec::len);
+                assert_eq!(parts, expected.parts.len(), "{name} {number}");
+                if let Some(model) = &expected.model {
+                    assert_eq!(message["model"], *model, "{name}");
+                }
+                if let Some(at) = expected.created_at {
+                    assert_eq!(message["createdAt"], at, "{name}");
+                }
+                let parent = expected.parent.map(|parent| messages[parent]["id"].clone());
+                assert_eq!(message.get("parentId").cloned(), parent, "{name} {number}");
+            }
+            let leaf = expected.leaf.map(|leaf| messages[leaf]["id"].clone());
+            assert_eq!(found.get("leafId").cloned(), leaf, "{name}");
+        }
+        let check = fixture.task("health.check", json!({}));
+        assert_eq!(check["findings"], json!([]), "{name}");
+    }
+}
+
+#[test]
+fn bringing_an_export_in_twice_is_doing_so_once() {
+    for name in EXPORTS {
+        let Some(bytes) = data(&format!("chat-exports/{name}")) else {
+            return;
+        };
+        let mut fixture = Fixture::new(2);
+        fixture.try_import(&[(name, &bytes)], json!({})).unwrap();
+        let before = fixture.seen();
+        let again = fixture.try_import(&[(name, &bytes)], json!({})).unwrap();
+        for count in again["counts"].as_array().unwrap() {
+            assert_eq!(count["added"], 0, "{name}: {again}");
+            assert_eq!(count["replaced"], 0, "{name}: {again}");
+            assert_eq!(count["skipped"], 0, "{name}: {again}");
+        }
+        assert_eq!(fixture.seen(), before, "{name}");
+    }
+}
+
+fn chat(title: &str, texts: &[&str]) -> Value {
+    let mut mapping = json!({});
+    for (n, text) in texts.iter().enumerate() {
+        let parent = n.checked_sub(1).map(|before| format!("m{before}"));
+        let role = if n % 2 == 0 { "user" } else { "assistant" };
+        mapping[format!("m{n}")] = json!({
+            "id": format!("m{n}"), "parent": parent, "children": [],
+            "message": { "id": format!("m{n}"), "author": { "role": role }, "create_time": 1_700_000_000 + n,
+                "content": { "content_type": "text", "parts": [text] }, "metadata": {} },
+        });
+    }
+    json!({ "id": title, "title": title, "create_time": 1_700_000_000, "update_time": 1_700_000_000 + texts.len(),
+            "mapping": mapping, "current_node": format!("m{}", texts.len() - 1) })
+}
+
+#[test]
+fn a_newer_export_adds_what_is_new() {
+    let mut fixture = Fixture::new(3);
+    let first = json!([chat("a", &["one", "two"]), chat("b", &["three"])]).to_string();
+    fixture
+        .try_import(&[("conversations.json", first.as_bytes())], json!({}))
+        .unwrap();
+    let newer = json!([
+        chat("a", &["one", "two", "more", "and more"]),
+        chat("b", &["three"]),
+        chat("c", &["new"])
+    ]);
+    let newer = newer.to_string();
+    let files = [("conversations.json", newer.as_bytes())];
+    let report = fixture
+        .try_import(&files, json!({ "onConflict": "newest" }))
+        .unwrap();
+    assert_eq!(added(&report, "message"), 3, "{report}");
+    assert_eq!(added(&report, "conversation"), 1);
+    let found = fixture.conversations("us01");
+    let a = found.iter().find(|it| it["title"] == "a").unwrap().clone();
+    let texts = fixture.messages(&a["id"]);
+    let texts: Vec<_> = texts
+        .iter()
+        .map(|it| it["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(texts, ["one", "two", "more", "and more"]);
+    let path = fixture.call("messages.list", json!({ "conversationId": a["id"] }));
+    assert_eq!(path["items"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn one_broken_record_never_stops_the_rest() {
+    let mut fixture = Fixture::new(4);
+    let whole = chat("whole", &["kept"]).to_string();
+    let last = chat("last", &["kept too"]).to_string();
+    let text = format!("[{whole}, {{\"mapping\": 5, \"title\": \"broken\"}}, {last}]");
+    let files = [("conversations.json", text.as_bytes())];
+    let report = fixture.try_import(&files, json!({})).unwrap();
+    assert_eq!(report["formats"][0]["records"], 2);
+    assert_eq!(report["formats"][0]["skipped"], 1);
+    let problem = report["problems"][0].as_str().unwrap();
+    assert!(
+        problem.starts_with("conversations.json: element 2"),
+        "{problem}"
+    );
+    assert_eq!(fixture.conversations("us01").len(), 2);
+}
+
+#[test]
+fn a_zip_is_known_by_what_is_in_it() {
+    let Some(charts) = data("charts/coaia-spiral_charts-work.jsonl") else {
+        return;
+    };
+    let chats = json!([chat("a", &["one", "two"])]).to_string();
+    let archive = zip(&[
+        ("export/user.json", b"{\"id\":\"user-1\"}"),
+        ("export/conversations.json", chats.as_bytes()),
+        ("export/charts-work.jsonl", &charts),
+        ("export/picture.png", b"\x89PNG"),
+    ]);
+    let mut fixture = Fixture::new(5);
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    let files = [("export.zip", archive.as_slice())];
+    let report = fixture
+        .try_import(&files, json!({ "into": "us01" }))
+        .unwrap();
+    let formats: Vec<_> = report["formats"].as_array().unwrap().iter().collect();
+    let names: Vec<_> = formats
+        .iter()
+        .map(|it| it["format"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["chatgpt", "charts"], "{report}");
+    let problems = report["problems"].to_string();
+    assert!(problems.contains("user.json") && problems.contains("picture.png"));
+    assert_eq!(fixture.conversations("us01").len(), 1);
+    assert_eq!(
+        fixture.call("users.list", json!({}))["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    // What is loaded into a store of its own says the same.
+    let mut other = Fixture::new(6);
+    other.call("users.create", json!({ "name": "Eve" }));
+    let text = String::from_utf8(charts).unwrap();
+    other.call(
+        "charts.load",
+        json!({ "userId": "us01", "context": "work", "text": text }),
+    );
+    for method in ["charts.lines", "charts.graph"] {
+        let args = json!({ "userId": "us01", "context": "work" });
+        let lines = |it: &mut Fixture| it.call(method, args.clone())["text"].clone();
+        assert_eq!(lines(&mut fixture), lines(&mut other));
+    }
+}
+
+#[test]
+fn a_folder_of_charts_goes_to_its_contexts_and_its_archive() {
+    let names = [
+        ("charts.jsonl", "default"),
+        ("charts-work.jsonl", "work"),
+        ("charts-personal.jsonl", "personal"),
+    ];
+    let mut files = Vec::new();
+    for (name, _) in names {
+        let Some(bytes) = data(&format!("charts/coaia-spiral_{name}")) else {
+            return;
+        };
+        files.push((name, bytes));
+    }
+    let files: Vec<(&str, &[u8])> = files
+        .iter()
+        .map(|(name, bytes)| (*name, bytes.as_slice()))
+        .collect();
+    let mut fixture = Fixture::new(7);
+    fixture.try_import(&files, json!({})).unwrap();
+    for ((_, context), (_, bytes)) in names.iter().zip(&files) {
+        let args = json!({ "userId": "us01", "context": context });
+        let lines = fixture.call("charts.lines", args);
+        let text = String::from_utf8_lossy(bytes);
+        assert_eq!(
+            lines["text"].as_str().unwrap().trim_end(),
+            text.trim_end(),
+            "{context}"
+        );
+    }
+    let again = fixture.try_import(&files, json!({})).unwrap();
+    assert_eq!(
+        added(&again, "entity") + added(&again, "relation") + added(&again, "chart_line"),
+        0,
+        "{again}"
+    );
+    let mut archive = Fixture::new(8);
+    let files = [("completed-charts.jsonl", files[0].1)];
+    archive.try_import(&files, json!({})).unwrap();
+    let charts = archive.call("charts.list", json!({ "userId": "us01", "status": "all" }));
+    let charts = charts["items"].as_array().unwrap();
+    assert!(
+        !charts.is_empty() && charts.iter().all(|it| it["archived"] == true),
+        "{charts:?}"
+    );
+}
+
+#[test]
+fn chunk_files_become_the_conversations_that_their_names_say() {
+    let chunk = |text: &str| {
+        json!({ "messageId": "x", "seq": 1, "tokens": 2, "text": text, "content": text })
+            .to_string()
+    };
+    let files = [
+        (
+            "chats/us01-co02-ms01.json",
+            json!({ "messageId": "us01-co02-ms01", "tokens": 1, "content": "a question" })
+                .to_string(),
+        ),
+        ("chats/us01-co02-ms02-001.json", chunk("an answer ")),
+        ("chats/us01-co02-ms02-002.json", chunk("in two")),
+        (
+            "chats/us01-co05-ms01.json",
+            json!({ "messageId": "us01-co05-ms01", "tokens": 1, "content": "another" }).to_string(),
+        ),
+    ];
+    let files: Vec<(&str, &[u8])> = files
+        .iter()
+        .map(|(name, text)| (*name, text.as_bytes()))
+        .collect();
+    let mut fixture = Fixture::new(9);
+    let report = fixture.try_import(&files, json!({})).unwrap();
+    assert_eq!(report["formats"][0]["files"], 4);
+    assert_eq!(report["formats"][0]["records"], 2, "{report}");
+    let found = fixture.conversations("us01");
+    let texts: Vec<Vec<String>> = found
+        .iter()
+        .map(|it| {
+            let messages = fixture.messages(&it["id"]);
+            messages
+                .iter()
+                .map(|it| it["text"].as_str().unwrap().to_owned())
+                .collect()
+        })
+        .collect();
+    assert!(
+        texts.contains(&vec![
+            "a question".to_owned(),
+            "an answer in two".to_owned()
+        ]),
+        "{texts:?}"
+    );
+}
+
+#[test]
+fn what_is_nothing_known_is_refused_and_changes_nothing() {
+    let mut fixture = Fixture::new(10);
+    let climbing = {
+        let mut bytes = zip(&[("aa/conversations.json", b"[]")]);
+        let name = b"aa/conversations.json";
+        for at in 0..bytes.len() - name.len() {
+            if bytes[at..].starts_with(name) {
+                bytes[at..at + 3].copy_from_slice(b"../");
+            }
+        }
+        bytes
+    };
+    for (name, bytes, code) in [
+        ("notes.txt", b"just a text".to_vec(), Code::ArchiveInvalid),
+        ("empty.json", b"{}".to_vec(), Code::ArchiveInvalid),
+        (
+            "broken.zip",
+            b"PK\x03\x04 and no more".to_vec(),
+            Code::ArchiveInvalid,
+        ),
+        ("climbing.zip", climbing, Code::ArchiveInvalid),
+        (
+            "pictures.zip",
+            zip(&[("a.png", b"\x89PNG")]),
+            Code::ArchiveInvalid,
+        ),
+        (
+            "secret.zip.age",
+            b"age-encryption.org/v1\n-> X".to_vec(),
+            Code::Unsupported,
+        ),
+    ] {
+        let refused = fixture.try_import(&[(name, &bytes)], json!({}));
+        assert_eq!(refused, Err(code), "{name}");
+        assert_eq!(fixture.seen(), vec![json!([])], "{name}");
+    }
+}
