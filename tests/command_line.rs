@@ -255,3 +255,68 @@ fn completions_and_a_manual_page_are_printed() {
         "{page}"
     );
 }
+
+#[test]
+fn other_programs_exports_become_stores_and_archives_and_conversations_files() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir(at("chats")).unwrap();
+    let chunk = |text: &str| {
+        format!("{{\"messageId\":\"x\",\"seq\":1,\"tokens\":1,\"content\":\"{text}\"}}")
+    };
+    for (name, text) in [
+        ("us01-co02-ms01.json", "a question"),
+        ("us01-co02-ms02-001.json", "an answer "),
+        ("us01-co02-ms02-002.json", "in two"),
+    ] {
+        std::fs::write(folder.path().join("chats").join(name), chunk(text)).unwrap();
+    }
+    let report = json(&["import", &at("chats"), "--into", &at("store")]).remove(0);
+    assert_eq!(report["formats"][0]["files"], 3, "{report}");
+    let listed = json(&["list", &at("store"), "messages", "--in", "us01-co01"]);
+    assert_eq!(listed[0]["text"], "an answer in two");
+    json(&["convert", &at("chats"), "--to", &at("chats.zip")]);
+    assert_eq!(json(&["verify", &at("chats.zip")])[0]["isSound"], true);
+    let written = |form: &str, to: &str| {
+        let to = at(to);
+        let arguments = [
+            "export",
+            &at("chats.zip"),
+            "--conversation",
+            "us01-co01",
+            "--as",
+            form,
+            "--to",
+            &to,
+        ];
+        assert!(run(&arguments).status.success(), "{form}");
+    };
+    written("markdown", "chat.md");
+    let markdown = std::fs::read_to_string(at("chat.md")).unwrap();
+    assert!(markdown.contains("an answer in two"), "{markdown}");
+    written("chunks", "again");
+    let report = json(&["import", &at("again"), "--into", &at("second")]).remove(0);
+    assert_eq!(report["formats"][0]["messages"], 2, "{report}");
+    std::fs::write(at("notes.txt"), "nothing known").unwrap();
+    let refused = run(&["import", &at("notes.txt"), "--into", &at("store")]);
+    assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+}
+
+#[test]
+fn a_damaged_store_is_repaired() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let [one, _] = two_stores(folder.path());
+    let database = Path::new(&one).join("store.sqlite3");
+    let mut bytes = std::fs::read(&database).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&database, bytes).unwrap();
+    let repaired = json(&["repair", &one]).remove(0);
+    assert_eq!(repaired["left"], serde_json::json!([]), "{repaired}");
+    assert_eq!(repaired["repaired"][0]["code"], "page", "{repaired}");
+    assert!(run(&["verify", &one]).status.success());
+    assert_eq!(
+        json(&["list", &one, "conversations"])[0]["title"],
+        "Plan of one"
+    );
+}

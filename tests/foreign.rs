@@ -235,10 +235,10 @@ fn a_zip_is_known_by_what_is_in_it() {
     let Some(charts) = data("charts/coaia-spiral_charts-work.jsonl") else {
         return;
     };
-    let chats = json!([chat("a", &["one", "two"])]).to_string();
+    let export = json!([chat("a", &["one", "two"])]).to_string();
     let archive = zip(&[
         ("export/user.json", b"{\"id\":\"user-1\"}"),
-        ("export/conversations.json", chats.as_bytes()),
+        ("export/conversations.json", export.as_bytes()),
         ("export/charts-work.jsonl", &charts),
         ("export/picture.png", b"\x89PNG"),
     ]);
@@ -409,5 +409,45 @@ fn what_is_nothing_known_is_refused_and_changes_nothing() {
         let refused = fixture.try_import(&[(name, &bytes)], json!({}));
         assert_eq!(refused, Err(code), "{name}");
         assert_eq!(fixture.seen(), vec![json!([])], "{name}");
+    }
+}
+
+#[test]
+fn what_is_written_of_a_conversation_comes_back_as_it_was() {
+    for name in EXPORTS {
+        let Some(bytes) = data(&format!("chat-exports/{name}")) else {
+            return;
+        };
+        let mut fixture = Fixture::new(11);
+        fixture.try_import(&[(name, &bytes)], json!({})).unwrap();
+        let mut other = Fixture::new(12);
+        for conversation in fixture.conversations("us01").iter().take(20) {
+            let asked = json!({ "id": conversation["id"], "as": "json" });
+            let written = fixture.call("conversations.export", asked)[0].clone();
+            let text = written["text"].as_str().unwrap();
+            let file = written["name"].as_str().unwrap();
+            other
+                .try_import(&[(file, text.as_bytes())], json!({}))
+                .unwrap();
+        }
+        let without_ids = |messages: Vec<Value>| -> Vec<Value> {
+            let clean = messages.into_iter().map(|mut message| {
+                let fields = message.as_object_mut().unwrap();
+                fields.retain(|name, _| {
+                    !matches!(name.as_str(), "id" | "conversationId" | "parentId")
+                });
+                message
+            });
+            clean.collect()
+        };
+        for found in other.conversations("us01") {
+            let all = fixture.conversations("us01");
+            let of = all.iter().find(|it| it["uuid"] == found["uuid"]).unwrap();
+            for field in ["title", "status", "metadata", "createdAt"] {
+                assert_eq!(found[field], of[field], "{name} {field}");
+            }
+            let (left, right) = (other.messages(&found["id"]), fixture.messages(&of["id"]));
+            assert_eq!(without_ids(left), without_ids(right), "{name}");
+        }
     }
 }

@@ -18,6 +18,7 @@ import type {
   Collect,
   Collected,
   Conversation,
+  ConversationForm,
   ConversationList,
   ConversationUpdate,
   Groups,
@@ -332,6 +333,16 @@ export class Conversations {
   /** Adds a user or an agent, or renames one; resolves to all who take part. */
   addParticipant(id: string, participant: NewParticipant, options?: WriteOptions): Promise<Participant[]> {
     return this.#caller.method('conversations.addParticipant', { conversationId: id, participant }, options);
+  }
+
+  /**
+   * Writes a conversation for people or other programs: `markdown`, `json` (leaves out nothing, and `backups.import` brings it in
+   * again), `sharegpt` (the text of the active path), or `chunks`: a file for each piece of it, such as
+   * `us01-co12-ms02-001.json`. Rejects with `not_found`.
+   */
+  async export(id: string, as: ConversationForm, options?: CallOptions): Promise<File[]> {
+    const files = await this.#caller.method('conversations.export', { id, as }, options);
+    return files.map(({ name, mediaType, text }) => new File([text], name, { type: mediaType }));
   }
 
   /** Removes a participant; what it wrote stays. Resolves to all who still take part. */

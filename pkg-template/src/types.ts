@@ -5222,6 +5222,41 @@ skipped: number,
 raw: Array<string>, };
 
 /**
+ * In what form a conversation is written.
+ */
+export type ConversationForm = "markdown" | "json" | "sharegpt" | "chunks";
+
+/**
+ * Asks for a conversation.
+ */
+export type ConversationExport = { 
+/**
+ * The conversation.
+ */
+id: string, 
+/**
+ * In what form.
+ */
+as: ConversationForm, };
+
+/**
+ * A file of text.
+ */
+export type ExportedText = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * Its media type.
+ */
+mediaType: string, 
+/**
+ * What is in it.
+ */
+text: string, };
+
+/**
  * What a check found wrong.
  */
 export type FindingCode = "page" | "database" | "reference" | "counter" | "leaf" | "order" | "uuid" | "history" | "journal" | "content_missing" | "content_truncated" | "content_altered" | "chart" | "backup";
@@ -6032,6 +6067,7 @@ export interface Methods {
   'conversations.remove': { args: ConversationRef; result: Conversation };
   'conversations.restore': { args: ConversationRef; result: Conversation };
   'conversations.delete': { args: ConversationRef; result: void };
+  'conversations.export': { args: ConversationExport; result: Array<ExportedText> };
   'conversations.participants': { args: ConversationRef; result: Array<Participant> };
   'conversations.addParticipant': { args: AddParticipant; result: Array<Participant> };
   'conversations.removeParticipant': { args: ParticipantRef; result: Array<Participant> };

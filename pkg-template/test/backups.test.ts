@@ -168,3 +168,34 @@ test('files that belong together are brought in as one', () =>
     const secret = new Blob(['age-encryption.org/v1\n-> X25519']);
     await expect(store.backups.import(secret)).rejects.toMatchObject({ code: 'unsupported' });
   }));
+
+test('a conversation is written for people and other programs, and JSON brings it back', () =>
+  withStores(async (store, other) => {
+    const { conversationId } = await fill(store);
+    await store.messages.append(conversationId, { role: 'assistant', text: 'As **files**. '.repeat(30) });
+    const written = async (as: 'markdown' | 'json' | 'sharegpt'): Promise<[string, string]> => {
+      const [file] = await store.conversations.export(conversationId, as);
+      return [file!.name, await file!.text()];
+    };
+    const [name, text] = await written('markdown');
+    expect(name).toBe('Plan.md');
+    expect(text).toContain('# Plan\n');
+    expect(text).toContain('How should we store this?');
+    expect(JSON.parse((await written('sharegpt'))[1])).toMatchObject({
+      conversations: [{ value: 'How should we store this?' }, { value: 'As **files**. '.repeat(30) }],
+    });
+    const chunks = await store.conversations.export(conversationId, 'chunks');
+    expect(chunks.map((file) => file.name)).toEqual([
+      `${conversationId}-ms01.json`,
+      `${conversationId}-ms02-001.json`,
+      `${conversationId}-ms02-002.json`,
+    ]);
+    const [json] = await store.conversations.export(conversationId, 'json');
+    const user = await other.users.create({ name: 'Eve' });
+    const { formats } = await other.backups.import(json!, { into: user.id });
+    expect(formats).toMatchObject([{ format: 'strongroom', messages: 2 }]);
+    const { items } = await other.conversations.list({ userId: user.id });
+    const original = await store.conversations.get(conversationId);
+    expect(items[0]).toMatchObject({ uuid: original.uuid, title: 'Plan', createdAt: original.createdAt });
+    await expect(store.conversations.export('us01-co99', 'json')).rejects.toMatchObject({ code: 'not_found' });
+  }));

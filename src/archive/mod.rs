@@ -16,6 +16,7 @@ mod rows;
 mod salvage;
 mod scrub;
 mod select;
+mod single;
 mod source;
 mod stage;
 mod verify;
@@ -38,6 +39,7 @@ pub use merge::{
 };
 pub use salvage::{Salvaged, salvage, set_aside};
 pub use scrub::{Erased, Scrub};
+pub use single::{ConversationExport, ConversationForm, ExportedText, export_conversation};
 pub use source::{Source, SumReader};
 pub use stage::Staging;
 pub use verify::Verification;

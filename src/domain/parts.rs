@@ -359,8 +359,17 @@ fn insert_chunk(tx: &Tx<'_>, id: ChunkId, part: i64, text: &str, tokens: u32) ->
     Ok(())
 }
 
-/// Reads a message's parts with their text.
+/// Reads a message's parts with their text, up to what is answered at once.
 pub fn content(view: &View<'_>, id: MessageId) -> Result<Content> {
+    content_up_to(view, id, MAX_INLINE_BYTES)
+}
+
+/// Reads a message's parts with all their text.
+pub fn whole(view: &View<'_>, id: MessageId) -> Result<Vec<Part>> {
+    Ok(content_up_to(view, id, usize::MAX)?.parts)
+}
+
+fn content_up_to(view: &View<'_>, id: MessageId, max_bytes: usize) -> Result<Content> {
     let mut content = Content::default();
     let mut numbers = Vec::new();
     let mut statement = view.prepare(
@@ -394,7 +403,7 @@ pub fn content(view: &View<'_>, id: MessageId) -> Result<Content> {
         let (seq, part): (i64, i64) = (row.get(0)?, row.get(1)?);
         let piece = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
         bytes += piece.len();
-        if bytes > MAX_INLINE_BYTES {
+        if bytes > max_bytes {
             content.truncated = true;
             break;
         }

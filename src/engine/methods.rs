@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::json;
+use crate::archive::{self, ConversationExport, ExportedText};
 use crate::domain::artifacts::{
     self, Artifact, ArtifactList, ArtifactRef, ArtifactRevision, ArtifactUpdate, NewArtifact,
     RevisionList, RevisionRef,
@@ -165,6 +166,7 @@ methods! {
     "conversations.remove": write(ConversationRef) -> Conversation = |tx, args| conversations::soft_delete(tx, args.id);
     "conversations.restore": write(ConversationRef) -> Conversation = |tx, args| conversations::restore(tx, args.id);
     "conversations.delete": write(ConversationRef) -> Nothing = |tx, args| conversations::delete(tx, args.id).map(|()| Nothing);
+    "conversations.export": read(ConversationExport) -> Vec<ExportedText> = |view, args| archive::export_conversation(view, &args);
     "conversations.participants": read(ConversationRef) -> Vec<Participant> = |view, args| conversations::participants(view, args.id);
     "conversations.addParticipant": write(AddParticipant) -> Vec<Participant> =
         |tx, args| conversations::add_participant(tx, args.conversation_id, &args.participant);

@@ -348,6 +348,10 @@ fn conversations(asking: &mut Asking) {
     );
     asking.user("conversations.participants", id.clone());
     asking.user(
+        "conversations.export",
+        json!({ "id": id["id"], "as": "json" }),
+    );
+    asking.user(
         "messages.append",
         of(json!({ "message": { "role": "user", "text": "needle in hay" } })),
     );

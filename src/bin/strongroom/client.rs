@@ -326,6 +326,12 @@ fn new_file(path: &Path) -> Result<fs::File> {
     })
 }
 
+/// Writes a file, which must not be there.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    let written = new_file(path)?.write_all(bytes);
+    written.map_err(|error| io(&format!("{} cannot be written", path.display()), &error))
+}
+
 /// A folder that is there or is made.
 pub fn folder(path: PathBuf) -> Result<PathBuf> {
     fs::create_dir_all(&path)

@@ -1,0 +1,232 @@
+//! Conversations of any program as rows.
+
+use rusqlite::params;
+
+use crate::domain::conversations::{self, NewConversation};
+use crate::domain::messages::{self, NewMessage};
+use crate::domain::{MAX_LABEL_BYTES, Metadata};
+use crate::error::{Code, Error, Result};
+use crate::id::{ConversationId, MessageId};
+use crate::interop::{self, Format};
+use crate::store::Tx;
+
+use super::USER;
+
+/// A UUID that is made of these words.
+pub fn derived(words: &[&str]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for word in words {
+        hasher.update(&(word.len() as u64).to_le_bytes());
+        hasher.update(word.as_bytes());
+    }
+    let mut bytes = [0; 16];
+    hasher.finalize_xof().fill(&mut bytes);
+    uuid::Builder::from_custom_bytes(bytes)
+        .into_uuid()
+        .to_string()
+}
+
+/// Puts a conversation into the tables.
+pub struct Putting<'a> {
+    pub tx: &'a Tx<'a>,
+    pub format: Format,
+    /// What could not be put as it was.
+    pub notes: &'a mut Vec<String>,
+}
+
+impl Putting<'_> {
+    pub fn conversation(mut self, conversation: &interop::Conversation) -> Result<()> {
+        let uuid = self.conversation_uuid(conversation)?;
+        let known = self
+            .tx
+            .prepare("SELECT 1 FROM conversation WHERE uuid = ?1")?
+            .exists([&uuid])?;
+        let place = conversation
+            .source_id
+            .clone()
+            .unwrap_or_else(|| uuid.clone());
+        if known {
+            self.notes.push(format!(
+                "{place}: it stands there twice; the first is taken"
+            ));
+            return Ok(());
+        }
+        let title = conversation.title.as_deref().map(|title| {
+            let end = title.floor_char_boundary(MAX_LABEL_BYTES);
+            if end < title.len() {
+                self.notes.push(format!(
+                    "{place}: its title is cut to {MAX_LABEL_BYTES} bytes"
+                ));
+            }
+            title.get(..end).unwrap_or(title).to_owned()
+        });
+        let new = |metadata| NewConversation {
+            user_id: Some(USER),
+            title: title.clone(),
+            context: None,
+            metadata: Some(metadata),
+            participants: None,
+        };
+        let created = conversations::create(self.tx, &new(conversation.metadata.clone()));
+        let id = match created {
+            Err(error) if error.code() == Code::InvalidArgument => {
+                self.notes
+                    .push(format!("{place}: its metadata is left out: {error}"));
+                conversations::create(self.tx, &new(Metadata::default()))?.id
+            }
+            created => created?.id,
+        };
+        let mut ids = Vec::with_capacity(conversation.messages.len());
+        for (index, message) in conversation.messages.iter().enumerate() {
+            let parent = message.parent.filter(|parent| *parent < index);
+            let parent = parent.and_then(|parent| ids.get(parent).copied());
+            let name = message.source_id.as_deref();
+            let uuid = self.message_uuid(&uuid, name, index)?;
+            ids.push(self.message(id, message, parent, &uuid)?);
+        }
+        let leaf = conversation.leaf.and_then(|leaf| ids.get(leaf));
+        self.settle(id, &uuid, conversation, leaf.copied())
+    }
+
+    /// What a conversation is known by: its own id where it has one, else all that it says.
+    fn conversation_uuid(&self, conversation: &interop::Conversation) -> Result<String> {
+        let format = self.format.name();
+        let Some(source) = &conversation.source_id else {
+            let said = serde_json::to_string(conversation).map_err(|error| {
+                Error::new(Code::Internal, "a conversation is not JSON").caused_by(error)
+            })?;
+            return Ok(derived(&[format, &said]));
+        };
+        if self.format == Format::Strongroom && uuid::Uuid::try_parse(source).is_ok() {
+            return Ok(source.to_lowercase());
+        }
+        Ok(derived(&[format, source]))
+    }
+
+    fn message_uuid(
+        &self,
+        conversation: &str,
+        source: Option<&str>,
+        index: usize,
+    ) -> Result<String> {
+        let number = index.to_string();
+        let uuid = match source {
+            Some(source)
+                if self.format == Format::Strongroom && uuid::Uuid::try_parse(source).is_ok() =>
+            {
+                source.to_lowercase()
+            }
+            Some(source) => derived(&[conversation, source]),
+            None => derived(&[conversation, "#", &number]),
+        };
+        let mut taken = self.tx.prepare("SELECT 1 FROM message WHERE uuid = ?1")?;
+        if taken.exists([&uuid])? {
+            return Ok(derived(&[conversation, source.unwrap_or("#"), &number]));
+        }
+        Ok(uuid)
+    }
+
+    fn message(
+        &mut self,
+        conversation: ConversationId,
+        message: &interop::Message,
+        parent: Option<MessageId>,
+        uuid: &str,
+    ) -> Result<MessageId> {
+        let mut metadata = message.metadata.clone();
+        if message.hidden {
+            metadata = metadata.with("hidden", &true)?;
+        }
+        let label = |label: &Option<String>| {
+            let label = label.as_deref()?;
+            label
+                .get(..label.floor_char_boundary(MAX_LABEL_BYTES))
+                .map(str::to_owned)
+        };
+        let mut new = NewMessage {
+            role: message.role,
+            text: None,
+            parts: Some(message.parts.clone()),
+            parent_id: parent,
+            author: label(&message.author),
+            model: label(&message.model),
+            usage: None,
+            metadata: Some(metadata),
+        };
+        let place = message.source_id.as_deref().unwrap_or(uuid);
+        let mut appended = messages::append(self.tx, conversation, &new);
+        if is_invalid(&appended) {
+            self.notes
+                .push(format!("{place}: its metadata is left out"));
+            new.metadata = None;
+            appended = messages::append(self.tx, conversation, &new);
+        }
+        if let Err(error) = &appended
+            && is_invalid(&appended)
+        {
+            // What remains is what a person would read.
+            self.notes
+                .push(format!("{place}: only its text is taken: {error}"));
+            new.parts = None;
+            new.text = Some(message.text());
+            appended = messages::append(self.tx, conversation, &new);
+        }
+        let id = appended?.id;
+        let now = self.tx.now_ms();
+        let created_at = message.created_at.or(message.updated_at);
+        self.tx.execute(
+            "UPDATE message SET uuid = ?4, parent = ?5, status = ?6, created_at = coalesce(?7, ?9), updated_at = coalesce(?8, ?7, ?9)
+             WHERE user = ?1 AND conversation = ?2 AND message = ?3",
+            params![
+                id.user,
+                id.conversation,
+                id.message,
+                uuid,
+                parent.map(|parent| parent.message),
+                message.status.as_str(),
+                created_at,
+                message.updated_at,
+                now,
+            ],
+        )?;
+        Ok(id)
+    }
+
+    /// Gives a conversation its own id, times, end and state.
+    fn settle(
+        &self,
+        id: ConversationId,
+        uuid: &str,
+        conversation: &interop::Conversation,
+        leaf: Option<MessageId>,
+    ) -> Result<()> {
+        let times = || {
+            conversation
+                .messages
+                .iter()
+                .filter_map(|message| message.created_at)
+        };
+        let created_at = conversation.created_at.or_else(|| times().min());
+        let updated_at = conversation.updated_at.or_else(|| times().max());
+        let archived = conversation.archived == Some(true);
+        self.tx.execute(
+            "UPDATE conversation SET uuid = ?3, leaf = coalesce(?4, leaf), created_at = coalesce(?5, created_at),
+                    updated_at = coalesce(?6, ?5, updated_at), status = CASE WHEN ?7 THEN 'archived' ELSE status END
+             WHERE user = ?1 AND conversation = ?2",
+            params![
+                id.user,
+                id.conversation,
+                uuid,
+                leaf.map(|leaf| leaf.message),
+                created_at,
+                updated_at,
+                archived,
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+fn is_invalid<T>(result: &Result<T>) -> bool {
+    matches!(result, Err(error) if error.code() == Code::InvalidArgument)
+}
