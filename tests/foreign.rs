@@ -231,6 +231,48 @@ fn one_broken_record_never_stops_the_rest() {
 }
 
 #[test]
+fn what_is_too_large_is_kept_another_way_or_named() {
+    let mut fixture = Fixture::new(11);
+    let large = "x".repeat(1 << 20);
+    let long = "n".repeat(5000);
+    let conversation = json!({
+        "sourceId": "large", "title": long, "metadata": {},
+        "messages": [
+            { "sourceId": "first", "role": "user", "status": "complete", "hidden": true, "model": long,
+              "parts": [{ "type": "text", "text": "look" }, { "type": "file", "reference": format!("data:{large}") }],
+              "metadata": { "chatgpt": { "weight": 0 } } },
+            { "sourceId": "second", "parent": 0, "role": "assistant", "status": "complete", "hidden": true,
+              "parts": [{ "type": "text", "text": "seen" }], "metadata": { "chatgpt": { "extra": large } } },
+        ],
+        "leaf": 1,
+    });
+    // The format is known by what a file begins with.
+    let text = format!("{{\"strongroom\":1,\"conversation\":{conversation}}}");
+    let files = [("chat.jsonl", text.as_bytes())];
+    let report = fixture.try_import(&files, json!({})).unwrap();
+
+    let conversations = fixture.conversations("us01");
+    assert_eq!(conversations[0]["title"], long[..4096]);
+    let messages = fixture.messages(&conversations[0]["id"]);
+    assert_eq!(messages.len(), 2, "nothing is left of what did not fit");
+    assert_eq!(messages[0]["model"], long[..4096]);
+    let metadata = json!({ "chatgpt": { "weight": 0 }, "hidden": true });
+    assert_eq!(messages[0]["metadata"], metadata);
+    let shown = messages[0]["text"].as_str().unwrap();
+    assert!(shown.starts_with("look{\"type\":\"file\",\"reference\":\"data:xxx"));
+    assert_eq!(messages[1]["metadata"], json!({ "hidden": true }));
+    assert_eq!(messages[1]["parentId"], messages[0]["id"]);
+
+    let problems = json!([
+        "chat.jsonl: large: its title is cut to 4096 bytes",
+        "chat.jsonl: first: a part of the kind file is too large and is kept as text",
+        "chat.jsonl: first: its model is cut to 4096 bytes",
+        "chat.jsonl: second: its metadata is larger than 1048576 bytes and is left out",
+    ]);
+    assert_eq!(report["problems"], problems);
+}
+
+#[test]
 fn a_zip_is_known_by_what_is_in_it() {
     let Some(charts) = data("charts/coaia-spiral_charts-work.jsonl") else {
         return;

@@ -283,6 +283,28 @@ fn what_is_read_is_the_same_after_writing_and_reading() {
 }
 
 #[test]
+fn a_native_conversation_whose_parent_or_leaf_is_not_there_is_skipped() {
+    let line = |parent: Value, leaf: Value| {
+        let message =
+            json!({ "role": "user", "status": "complete", "parts": [], "parent": parent });
+        json!({ "strongroom": 1, "conversation": { "messages": [message], "leaf": leaf } })
+            .to_string()
+    };
+    let good = line(json!(null), json!(0));
+    for bad in [
+        line(json!(0), json!(0)),
+        line(json!(1), json!(0)),
+        line(json!(-1), json!(0)),
+        line(json!(null), json!(1)),
+        line(json!(null), json!(u64::MAX)),
+    ] {
+        let read = read(Format::Strongroom, format!("{bad}\n{good}\n"));
+        assert_eq!(read.conversations.len(), 1, "{bad}");
+        assert_eq!(read.skipped.len(), 1, "{bad}");
+    }
+}
+
+#[test]
 fn sharegpt_is_the_same_after_writing_and_reading() {
     let Some(bytes) = data("chat-exports", "sharegpt__fastchat_dummy_conversation.json") else {
         return;

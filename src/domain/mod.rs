@@ -38,7 +38,7 @@ pub use json::{Json, Metadata};
 pub(crate) const MAX_LABEL_BYTES: usize = 4096;
 
 /// The largest metadata of one record, in bytes of JSON.
-const MAX_METADATA_BYTES: usize = 1 << 20;
+pub(crate) const MAX_METADATA_BYTES: usize = 1 << 20;
 
 fn check_label(what: &str, label: &str) -> Result<()> {
     if label.len() > MAX_LABEL_BYTES {

@@ -27,7 +27,7 @@ use crate::interop::detect::detect;
 use crate::interop::{Format, Item, Reader, chunks};
 use crate::store::{Store, Tx};
 use input::{Input, add_inputs, explained, unreadable};
-use put::{Putting, derived};
+use put::{Putting, derived, is_invalid};
 
 pub(super) use input::is_zip;
 
@@ -265,7 +265,25 @@ impl Foreign {
             format,
             notes: &mut notes,
         };
-        put.conversation(&conversation)?;
+        // What is refused half way leaves nothing of itself.
+        tx.execute("SAVEPOINT conversation", [])?;
+        let put = put.conversation(&conversation);
+        let is_refused = is_invalid(&put);
+        if is_refused {
+            tx.execute("ROLLBACK TO conversation", [])?;
+        }
+        tx.execute("RELEASE conversation", [])?;
+        if let Err(error) = put {
+            if !is_refused {
+                return Err(error);
+            }
+            let place = conversation
+                .source_id
+                .as_deref()
+                .unwrap_or("a conversation");
+            self.skip(format, &format!("{name}: {place}"), error.message());
+            return Ok(());
+        }
         for note in report.notes {
             let problem = format!("{name}: {}: {}", note.place, note.why);
             self.staged.problems.add(problem);

@@ -4,7 +4,8 @@ use rusqlite::params;
 
 use crate::domain::conversations::{self, NewConversation};
 use crate::domain::messages::{self, NewMessage};
-use crate::domain::{MAX_LABEL_BYTES, Metadata};
+use crate::domain::parts::{self, Part};
+use crate::domain::{MAX_LABEL_BYTES, MAX_METADATA_BYTES, Metadata};
 use crate::error::{Code, Error, Result};
 use crate::id::{ConversationId, MessageId};
 use crate::interop::{self, Format};
@@ -51,15 +52,7 @@ impl Putting<'_> {
             ));
             return Ok(());
         }
-        let title = conversation.title.as_deref().map(|title| {
-            let end = title.floor_char_boundary(MAX_LABEL_BYTES);
-            if end < title.len() {
-                self.notes.push(format!(
-                    "{place}: its title is cut to {MAX_LABEL_BYTES} bytes"
-                ));
-            }
-            title.get(..end).unwrap_or(title).to_owned()
-        });
+        let title = self.label(&place, "title", conversation.title.as_deref());
         let new = |metadata| NewConversation {
             user_id: Some(USER),
             title: title.clone(),
@@ -133,45 +126,18 @@ impl Putting<'_> {
         parent: Option<MessageId>,
         uuid: &str,
     ) -> Result<MessageId> {
-        let mut metadata = message.metadata.clone();
-        if message.hidden {
-            metadata = metadata.with("hidden", &true)?;
-        }
-        let label = |label: &Option<String>| {
-            let label = label.as_deref()?;
-            label
-                .get(..label.floor_char_boundary(MAX_LABEL_BYTES))
-                .map(str::to_owned)
-        };
-        let mut new = NewMessage {
+        let place = message.source_id.as_deref().unwrap_or(uuid);
+        let new = NewMessage {
             role: message.role,
             text: None,
-            parts: Some(message.parts.clone()),
+            parts: Some(self.parts(place, &message.parts)?),
             parent_id: parent,
-            author: label(&message.author),
-            model: label(&message.model),
+            author: self.label(place, "author", message.author.as_deref()),
+            model: self.label(place, "model", message.model.as_deref()),
             usage: None,
-            metadata: Some(metadata),
+            metadata: Some(self.metadata(place, message)?),
         };
-        let place = message.source_id.as_deref().unwrap_or(uuid);
-        let mut appended = messages::append(self.tx, conversation, &new);
-        if is_invalid(&appended) {
-            self.notes
-                .push(format!("{place}: its metadata is left out"));
-            new.metadata = None;
-            appended = messages::append(self.tx, conversation, &new);
-        }
-        if let Err(error) = &appended
-            && is_invalid(&appended)
-        {
-            // What remains is what a person would read.
-            self.notes
-                .push(format!("{place}: only its text is taken: {error}"));
-            new.parts = None;
-            new.text = Some(message.text());
-            appended = messages::append(self.tx, conversation, &new);
-        }
-        let id = appended?.id;
+        let id = messages::append(self.tx, conversation, &new)?.id;
         let now = self.tx.now_ms();
         let created_at = message.created_at.or(message.updated_at);
         self.tx.execute(
@@ -190,6 +156,55 @@ impl Putting<'_> {
             ],
         )?;
         Ok(id)
+    }
+
+    /// The parts of a message; one that is too large to be kept as it is becomes the text of its JSON.
+    fn parts(&mut self, place: &str, parts: &[Part]) -> Result<Vec<Part>> {
+        let fitting = parts.iter().map(|part| {
+            let is_text = matches!(part, Part::Text { .. } | Part::Reasoning { .. });
+            if is_text || parts::to_data(part).is_ok() {
+                return Ok(part.clone());
+            }
+            let kind = part.kind();
+            self.notes.push(format!(
+                "{place}: a part of the kind {kind} is too large and is kept as text"
+            ));
+            let text = serde_json::to_string(part)
+                .map_err(|error| Error::invalid("a part is not JSON").caused_by(error))?;
+            Ok(Part::Text { text })
+        });
+        fitting.collect()
+    }
+
+    /// A message's metadata, with the mark of what its source did not show.
+    fn metadata(&mut self, place: &str, message: &interop::Message) -> Result<Metadata> {
+        let marked = |metadata: &Metadata| {
+            if message.hidden {
+                metadata.with("hidden", &true)
+            } else {
+                Ok(metadata.clone())
+            }
+        };
+        let metadata = marked(&message.metadata)?;
+        if metadata.get().len() <= MAX_METADATA_BYTES {
+            return Ok(metadata);
+        }
+        self.notes.push(format!(
+            "{place}: its metadata is larger than {MAX_METADATA_BYTES} bytes and is left out"
+        ));
+        marked(&Metadata::default())
+    }
+
+    /// A title or name, cut to what fits.
+    fn label(&mut self, place: &str, what: &str, label: Option<&str>) -> Option<String> {
+        let label = label?;
+        let cut = label.get(..label.floor_char_boundary(MAX_LABEL_BYTES))?;
+        if cut.len() < label.len() {
+            self.notes.push(format!(
+                "{place}: its {what} is cut to {MAX_LABEL_BYTES} bytes"
+            ));
+        }
+        Some(cut.to_owned())
     }
 
     /// Gives a conversation its own id, times, end and state.
@@ -227,6 +242,6 @@ impl Putting<'_> {
     }
 }
 
-fn is_invalid<T>(result: &Result<T>) -> bool {
+pub fn is_invalid<T>(result: &Result<T>) -> bool {
     matches!(result, Err(error) if error.code() == Code::InvalidArgument)
 }
