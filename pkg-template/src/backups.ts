@@ -2,6 +2,7 @@
 
 import { type ArtifactContent, type Calls, pieces } from './artifacts.js';
 import { abortedBy } from './connection.js';
+import { type DecryptionKeys, decrypted, type Encryption, encrypting } from './encryption.js';
 import { StrongroomError } from './errors.js';
 import type { CallOptions } from './options.js';
 import type {
@@ -21,6 +22,8 @@ import type {
 export interface ExportOptions extends Omit<ExportRequest, 'scope'>, Pick<CallOptions, 'signal'> {
   /** Everything by default: of the store, or of the user whose view is asked. */
   scope?: 'all' | ArchiveScope;
+  /** Encrypts it with age, as it is taken; not encrypted by default. A lost passphrase or identity cannot be made good. */
+  encrypt?: Encryption;
   /** Called with how far it is, as it is taken. */
   onProgress?: (progress: ExportProgress) => void;
 }
@@ -46,7 +49,7 @@ export interface Exported {
 export type ImportSource = Exclude<ArtifactContent, string> | readonly File[] | FileSystemDirectoryHandle;
 
 /** What becomes of what is there already. */
-export interface RehearseOptions extends ImportOptions, Pick<CallOptions, 'signal'> {
+export interface RehearseOptions extends ImportOptions, DecryptionKeys, Pick<CallOptions, 'signal'> {
   /**
    * Decides about a record that is there already with another content; undefined leaves it to `kinds` and `onConflict`. It may
    * look at the store's own by `storeId`.
@@ -76,7 +79,8 @@ export class Backups {
    * Makes an archive of the state as it is now: a zip that ordinary tools open, made while it is taken, while writes go on. One at a
    * time.
    *
-   * Rejects with `not_found` when there is no such record, and `locked` while another export is on its way. The stream fails
+   * Rejects with `not_found` when there is no such record, `locked` while another export is on its way, and `invalid_argument`
+   * when a passphrase is empty or a recipient is none. The stream fails
    * with `aborted` when the store had to recover meanwhile, or its `signal` says so.
    *
    * @example
@@ -84,10 +88,19 @@ export class Backups {
    * await archive.saveTo(await showSaveFilePicker({ suggestedName: archive.name }));
    */
   async export(options: ExportOptions = {}): Promise<Exported> {
-    const { scope, onProgress, signal, ...request } = options;
+    const { scope, encrypt, onProgress, signal, ...request } = options;
+    const through = encrypt && (await encrypting(encrypt));
     const asked: ExportRequest = { ...request, ...(scope && { scope: scope === 'all' ? { kind: 'all' } : scope }) };
     const begun = await this.calls.call<ExportBegun>('exports.begin', asked, { signal });
-    return this.exported(begun, signal, onProgress);
+    const plain = this.exported(begun, signal, onProgress);
+    if (!through) return plain;
+    try {
+      return asFile(`${plain.name}.age`, 'application/octet-stream', await through(plain.stream));
+    } catch (error) {
+      // What was begun would hold the store's log for minutes.
+      await plain.stream.cancel();
+      throw error;
+    }
   }
 
   /** @internal What was begun, as a file. */
@@ -99,34 +112,18 @@ export class Backups {
     const stream = new ReadableStream(new Archive(this.calls, begun.export, signal, onProgress), {
       highWaterMark: 0,
     });
-    const blob = async (): Promise<Blob> => {
-      const bytes = await new Response(stream).blob();
-      return new Blob([bytes], { type: 'application/zip' });
-    };
-    return {
-      name: begun.name,
-      stream,
-      blob,
-      saveTo: async (target) => stream.pipeTo('createWritable' in target ? await target.createWritable() : target),
-      download: async () => {
-        const url = URL.createObjectURL(await blob());
-        const link = Object.assign(document.createElement('a'), { href: url, download: begun.name });
-        link.click();
-        // The browser has begun to read it by then.
-        setTimeout(() => URL.revokeObjectURL(url), 60_000);
-      },
-    };
+    return asFile(begun.name, 'application/zip', stream);
   }
 
   /**
    * Says what bringing an archive or another program's export in would do, and changes nothing. Every byte of it is checked.
    *
-   * Rejects with `archive_invalid` when it is not whole or of no format that is known, `unsupported` when it is encrypted,
-   * `schema_too_new` when a newer version of this package made
-   * it, and `quota_exceeded` when there is no room to look at it.
+   * Rejects with `archive_invalid` when it is not whole or of no format that is known, `unsupported` when it is encrypted
+   * and no key is given (or as text: only binary age files are opened), `invalid_argument` when no given key opens it,
+   * `schema_too_new` when a newer version of this package made it, and `quota_exceeded` when there is no room to look at it.
    */
   async rehearse(source: ImportSource, options: RehearseOptions = {}): Promise<ImportReport> {
-    return this.takeIn(receiving(source), options, () => false);
+    return this.takeIn(receiving(source, options), options, () => false);
   }
 
   /**
@@ -142,7 +139,7 @@ export class Backups {
    * const report = await store.backups.import(file, { onConflict: 'newest', confirm: (report) => ask(report) });
    */
   async import(source: ImportSource, options: TakeInOptions = {}): Promise<ImportReport> {
-    return this.takeIn(receiving(source), options, options.confirm ?? (() => true));
+    return this.takeIn(receiving(source, options), options, options.confirm ?? (() => true));
   }
 
   /** @internal Brings in what `begin` makes ready. */
@@ -183,15 +180,37 @@ export class Backups {
   }
 }
 
+/** A stream as a file that can be taken in several ways. */
+function asFile(name: string, type: string, stream: ReadableStream<Uint8Array>): Exported {
+  const blob = async (): Promise<Blob> => {
+    const bytes = await new Response(stream).blob();
+    return new Blob([bytes], { type });
+  };
+  return {
+    name,
+    stream,
+    blob,
+    saveTo: async (target) => stream.pipeTo('createWritable' in target ? await target.createWritable() : target),
+    download: async () => {
+      const url = URL.createObjectURL(await blob());
+      const link = Object.assign(document.createElement('a'), { href: url, download: name });
+      link.click();
+      // The browser has begun to read it by then.
+      setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    },
+  };
+}
+
 /** @internal Asks for the next step of an import. */
 export type ImportCall = (method: string, args: object, bytes?: Uint8Array) => Promise<ImportProgress>;
 
 /** Gives files to an import, piece by piece. */
-function receiving(source: ImportSource): (step: ImportCall) => Promise<void> {
+function receiving(source: ImportSource, keys: DecryptionKeys): (step: ImportCall) => Promise<void> {
   return async (step) => {
     let args: { import?: number; name?: string } = {};
     for await (const [name, content] of named(source)) {
-      for await (const [bytes] of pieces(content, 0)) {
+      const hasKey = keys.passphrase !== undefined || keys.identities !== undefined;
+      for await (const [bytes] of pieces(hasKey ? await decrypted(content, keys) : content, 0)) {
         const { import: id } = await step('receive', { ...args, name }, bytes);
         args = { import: id };
       }

@@ -1,6 +1,7 @@
 export type { ArtifactContent, ArtifactGroup, ContentOptions, NewArtifactContent, ReadOptions } from './artifacts.js';
 export type { FolderState } from './backup-folder.js';
 export type { Backups, ExportOptions, Exported, ImportSource, RehearseOptions, TakeInOptions } from './backups.js';
+export type { DecryptionKeys, Encryption } from './encryption.js';
 export { StrongroomError } from './errors.js';
 export type { Eviction } from './eviction.js';
 export type { FollowUpdate } from './follow.js';

@@ -43,7 +43,7 @@ pub fn libclang() -> Result<()> {
 
 /// Finds the ordinary tools with which the tests open archives, and installs them where apt can.
 pub fn archive_tools() -> Result<()> {
-    const TOOLS: &[&str] = &["unzip", "jq", "sqlite3"];
+    const TOOLS: &[&str] = &["age", "unzip", "jq", "sqlite3"];
     let is_missing = |tool: &&&str| tools::which(tool).is_none();
     if TOOLS.iter().any(|tool| is_missing(&tool)) && tools::apt_works() {
         tools::apt_install(TOOLS)?;

@@ -19,6 +19,9 @@ pub const TEMPLATE: &str = "pkg-template";
 /// Licences that the package carries, from the workspace's root.
 const LICENCES: &[&str] = &["LICENSE-MIT", "LICENSE-APACHE"];
 
+/// The script that carries a library of others within it; the package itself depends on nothing.
+const BUNDLED: &str = "age.js";
+
 /// What the Rust compiler emits for the target, and the optimiser has to be told of.
 const WASM_FEATURES: &[&str] = &[
     "--enable-bulk-memory",
@@ -64,7 +67,14 @@ impl Profile {
 pub fn build(profile: Profile) -> Result<()> {
     let bound = bind(profile)?;
     let key = hash(
-        [files(&bound)?, files(Path::new(TEMPLATE))?, licences()].concat(),
+        [
+            files(&bound)?,
+            files(Path::new(TEMPLATE))?,
+            licences(),
+            // It names the version of what is bundled.
+            vec![PathBuf::from("package-lock.json")],
+        ]
+        .concat(),
         "",
     )?;
     once(
@@ -151,9 +161,16 @@ fn assemble(bound: &Path) -> Result<()> {
 /// Minifies each script where it lies, with a map that leads back to its TypeScript; declarations keep their comments.
 fn minify(package: &Path) -> Result<()> {
     let scripts = files(package)?;
-    let scripts = scripts
+    let (bundled, scripts): (Vec<_>, Vec<_>) = scripts
         .iter()
-        .filter(|file| file.extension().is_some_and(|it| it == "js"));
+        .filter(|file| file.extension().is_some_and(|it| it == "js"))
+        .partition(|file| file.ends_with(BUNDLED));
+    esbuild(&scripts, &[])?;
+    esbuild(&bundled, &["--bundle"])
+}
+
+/// Runs the minifier over scripts of the package, with more of its options.
+fn esbuild(scripts: &[&PathBuf], options: &[&str]) -> Result<()> {
     run::step(
         tools::npm_tool("esbuild")?
             .args([
@@ -164,6 +181,7 @@ fn minify(package: &Path) -> Result<()> {
                 "--log-level=warning",
             ])
             .args(["--allow-overwrite", "--outdir=pkg"])
+            .args(options)
             .args(scripts),
     )
 }
