@@ -282,3 +282,21 @@ test('opening that is given up leaves the store free', async () => {
   });
   expect(seen).toBe('timeout');
 });
+
+test('the age library is loaded when a key is first given, and not before', async () => {
+  const page = await openPage();
+  const loaded: string[] = [];
+  page.on('request', (request) => loaded.push(new URL(request.url()).pathname));
+  await page.evaluate(async () => {
+    window.store = await window.openStore('app');
+    await (await window.store.backups.export()).blob();
+  });
+  expect(loaded).not.toContain('/age.js');
+  const isDone = await page.evaluate(async () => {
+    const passphrase = 'correct horse battery staple';
+    const archive = await window.store.backups.export({ encrypt: { passphrase } });
+    return (await window.store.backups.import(await archive.blob(), { passphrase })).isDone;
+  });
+  expect(isDone).toBe(true);
+  expect(loaded).toContain('/age.js');
+});
