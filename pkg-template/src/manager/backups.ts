@@ -1,0 +1,105 @@
+/** The backups that the store keeps by itself. */
+
+import type { Backup } from '../types.js';
+import { formatBytes, h, table } from './dom.js';
+import { Panel } from './panel.js';
+import type { Context } from './panel.js';
+import { counted, save } from './transfer.js';
+
+/** Makes the section; `changed` is called when a backup was brought back. */
+export function backupsPanel(
+  context: Context,
+  changed: () => Promise<void>,
+): { element: HTMLElement; refresh(): Promise<void> } {
+  const { store, say } = context;
+  const panel = new Panel(context, 'backups', say('backups'));
+  const create = async (): Promise<void> => {
+    const made = await panel.run(say('backingUp'), (signal, step) =>
+      store.backups.create({ signal, onProgress: ({ done, total }) => step(done, total) }),
+    );
+    await refresh();
+    if (made) panel.tell(say('backedUp'));
+  };
+  const verify = async ({ name }: Backup): Promise<void> => {
+    const read = await panel.run(say('verifying'), (signal, step) =>
+      store.backups.verify(name, { signal, onProgress: ({ done, total }) => step(done, total) }),
+    );
+    if (!read) return;
+    panel.tell(read.findings.length > 0 ? say('damaged', { findings: read.findings.join(', ') }) : say('verified'));
+  };
+  const restore = async ({ name }: Backup): Promise<void> => {
+    const rehearsed = await panel.run(say('restoring'), (signal, step) =>
+      store.backups.rehearseRestore(name, { signal, onProgress: ({ done, total }) => step(done, total) }),
+    );
+    if (!rehearsed) return;
+    if (!(await panel.confirm(say('rehearsal'), say('restore'), counted(say, rehearsed)))) return;
+    const report = await panel.run(say('restoring'), (signal, step) =>
+      store.backups.restore(name, { signal, onProgress: ({ done, total }) => step(done, total) }),
+    );
+    if (!report) return;
+    panel.tell(say('imported', { count: report.counts.reduce((sum, { added }) => sum + added, 0) }));
+    await changed();
+  };
+  const saveIt = async ({ name }: Backup): Promise<void> => {
+    const saved = await panel.run(say('exporting'), async (signal, step) => {
+      const archive = await store.backups.open(name, { signal, onProgress: ({ done, total }) => step(done, total) });
+      return save(archive);
+    });
+    if (saved !== undefined) panel.tell(say('exported', { name: saved }));
+  };
+  const remove = async ({ name }: Backup): Promise<void> => {
+    if (!(await panel.confirm(say('confirmDelete', { name }), say('remove')))) return;
+    await store.backups.delete(name);
+    await refresh();
+  };
+  const list = h('div');
+  const enabled = h('input', { type: 'checkbox' });
+  const daily = h('input', { type: 'number', min: 0, part: 'input' });
+  const weekly = h('input', { type: 'number', min: 0, part: 'input' });
+  const apply = async (): Promise<void> => {
+    const settings = await store.backups.settings();
+    await store.backups.configure({
+      ...settings,
+      enabled: enabled.checked,
+      daily: daily.valueAsNumber,
+      weekly: weekly.valueAsNumber,
+    });
+    panel.tell(say('applied'));
+  };
+  const row = (backup: Backup): (Node | string)[] => {
+    const button = (label: string, work: (backup: Backup) => Promise<void>): HTMLElement =>
+      panel.button(label, () => work(backup), { 'aria-label': `${label}: ${backup.name}` });
+    const buttons = h(
+      'div',
+      { class: 'row' },
+      button(say('verify'), verify),
+      button(say('restore'), restore),
+      button(say('save'), saveIt),
+      button(say('remove'), remove),
+    );
+    return [backup.name, new Date(backup.createdAt).toLocaleString(), formatBytes(backup.bytes), buttons];
+  };
+  const refresh = async (): Promise<void> => {
+    const [backups, settings] = await Promise.all([store.backups.list(), store.backups.settings()]);
+    const headings = [say('backupName'), say('made'), say('size'), say('actions')];
+    list.replaceChildren(
+      backups.length > 0 ? table(say('backupList'), headings, backups.map(row)) : h('p', {}, say('noBackups')),
+    );
+    enabled.checked = settings.enabled;
+    daily.valueAsNumber = settings.daily;
+    weekly.valueAsNumber = settings.weekly;
+  };
+  panel.body.append(
+    h('div', { class: 'row' }, panel.button(say('backUp'), create, { class: 'main' })),
+    list,
+    h(
+      'div',
+      { class: 'row' },
+      h('label', { class: 'inline' }, enabled, say('automatic')),
+      h('label', {}, say('daily'), daily),
+      h('label', {}, say('weekly'), weekly),
+      panel.button(say('apply'), apply),
+    ),
+  );
+  return { element: panel.element, refresh };
+}

@@ -1,0 +1,117 @@
+/** Exports and imports: what leaves the store as a file, and what comes in. */
+
+import type { ImportReport, OnConflict } from '../types.js';
+import type { Exported } from '../backups.js';
+import { h, table } from './dom.js';
+import { Panel } from './panel.js';
+import type { Context } from './panel.js';
+import type { Say } from './strings.js';
+
+const CHOICES: readonly OnConflict[] = ['skip', 'replace', 'keepBoth', 'newest'];
+
+interface PickingWindow {
+  showSaveFilePicker?: (options: { suggestedName: string }) => Promise<FileSystemFileHandle>;
+}
+
+/** Makes the section; `changed` is called when something came in. */
+export function transferPanel(context: Context, changed: () => Promise<void>): HTMLElement {
+  const { store, say } = context;
+  const panel = new Panel(context, 'transfer', say('transfer'));
+  const takeOut = async (): Promise<void> => {
+    const name = await panel.run(say('exporting'), async (signal, step) => {
+      const archive = await store.backups.export({ signal, onProgress: ({ done, total }) => step(done, total) });
+      return save(archive);
+    });
+    if (name !== undefined) panel.tell(say('exported', { name }));
+  };
+  const takeIn = async (file: File): Promise<void> => {
+    const rehearsed = await panel.run(say('importing'), (signal, step) =>
+      store.backups.rehearse(file, { signal, onProgress: ({ done, total }) => step(done, total) }),
+    );
+    if (!rehearsed) return;
+    const choice = h('select', { part: 'select' }, ...CHOICES.map((value) => h('option', { value }, say(value))));
+    const chosen = h('label', {}, say('onConflict'), choice);
+    const isWanted = await panel.confirm(say('rehearsal'), say('import'), counted(say, rehearsed), chosen);
+    if (!isWanted) return;
+    const onConflict = CHOICES.find((value) => value === choice.value) ?? 'skip';
+    const report = await panel.run(say('importing'), (signal, step) =>
+      store.backups.import(file, { onConflict, signal, onProgress: ({ done, total }) => step(done, total) }),
+    );
+    if (!report) return;
+    panel.tell(say('imported', { count: report.counts.reduce((sum, { added }) => sum + added, 0) }));
+    shown.replaceChildren(
+      counted(say, report),
+      panel.button(say('saveReport'), () => saveReport(report)),
+    );
+    await changed();
+  };
+  const begin = (file: File | null | undefined): void => {
+    if (file) takeIn(file).catch((error: unknown) => panel.failed(error));
+  };
+  const input = h('input', { type: 'file', part: 'file', change: () => begin(input.files?.[0]) });
+  const drop = h(
+    'div',
+    {
+      class: 'drop',
+      part: 'drop',
+      dragover: (event) => {
+        event.preventDefault();
+        drop.classList.add('over');
+      },
+      dragleave: () => drop.classList.remove('over'),
+      drop: (event) => {
+        event.preventDefault();
+        drop.classList.remove('over');
+        if (event instanceof DragEvent) begin(event.dataTransfer?.files[0]);
+      },
+    },
+    h('label', {}, say('importFile'), input),
+  );
+  const shown = h('div');
+  panel.body.append(h('div', { class: 'row' }, panel.button(say('export'), takeOut, { class: 'main' })), drop, shown);
+  return panel.element;
+}
+
+/** What an import does or would do, by table. */
+export function counted(say: Say, report: ImportReport): HTMLElement {
+  const rows = report.counts.map(({ table: name, added, same, skipped, replaced, keptBoth }) => [
+    name,
+    String(added),
+    String(same),
+    String(skipped + replaced + keptBoth),
+  ]);
+  const problems = report.problemCount > 0 ? [h('p', {}, say('problems', { count: report.problemCount }))] : [];
+  return h(
+    'div',
+    {},
+    table(say('rehearsal'), [say('kind'), say('added'), say('same'), say('conflicts')], rows),
+    ...problems,
+  );
+}
+
+/** Has the user save an archive: where they want it, or among the downloads. Resolves to its name, undefined if they did not want it. */
+export async function save(archive: Exported): Promise<string | undefined> {
+  const { showSaveFilePicker } = globalThis as PickingWindow;
+  // Without a click shortly before, as after a long wait, a picker is refused.
+  if (!showSaveFilePicker || !navigator.userActivation?.isActive) {
+    await archive.download();
+    return archive.name;
+  }
+  let file: FileSystemFileHandle;
+  try {
+    file = await showSaveFilePicker({ suggestedName: archive.name });
+  } catch (error) {
+    await archive.stream.cancel();
+    if (error instanceof DOMException && error.name === 'AbortError') return undefined;
+    throw error;
+  }
+  await archive.saveTo(file);
+  return file.name;
+}
+
+async function saveReport(report: ImportReport): Promise<void> {
+  const url = URL.createObjectURL(new Blob([JSON.stringify(report, null, 2)], { type: 'application/json' }));
+  h('a', { href: url, download: 'import-report.json' }).click();
+  // The browser has begun to read it by then.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}

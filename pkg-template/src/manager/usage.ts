@@ -1,0 +1,85 @@
+/** Where the bytes are, and how many there may be. */
+
+import { formatBytes, h, table } from './dom.js';
+import { Panel } from './panel.js';
+import type { Context } from './panel.js';
+import { word } from './strings.js';
+
+/** Bars that are drawn; the table has every kind. */
+const MAX_BARS = 8;
+
+/** Makes the section. Its promise settles when it was read. */
+export function usagePanel(context: Context): { element: HTMLElement; refresh(): Promise<void> } {
+  const { store, say } = context;
+  const panel = new Panel(context, 'usage', say('usage'));
+  const persist = async (): Promise<void> => {
+    await store.health.persist();
+    await refresh();
+  };
+  const refresh = async (): Promise<void> => {
+    const [usage, storage] = await Promise.all([store.health.usage(), store.health.storage()]);
+    const { quota, usage: used, isPersisted } = storage;
+    const { contents } = usage;
+    const largest = usage.kinds[0]?.bytes ?? 0;
+    const bars = usage.kinds.slice(0, MAX_BARS).map(({ kind, bytes }) => bar(kind, bytes, largest));
+    const hasQuota = quota !== undefined && used !== undefined;
+    panel.body.replaceChildren(
+      h('p', {}, say('usageTotal', { bytes: formatBytes(usage.totalBytes) })),
+      ...(hasQuota ? [h('p', {}, say('usageQuota', { quota: formatBytes(quota), usage: formatBytes(used) }))] : []),
+      h('p', {}, say(isPersisted ? 'persisted' : 'notPersisted')),
+      h('ul', { class: 'bars', part: 'chart', 'aria-hidden': 'true' }, ...bars),
+      h(
+        'p',
+        {},
+        say('saved', { shared: formatBytes(contents.sharedBytes), compressed: formatBytes(contents.compressedBytes) }),
+      ),
+      details(
+        say('usageByKind'),
+        [say('kind'), say('size')],
+        usage.kinds.map(({ kind, bytes }) => [kind, formatBytes(bytes)]),
+      ),
+      ...(usage.constructs.length === 0
+        ? []
+        : [
+            details(
+              say('usageByConstruct'),
+              [say('construct'), say('size')],
+              usage.constructs.map(({ constructId, bytes }) => [constructId, formatBytes(bytes)]),
+            ),
+          ]),
+      h(
+        'div',
+        { class: 'row' },
+        panel.button(say('refresh'), refresh),
+        ...(isPersisted ? [] : [panel.button(say('persist'), persist)]),
+      ),
+    );
+  };
+  return { element: panel.element, refresh };
+}
+
+function bar(kind: string, bytes: number, largest: number): HTMLElement {
+  const filled = h('div', { class: 'bar', part: 'bar' });
+  filled.style.width = `${largest === 0 ? 0 : (bytes / largest) * 100}%`;
+  return h('li', {}, h('span', {}, kind), h('div', { class: 'track' }, filled), h('span', {}, formatBytes(bytes)));
+}
+
+function details(caption: string, headings: string[], rows: string[][]): HTMLElement {
+  return h('details', {}, h('summary', {}, caption), table(caption, headings, rows));
+}
+
+/** The bytes that remedies would free, as a section of their own. */
+export function reclaimPanel(context: Context): { element: HTMLElement; refresh(): Promise<void> } {
+  const { store, say } = context;
+  const panel = new Panel(context, 'clean-up', say('cleanUp'));
+  const refresh = async (): Promise<void> => {
+    const freed = (await store.health.reclaimable()).filter(({ bytes }) => bytes > 0);
+    const rows = freed.map(({ remedy, bytes }) => [word(say, `remedy.${remedy}`, remedy), formatBytes(bytes)]);
+    const shown =
+      rows.length > 0
+        ? table(say('reclaimable'), [say('remedy'), say('size')], rows)
+        : h('p', {}, say('nothingToFree'));
+    panel.body.replaceChildren(shown, h('div', { class: 'row' }, panel.button(say('refresh'), refresh)));
+  };
+  return { element: panel.element, refresh };
+}
