@@ -135,3 +135,9 @@ test('a rule is added by its form, and an app says it in its own words', async (
   });
   await expect(page.getByRole('heading', { name: 'Verbrauch' })).toBeVisible();
 });
+
+test('nothing sticks out of a page of 320 pixels', async () => {
+  const page = await openPage();
+  await page.setViewportSize({ width: 320, height: 640 });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+});

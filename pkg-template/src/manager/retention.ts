@@ -76,7 +76,7 @@ export function retentionPanel(
       return [text, buttons];
     });
     list.replaceChildren(
-      rows.length > 0 ? table(say('policies'), [say('policy'), say('actions')], rows) : h('p', {}, say('noPolicies')),
+      rows.length > 0 ? table(say('policyList'), [say('policy'), say('actions')], rows) : h('p', {}, say('noPolicies')),
     );
   };
   panel.body.append(

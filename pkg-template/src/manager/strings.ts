@@ -18,6 +18,7 @@ export const STRINGS = {
   remedy: 'Remedy',
   nothingToFree: 'There is nothing to free.',
   policies: 'Retention',
+  policyList: 'Rules, in the order in which they were made',
   policy: 'Rule',
   policyText: '{kind}: {action} after {days} days',
   noPolicies: 'No rules yet. Nothing is let go of by itself.',

@@ -15,7 +15,7 @@ button.main { background: var(--_accent); color: var(--_on-accent); border-color
 input[type=number] { width: 6rem; } input[type=checkbox] { min-height: 0; }
 :focus-visible { outline: 3px solid var(--_accent); outline-offset: 2px; }
 .row { display: flex; flex-wrap: wrap; gap: .5rem; align-items: end; margin: .5rem 0; }
-label { display: inline-grid; gap: .2rem; } label.inline { display: inline-flex; align-items: center; }
+label { display: inline-grid; grid-template-columns: minmax(0, 1fr); gap: .2rem; max-width: 100%; } label.inline { display: inline-flex; align-items: center; }
 .bars { display: grid; gap: .35rem; margin: .75rem 0; padding: 0; list-style: none; }
 .bars li { display: grid; grid-template-columns: 9rem 1fr 5.5rem; gap: .5rem; align-items: center; overflow-wrap: anywhere; }
 .bar { background: var(--_accent); height: .8rem; border-radius: 4px; min-width: 2px; } .bars span:last-child { text-align: end; }
@@ -24,6 +24,7 @@ caption { text-align: start; color: var(--_muted); } th, td { text-align: start;
 thead th { font-weight: 600; } progress { width: 100%; accent-color: var(--_accent); }
 .alert, .confirm { border: 1px solid var(--_border); border-inline-start: 4px solid var(--_accent); border-radius: var(--_radius); padding: .5rem .75rem; margin: .5rem 0; }
 .alert { display: flex; gap: .75rem; justify-content: space-between; align-items: start; background: var(--_surface); border-inline-start-color: var(--_danger); overflow-wrap: anywhere; white-space: pre-line; }
+input[type=file] { width: 100%; }
 .drop { border: 2px dashed var(--_border); border-radius: var(--_radius); padding: .75rem; } .drop.over { border-color: var(--_accent); }
 @container (max-width: 30rem) { section { padding: .75rem; } .bars li { grid-template-columns: 1fr auto; } .bars .track { grid-row: 2; grid-column: 1 / -1; } }
 `;
