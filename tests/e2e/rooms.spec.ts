@@ -618,7 +618,7 @@ test('every view is reached by keyboard, has a name for everything, and explains
 }) => {
   await open(page, server.origin);
   const links = page.getByRole('navigation', { name: 'Views' }).getByRole('link');
-  await expect(links).toHaveText(['Chat', ...VIEWS]);
+  await expect(links).toHaveText(['Chat', ...VIEWS, 'Storage']);
   for (const view of VIEWS) {
     const link = links.filter({ hasText: view });
     await link.focus();
@@ -634,6 +634,15 @@ test('every view is reached by keyboard, has a name for everything, and explains
     await expect(page.locator('.room').getByRole('listitem').first()).toBeVisible();
     expect(await unnamed(page)).toEqual([]);
   }
+});
+
+test('the storage manager shows the store, and backs it up', async ({ page, server }) => {
+  await open(page, server.origin);
+  await page.getByRole('navigation', { name: 'Views' }).getByRole('link', { name: 'Storage' }).press('Enter');
+  await expect(page.getByText(/^This store takes \d/)).toBeVisible();
+  await page.getByRole('button', { name: 'Back up now' }).click();
+  await expect(page.getByText('The backup is made and was read back.')).toBeVisible();
+  await expect(page.getByRole('rowheader', { name: /manual\.zip$/ })).toBeVisible();
 });
 
 test('the search of an empty store offers examples, and no more once there is something', async ({ page, server }) => {

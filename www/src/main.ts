@@ -14,6 +14,7 @@ import { type Inspector, makeInspector } from './view/inspector.js';
 import { makeJobsRoom } from './view/jobs.js';
 import { makeLearningsRoom } from './view/learnings.js';
 import { makeSearchRoom } from './view/search.js';
+import { makeStorageRoom } from './view/storage.js';
 
 const STORE = 'demo';
 
@@ -62,6 +63,7 @@ async function run({ store, killWorker }: Keeper, storage: 'opfs' | 'memory'): P
       agents: makeAgentsRoom(tools),
       learnings: makeLearningsRoom(tools),
       jobs: makeJobsRoom(tools),
+      storage: makeStorageRoom(store),
     },
     {
       failed,

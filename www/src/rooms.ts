@@ -34,6 +34,7 @@ const TITLES: Record<ViewName, string> = {
   agents: 'Agents',
   learnings: 'Learnings',
   jobs: 'Jobs',
+  storage: 'Storage',
 };
 
 /** Writes come in bursts; what is shown is read again once per so many milliseconds. */

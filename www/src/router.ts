@@ -1,7 +1,7 @@
 // Where in the demo one is: a view, what is open in it and what it was asked, all in the hash of the address.
 
 /** The views, in the order in which they are offered. */
-export const VIEWS = ['chat', 'search', 'charts', 'agents', 'learnings', 'jobs'] as const;
+export const VIEWS = ['chat', 'search', 'charts', 'agents', 'learnings', 'jobs', 'storage'] as const;
 
 export type ViewName = (typeof VIEWS)[number];
 
