@@ -5,6 +5,7 @@ import type { Exported } from '../backups.js';
 import { h, table } from './dom.js';
 import { Panel } from './panel.js';
 import type { Context } from './panel.js';
+import { word } from './strings.js';
 import type { Say } from './strings.js';
 
 const CHOICES: readonly OnConflict[] = ['skip', 'replace', 'keepBoth', 'newest'];
@@ -18,15 +19,19 @@ export function transferPanel(context: Context, changed: () => Promise<void>): H
   const { store, say } = context;
   const panel = new Panel(context, 'transfer', say('transfer'));
   const takeOut = async (): Promise<void> => {
+    const encrypt = secret.value ? { encrypt: { passphrase: secret.value } } : {};
     const name = await panel.run(say('exporting'), async (signal, step) => {
-      const archive = await store.backups.export({ signal, onProgress: ({ done, total }) => step(done, total) });
-      return save(archive);
+      const onProgress = ({ done, total }: { done: number; total?: number }): void => step(done, total);
+      return save(await store.backups.export({ ...encrypt, signal, onProgress }));
     });
     if (name !== undefined) panel.tell(say('exported', { name }));
   };
-  const takeIn = async (file: File): Promise<void> => {
+  const takeIn = async (files: readonly File[]): Promise<void> => {
+    // One file may be encrypted; several are another program's.
+    const source = files.length === 1 ? files[0]! : files;
+    const keys = secret.value ? { passphrase: secret.value } : {};
     const rehearsed = await panel.run(say('importing'), (signal, step) =>
-      store.backups.rehearse(file, { signal, onProgress: ({ done, total }) => step(done, total) }),
+      store.backups.rehearse(source, { ...keys, signal, onProgress: ({ done, total }) => step(done, total) }),
     );
     if (!rehearsed) return;
     const choice = h('select', { part: 'select' }, ...CHOICES.map((value) => h('option', { value }, say(value))));
@@ -35,7 +40,7 @@ export function transferPanel(context: Context, changed: () => Promise<void>): H
     if (!isWanted) return;
     const onConflict = CHOICES.find((value) => value === choice.value) ?? 'skip';
     const report = await panel.run(say('importing'), (signal, step) =>
-      store.backups.import(file, { onConflict, signal, onProgress: ({ done, total }) => step(done, total) }),
+      store.backups.import(source, { ...keys, onConflict, signal, onProgress: ({ done, total }) => step(done, total) }),
     );
     if (!report) return;
     panel.tell(say('imported', { count: report.counts.reduce((sum, { added }) => sum + added, 0) }));
@@ -45,10 +50,18 @@ export function transferPanel(context: Context, changed: () => Promise<void>): H
     );
     await changed();
   };
-  const begin = (file: File | null | undefined): void => {
-    if (file) takeIn(file).catch((error: unknown) => panel.failed(error));
+  const refused = (error: unknown): void => {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'unsupported' && !secret.value) context.alert(say('needsPassphrase'));
+    else if (code === 'invalid_argument' && secret.value) context.alert(say('wrongPassphrase'));
+    else panel.failed(error);
   };
-  const input = h('input', { type: 'file', part: 'file', change: () => begin(input.files?.[0]) });
+  const begin = (list: FileList | null | undefined): void => {
+    const files = [...(list ?? [])];
+    if (files.length > 0) takeIn(files).catch(refused);
+  };
+  const secret = h('input', { type: 'password', part: 'input', autocomplete: 'off' });
+  const input = h('input', { type: 'file', part: 'file', multiple: true, change: () => begin(input.files) });
   const drop = h(
     'div',
     {
@@ -62,28 +75,37 @@ export function transferPanel(context: Context, changed: () => Promise<void>): H
       drop: (event) => {
         event.preventDefault();
         drop.classList.remove('over');
-        if (event instanceof DragEvent) begin(event.dataTransfer?.files[0]);
+        if (event instanceof DragEvent) begin(event.dataTransfer?.files);
       },
     },
     h('label', {}, say('importFile'), input),
   );
   const shown = h('div');
-  panel.body.append(h('div', { class: 'row' }, panel.button(say('export'), takeOut, { class: 'main' })), drop, shown);
+  panel.body.append(
+    h('label', {}, say('passphrase'), secret),
+    h('div', { class: 'row' }, panel.button(say('export'), takeOut, { class: 'main' })),
+    drop,
+    shown,
+  );
   return panel.element;
 }
 
 /** What an import does or would do, by table. */
 export function counted(say: Say, report: ImportReport): HTMLElement {
   const rows = report.counts.map(({ table: name, added, same, skipped, replaced, keptBoth }) => [
-    name,
+    word(say, `records.${name}`, name),
     String(added),
     String(same),
     String(skipped + replaced + keptBoth),
   ]);
   const problems = report.problemCount > 0 ? [h('p', {}, say('problems', { count: report.problemCount }))] : [];
+  const found = report.formats.map(({ format, files, records, messages, skipped }) =>
+    h('p', {}, say('found', { format, files, records, messages, skipped })),
+  );
   return h(
     'div',
     {},
+    ...found,
     table(say('rehearsal'), [say('kind'), say('added'), say('same'), say('conflicts')], rows),
     ...problems,
   );

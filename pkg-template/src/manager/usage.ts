@@ -21,7 +21,8 @@ export function usagePanel(context: Context): { element: HTMLElement; refresh():
     const { quota, usage: used, isPersisted } = storage;
     const { contents } = usage;
     const largest = usage.kinds[0]?.bytes ?? 0;
-    const bars = usage.kinds.slice(0, MAX_BARS).map(({ kind, bytes }) => bar(kind, bytes, largest));
+    const named = (kind: string): string => word(say, `records.${kind}`, kind);
+    const bars = usage.kinds.slice(0, MAX_BARS).map(({ kind, bytes }) => bar(named(kind), bytes, largest));
     const hasQuota = quota !== undefined && used !== undefined;
     panel.body.replaceChildren(
       h('p', {}, say('usageTotal', { bytes: formatBytes(usage.totalBytes) })),
@@ -36,7 +37,7 @@ export function usagePanel(context: Context): { element: HTMLElement; refresh():
       details(
         say('usageByKind'),
         [say('kind'), say('size')],
-        usage.kinds.map(({ kind, bytes }) => [kind, formatBytes(bytes)]),
+        usage.kinds.map(({ kind, bytes }) => [named(kind), formatBytes(bytes)]),
       ),
       ...(usage.constructs.length === 0
         ? []
