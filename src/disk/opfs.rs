@@ -8,6 +8,8 @@
 //!
 //! **Not guaranteed.** Browsers do not say when a created, removed or renamed name survives power loss.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use js_sys::{Function, Promise, Reflect};
@@ -29,10 +31,15 @@ const LOCK_RETRIES: u32 = 10;
 /// The pause before each of these, in milliseconds.
 const LOCK_PAUSE_MS: i32 = 50;
 
+/// The most folders that are remembered: those of contents are 256.
+const MAX_FOLDERS: usize = 300;
+
 /// The files below one folder of this origin.
 pub struct OpfsDisk {
     scope: WorkerGlobalScope,
     root: FileSystemDirectoryHandle,
+    /// Folders that were found, because asking for one takes as long as opening a file.
+    folders: RefCell<HashMap<String, FileSystemDirectoryHandle>>,
 }
 
 impl OpfsDisk {
@@ -51,14 +58,39 @@ impl OpfsDisk {
                 .caused_by(describe(&error))
         })?;
         let root = folder_in(origin.unchecked_into(), root, true).await?;
-        Ok(Self { scope, root })
+        Ok(Self {
+            scope,
+            root,
+            folders: RefCell::default(),
+        })
     }
 
     async fn folder(&self, dir: &str, create: bool) -> Result<FileSystemDirectoryHandle> {
-        folder_in(self.root.clone(), dir, create).await
+        let known = self.folders.borrow().get(dir).cloned();
+        if let Some(folder) = known {
+            return Ok(folder);
+        }
+        let folder = folder_in(self.root.clone(), dir, create).await?;
+        let mut folders = self.folders.borrow_mut();
+        if folders.len() < MAX_FOLDERS {
+            folders.insert(dir.to_owned(), folder.clone());
+        }
+        Ok(folder)
     }
 
     async fn file(&self, path: &str, create: bool) -> Result<FileSystemFileHandle> {
+        let (dir, _) = split(path);
+        match self.file_in_folder(path, create).await {
+            // The folder may be gone since it was found.
+            Err(error) if create && error.code() == Code::NotFound => {
+                self.folders.borrow_mut().remove(dir);
+                self.file_in_folder(path, create).await
+            }
+            found => found,
+        }
+    }
+
+    async fn file_in_folder(&self, path: &str, create: bool) -> Result<FileSystemFileHandle> {
         let (dir, name) = split(path);
         let folder = self.folder(dir, create).await?;
         let options = FileSystemGetFileOptions::new();
@@ -130,7 +162,7 @@ impl OpfsDisk {
 
     async fn list_files(&self, dir: &str) -> Result<Vec<String>> {
         check_folder(dir)?;
-        let folder = match self.folder(dir, false).await {
+        let folder = match folder_in(self.root.clone(), dir, false).await {
             Err(error) if error.code() == Code::NotFound => return Ok(Vec::new()),
             other => other?,
         };
