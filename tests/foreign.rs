@@ -369,6 +369,36 @@ fn a_folder_of_charts_goes_to_its_contexts_and_its_archive() {
 }
 
 #[test]
+fn a_line_of_charts_that_is_too_long_costs_only_itself() {
+    let line = |name: &str| {
+        let entity =
+            json!({ "type": "entity", "name": name, "entityType": "person", "observations": [] });
+        format!("{entity}\n")
+    };
+    let text = format!(
+        "{}# {}\n{}",
+        line("first"),
+        "x".repeat(9 << 20),
+        line("last")
+    );
+    let mut fixture = Fixture::new(13);
+    let report = fixture
+        .try_import(&[("memory.jsonl", text.as_bytes())], json!({}))
+        .unwrap();
+    assert_eq!(report["formats"][0]["records"], 2, "{report}");
+    let problems = json!(["memory.jsonl: line 2: it is longer than 4 MiB; it is left out"]);
+    assert_eq!(report["problems"], problems);
+    let graph = fixture.call("charts.entities", json!({ "userId": "us01" }));
+    let names: Vec<_> = graph["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].clone())
+        .collect();
+    assert_eq!(names, ["first", "last"]);
+}
+
+#[test]
 fn chunk_files_become_the_conversations_that_their_names_say() {
     let chunk = |text: &str| {
         json!({ "messageId": "x", "seq": 1, "tokens": 2, "text": text, "content": text })

@@ -313,10 +313,17 @@ impl Foreign {
         let mut reader = input.open()?;
         let mut block = vec![0; BLOCK_BYTES];
         let mut number = 0;
+        // Within a line that is too long.
+        let mut is_skipping = false;
         loop {
             let count = reader.read(&mut block).map_err(unreadable)?;
             bytes.extend_from_slice(block.get(..count).unwrap_or_default());
             let is_end = count == 0;
+            if is_skipping {
+                let end = bytes.iter().position(|byte| *byte == b'\n');
+                bytes.drain(..end.map_or(bytes.len(), |at| at + 1));
+                is_skipping = end.is_none();
+            }
             while let Some(length) = whole_lines(&bytes, is_end) {
                 let rest = bytes.split_off(length);
                 let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -328,7 +335,15 @@ impl Foreign {
                 return Ok(());
             }
             if bytes.len() > CHART_BYTES {
-                return Err(invalid(format!("a line of {:?} is too long", input.name)));
+                number += 1;
+                let place = format!("{}: line {number}", input.name);
+                self.skip(
+                    Format::Charts,
+                    &place,
+                    "it is longer than 4 MiB; it is left out",
+                );
+                bytes.clear();
+                is_skipping = true;
             }
         }
     }
