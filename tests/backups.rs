@@ -14,6 +14,7 @@ use std::rc::Rc;
 use serde_json::json;
 use strongroom::Code;
 use strongroom::backup::BackupNews;
+use strongroom::disk::sim::SimDisk;
 use strongroom::disk::{Disk as _, ready};
 use strongroom::engine::{Engine, EngineOptions};
 use strongroom::host::ManualHost;
@@ -438,4 +439,43 @@ fn a_copy_for_a_folder_is_the_file_itself_and_has_not_left() {
     let copy = fixture.take_out(name, true);
     assert_eq!(copy, fixture.disk.read(&format!("backups/{name}")).unwrap());
     assert_eq!(fixture.task("backups.taken", json!({})), json!([]));
+}
+
+/// A base and the backup that builds on it, as they were made once, each with the name it had.
+const GOLDEN: [(&str, &str); 2] = [
+    ("backup-2-base.zip", "2026-01-01T000000.044Z-manual.zip"),
+    ("backup-2.zip", "2026-01-01T000000.065Z-manual.zip"),
+];
+
+#[test]
+fn the_first_backups_are_still_brought_back() {
+    let disk = SimDisk::new(41);
+    for (golden, name) in GOLDEN {
+        let path = format!("{}/tests/golden/{golden}", env!("CARGO_MANIFEST_DIR"));
+        let bytes = std::fs::read(path).unwrap();
+        disk.write(&format!("backups/{name}"), &bytes).unwrap();
+    }
+    let mut fixture = Fixture::open(disk, Rc::new(ManualHost::new(41)));
+    let recovery = fixture.recovery().unwrap();
+    assert_eq!(recovery.backup.as_deref(), Some(GOLDEN[1].1));
+    let titles: Vec<_> = ["us01-co01", "us01-co02", "us01-co03"]
+        .map(|id| fixture.call("conversations.get", json!({ "id": id }))["title"].clone())
+        .to_vec();
+    assert_eq!(titles, ["frozen", "frozen", "later"]);
+    for (id, word) in [("us01-co01", "frozen"), ("us01-co03", "later")] {
+        let messages = fixture.call("messages.list", json!({ "conversationId": id }));
+        let texts = messages["items"].as_array().unwrap().iter();
+        let texts: Vec<_> = texts.map(|it| it["text"].as_str().unwrap()).collect();
+        assert_eq!(texts.len(), 20);
+        assert!(texts[0].starts_with(&format!("{word} 19 and so on")));
+    }
+    let listed = fixture.call("artifacts.list", json!({ "userId": "us01" }));
+    let artifact = json!({ "id": listed["items"][0]["id"] });
+    assert_eq!(
+        fixture.bytes("artifacts.read", artifact, &[]).1,
+        noise(4, 2_000)
+    );
+    let check = fixture.task("health.check", json!({ "depth": "deep" }));
+    assert_eq!(check["findings"], json!([]));
+    assert_eq!(check["backups"], 2);
 }
