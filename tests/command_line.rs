@@ -273,7 +273,7 @@ fn other_programs_exports_become_stores_and_archives_and_conversations_files() {
     }
     let report = json(&["import", &at("chats"), "--into", &at("store")]).remove(0);
     assert_eq!(report["formats"][0]["files"], 3, "{report}");
-    let listed = json(&["list", &at("store"), "messages", "--in", "us01-co01"]);
+    let listed = json(&["list", &at("store"), "messages", "--in", "us01-co02"]);
     assert_eq!(listed[0]["text"], "an answer in two");
     json(&["convert", &at("chats"), "--to", &at("chats.zip")]);
     assert_eq!(json(&["verify", &at("chats.zip")])[0]["isSound"], true);
@@ -283,7 +283,7 @@ fn other_programs_exports_become_stores_and_archives_and_conversations_files() {
             "export",
             &at("chats.zip"),
             "--conversation",
-            "us01-co01",
+            "us01-co02",
             "--as",
             form,
             "--to",

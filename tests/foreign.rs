@@ -426,6 +426,13 @@ fn chunk_files_become_the_conversations_that_their_names_say() {
     assert_eq!(report["formats"][0]["files"], 4);
     assert_eq!(report["formats"][0]["records"], 2, "{report}");
     let found = fixture.conversations("us01");
+    let mut ids: Vec<_> = found.iter().map(|it| it["id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(
+        ids,
+        ["us01-co02", "us01-co05"],
+        "the numbers of the names stay"
+    );
     let texts: Vec<Vec<String>> = found
         .iter()
         .map(|it| {
@@ -443,6 +450,53 @@ fn chunk_files_become_the_conversations_that_their_names_say() {
         ]),
         "{texts:?}"
     );
+}
+
+#[test]
+fn a_messages_number_is_the_one_in_the_names_of_its_chunks() {
+    let chunk = |text: &str| json!({ "messageId": "x", "tokens": 1, "content": text }).to_string();
+    let files = [
+        ("us03-co07-ms04.json", chunk("a question")),
+        ("us03-co07-ms09-001.json", chunk("an answer")),
+    ];
+    let files: Vec<(&str, &[u8])> = files
+        .iter()
+        .map(|(name, text)| (*name, text.as_bytes()))
+        .collect();
+    let mut fixture = Fixture::new(14);
+    fixture.try_import(&files, json!({})).unwrap();
+    let messages = fixture.messages(&json!("us01-co07"));
+    let found: Vec<_> = messages
+        .iter()
+        .map(|it| (it["id"].clone(), it["text"].clone()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (json!("us01-co07-ms04"), json!("a question")),
+            (json!("us01-co07-ms09"), json!("an answer")),
+        ]
+    );
+    let next =
+        json!({ "conversationId": "us01-co07", "message": { "role": "user", "text": "more" } });
+    assert_eq!(
+        fixture.call("messages.append", next)["id"],
+        "us01-co07-ms10"
+    );
+}
+
+#[test]
+fn chunk_files_without_keys_for_names_cost_only_themselves() {
+    let chunk = json!({ "messageId": "x", "tokens": 1, "seq": 1, "content": "lost" }).to_string();
+    let chats = json!([chat("a", &["one"])]).to_string();
+    let files: [(&str, &[u8]); 2] = [
+        ("conversations.json", chats.as_bytes()),
+        ("notes.json", chunk.as_bytes()),
+    ];
+    let mut fixture = Fixture::new(15);
+    let report = fixture.try_import(&files, json!({})).unwrap();
+    assert_eq!(fixture.conversations("us01").len(), 1);
+    assert_eq!(report["formats"][1]["skipped"], 1, "{report}");
 }
 
 #[test]

@@ -393,8 +393,17 @@ impl Foreign {
     fn finish(&mut self, store: &Store) -> Result<()> {
         let files = std::mem::take(&mut self.chunks);
         if !files.is_empty() {
-            for item in chunks::read(files)? {
-                self.take(store, Format::Chunks, "chunks", item)?;
+            match chunks::read(files) {
+                Ok(items) => {
+                    for item in items {
+                        self.take(store, Format::Chunks, "chunks", item)?;
+                    }
+                }
+                // None of them has a name that is a key.
+                Err(error) if error.code() == Code::InvalidArgument => {
+                    self.skip(Format::Chunks, "chunks", error.message());
+                }
+                Err(error) => return Err(error),
             }
         }
         if self.formats.is_empty() {

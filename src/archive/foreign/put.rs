@@ -1,5 +1,7 @@
 //! Conversations of any program as rows.
 
+use std::str::FromStr;
+
 use rusqlite::params;
 
 use crate::domain::conversations::{self, NewConversation};
@@ -53,6 +55,7 @@ impl Putting<'_> {
             return Ok(());
         }
         let title = self.label(&place, "title", conversation.title.as_deref());
+        self.go_on_from(conversation)?;
         let new = |metadata| NewConversation {
             user_id: Some(USER),
             title: title.clone(),
@@ -79,6 +82,23 @@ impl Putting<'_> {
         }
         let leaf = conversation.leaf.and_then(|leaf| ids.get(leaf));
         self.settle(id, &uuid, conversation, leaf.copied())
+    }
+
+    /// The name of a chunk file is a key: the conversation gets its number, unless that was given already.
+    fn go_on_from(&self, conversation: &interop::Conversation) -> Result<()> {
+        if let Some(id) = self.key::<ConversationId>(conversation.source_id.as_deref()) {
+            self.tx.execute(
+                "UPDATE user SET next_conversation = max(next_conversation, ?2) WHERE user = ?1",
+                (USER.user, id.conversation),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// What the name of a chunk file says.
+    fn key<T: FromStr>(&self, source: Option<&str>) -> Option<T> {
+        let source = source.filter(|_| self.format == Format::Chunks)?;
+        source.parse().ok()
     }
 
     /// What a conversation is known by: its own id where it has one, else all that it says.
@@ -137,6 +157,12 @@ impl Putting<'_> {
             usage: None,
             metadata: Some(self.metadata(place, message)?),
         };
+        if let Some(key) = self.key::<MessageId>(message.source_id.as_deref()) {
+            self.tx.execute(
+                "UPDATE conversation SET next_message = max(next_message, ?3) WHERE user = ?1 AND conversation = ?2",
+                (conversation.user, conversation.conversation, key.message),
+            )?;
+        }
         let id = messages::append(self.tx, conversation, &new)?.id;
         let now = self.tx.now_ms();
         let created_at = message.created_at.or(message.updated_at);
