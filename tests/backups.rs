@@ -45,12 +45,10 @@ impl Fixture {
     }
 
     fn news(&mut self) -> Vec<BackupNews> {
-        let (events, _) = self.engine.take_events();
-        let news = events.into_iter().filter_map(|event| match event {
+        self.told(|event| match event {
             Event::Backup(news) => Some(news),
             _ => None,
-        });
-        news.collect()
+        })
     }
 }
 

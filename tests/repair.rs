@@ -18,7 +18,7 @@ use strongroom::database::{self, PAGE_BYTES};
 use strongroom::disk::sim::SimDisk;
 use strongroom::disk::{Disk as _, ready};
 use strongroom::host::ManualHost;
-use strongroom::store::{Caller, Event, Recovery};
+use strongroom::store::Caller;
 
 use fixture::{Fixture, noise};
 
@@ -93,15 +93,6 @@ fn damage_line(disk: &SimDisk, line: usize) {
     disk.flip_bit(&path, (start as u64 + 20) * 8).unwrap();
 }
 
-fn recoveries(fixture: &mut Fixture) -> Vec<Recovery> {
-    let (events, _) = fixture.engine.take_events();
-    let recoveries = events.into_iter().filter_map(|event| match event {
-        Event::Recovery(recovery) => Some(recovery),
-        _ => None,
-    });
-    recoveries.collect()
-}
-
 #[test]
 fn what_a_damaged_journal_lost_comes_back_from_a_damaged_database() {
     let (written, host) = written();
@@ -117,7 +108,7 @@ fn what_a_damaged_journal_lost_comes_back_from_a_damaged_database() {
         let damaged = fixture.call("users.list", json!({}));
         assert_eq!(damaged["items"].as_array().unwrap().len(), 2);
         let report = fixture.task("health.repair", json!({}));
-        let told = recoveries(&mut fixture);
+        let told = fixture.recoveries();
         salvaged += u64::from(told.iter().any(|it| it.salvaged.is_some()));
         let found = records(&mut fixture);
         let lost = whole.difference(&found).count();

@@ -14,7 +14,7 @@ use super::stage::{Problems, Staged};
 use crate::blob::{Packing, Piece};
 use crate::database::migrate::{self, LATEST};
 use crate::database::orphans;
-use crate::database::rows::{columns, key_columns};
+use crate::database::rows::{columns, key_columns, matching, values};
 use crate::database::schema::{RecordKey, TableSpec};
 use crate::database::scratch::{self, Scratch};
 use crate::database::{Database, WAL_FILE};
@@ -60,9 +60,8 @@ pub struct Salvaged {
 /// # Errors
 /// `corrupt` when nothing of it can be read or it is another store's, and the disk's own. The store is as it was then.
 pub async fn salvage(store: &mut Store, file: &str) -> Result<Salvaged> {
-    // A recovery may have taken out what its lines had put. What follows is not to be applied to that again; and the audit
-    // index must name every line.
-    store.snapshot_now().await?;
+    // The audit index must name every line.
+    store.commit_now()?;
     let damaged = open(store, file).await?;
     let position = damaged.position()?;
     if position
@@ -159,7 +158,8 @@ async fn bring_in(
         fill_up(view, connection, &salvaged.unreadable)?;
         heed_later(view, connection, stood_still)
     })?;
-    end_what_was_under_way(connection)?;
+    staged.interrupt_streams()?;
+    drop_unfinished(connection)?;
     keep_pieces(store, connection, pieces).await?;
     orphans::take(connection)?;
     connection.execute_batch("COMMIT")?;
@@ -178,6 +178,8 @@ async fn bring_in(
     let counted = counts.iter().filter(|count| is_counted(&count.table));
     salvaged.records = counted.map(|count| count.added + count.replaced).sum();
     if salvaged.records > 0 {
+        // A recovery may have taken out what its lines had put. What follows is not to be applied to that again.
+        store.snapshot_now().await?;
         merge.apply(store, staged, Caller::default())?;
     }
     Ok(salvaged)
@@ -239,11 +241,10 @@ struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     fn of(into: &Connection, table: &'a str) -> Result<Self> {
-        let quoted = |names: Vec<String>| names.iter().map(|name| format!("\"{name}\"")).collect();
         Ok(Self {
             table,
-            columns: quoted(columns(into, table)?),
-            keys: quoted(key_columns(into, table)?),
+            columns: columns(into, table)?,
+            keys: key_columns(into, table)?,
         })
     }
 
@@ -259,18 +260,18 @@ impl<'a> Reading<'a> {
         let ordered: Vec<String> = self
             .keys
             .iter()
-            .map(|key| format!("{key} {order}"))
+            .map(|key| format!("\"{key}\" {order}"))
             .collect();
-        let names = self.columns.join(", ");
+        let names = self.columns.join("\", \"");
         let select = format!(
-            "SELECT {names} FROM \"{}\" WHERE {} ORDER BY {}",
+            "SELECT \"{names}\" FROM \"{}\" WHERE {} ORDER BY {}",
             self.table,
             range.condition,
             ordered.join(", ")
         );
         let marks = vec!["?"; self.columns.len()];
         let mut insert = into.prepare_cached(&format!(
-            "INSERT OR IGNORE INTO \"{}\" ({names}) VALUES ({})",
+            "INSERT OR IGNORE INTO \"{}\" (\"{names}\") VALUES ({})",
             self.table,
             marks.join(", ")
         ))?;
@@ -288,8 +289,7 @@ impl<'a> Reading<'a> {
             let Some(row) = row else {
                 return Ok(true);
             };
-            let values = (0..self.columns.len()).map(|index| row.get::<_, Value>(index));
-            let Ok(values) = values.collect::<rusqlite::Result<Vec<Value>>>() else {
+            let Ok(values) = values(row, self.columns.len()) else {
                 return Ok(false);
             };
             // A row that breaks a rule of its table is none that was written.
@@ -301,43 +301,30 @@ impl<'a> Reading<'a> {
 
     /// Small ranges that together hold what lies between two damaged pages.
     fn ranges(&self, into: &Connection) -> Result<Vec<Range>> {
-        let numbered = match self.keys.first().map(String::as_str) {
-            Some("\"user\"")
-                if self
-                    .keys
-                    .get(1)
-                    .is_some_and(|key| key == "\"conversation\"") =>
-            {
-                "SELECT user, conversation FROM conversation"
-            }
-            Some("\"user\"") => "SELECT user FROM user",
-            Some("\"blob\"") => "SELECT blob FROM blob",
-            Some(key) => {
+        let keys: Vec<&str> = self.keys.iter().map(String::as_str).collect();
+        let numbered = match keys.as_slice() {
+            ["user", "conversation", ..] => "SELECT user, conversation FROM conversation",
+            ["user", ..] => "SELECT user FROM user",
+            ["blob", ..] => "SELECT blob FROM blob",
+            [key, ..] => {
                 // Ids and hashes are hexadecimal.
                 let range = |prefix: u8| Range {
-                    condition: format!("{key} >= ?1 AND {key} < ?2"),
+                    condition: format!("\"{key}\" >= ?1 AND \"{key}\" < ?2"),
                     values: [format!("{prefix:02x}"), format!("{prefix:02x}g")]
                         .map(Value::Text)
                         .to_vec(),
                 };
                 return Ok((0..=u8::MAX).map(range).collect());
             }
-            None => return Ok(Vec::new()),
+            [] => return Ok(Vec::new()),
         };
         let mut statement = into.prepare(numbered)?;
         let width = statement.column_count();
-        let matches: Vec<String> = self
-            .keys
-            .iter()
-            .take(width)
-            .zip(1..)
-            .map(|(key, n)| format!("{key} = ?{n}"))
-            .collect();
+        let condition = matching(self.keys.iter().take(width), 1);
         let found = statement.query_map([], |row| {
-            let values = (0..width).map(|index| row.get(index));
             Ok(Range {
-                condition: matches.join(" AND "),
-                values: values.collect::<rusqlite::Result<_>>()?,
+                condition: condition.clone(),
+                values: values(row, width)?,
             })
         })?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
@@ -405,17 +392,13 @@ fn fill_up_with(view: &View<'_>, connection: &Connection, record: &str, table: &
     }
     let names = shared.join("\", \"");
     let keys = key_columns(connection, record)?;
-    let equal = |keys: &[String]| {
-        let pairs = keys.iter().zip(1..);
-        let pairs: Vec<String> = pairs.map(|(key, n)| format!("\"{key}\" = ?{n}")).collect();
-        pairs.join(" AND ")
-    };
+    let own_key = matching(&keys, 1);
     let rows = match (record, table) {
         // However they lie.
         (_, "chunk") => format!("SELECT \"{names}\" FROM ({CHUNKS})"),
         // A part names its record as that names itself, but for this one.
         ("entity", _) => format!("SELECT \"{names}\" FROM \"{table}\" WHERE entity = ?1"),
-        _ => format!("SELECT \"{names}\" FROM \"{table}\" WHERE {}", equal(&keys)),
+        _ => format!("SELECT \"{names}\" FROM \"{table}\" WHERE {own_key}"),
     };
     let mut insert = connection.prepare(&format!(
         "INSERT OR IGNORE INTO \"{table}\" (\"{names}\") VALUES ({})",
@@ -431,7 +414,7 @@ fn fill_up_with(view: &View<'_>, connection: &Connection, record: &str, table: &
     };
     let find = format!(
         "SELECT 1 FROM \"{record}\" WHERE {} AND \"{identity}\" = ?{}",
-        equal(&keys),
+        own_key,
         keys.len() + 1
     );
     let mut staged = connection.prepare(&format!(
@@ -440,8 +423,7 @@ fn fill_up_with(view: &View<'_>, connection: &Connection, record: &str, table: &
     ))?;
     let mut records = staged.query([])?;
     while let Some(record) = records.next()? {
-        let values = (0..=keys.len()).map(|index| record.get::<_, Value>(index));
-        let mut key = values.collect::<rusqlite::Result<Vec<Value>>>()?;
+        let mut key = values(record, keys.len() + 1)?;
         if !view.prepare(&find)?.exists(params_from_iter(&key))? {
             continue;
         }
@@ -449,10 +431,7 @@ fn fill_up_with(view: &View<'_>, connection: &Connection, record: &str, table: &
         let mut own = view.prepare(&rows)?;
         let mut own = own.query(params_from_iter(key))?;
         while let Some(row) = own.next()? {
-            let values = (0..shared.len()).map(|index| row.get::<_, Value>(index));
-            insert.execute(params_from_iter(
-                values.collect::<rusqlite::Result<Vec<_>>>()?,
-            ))?;
+            insert.execute(params_from_iter(values(row, shared.len())?))?;
         }
     }
     Ok(())
@@ -473,12 +452,7 @@ fn heed_later(view: &View<'_>, connection: &Connection, stood_still: &StoodStill
         if keys.is_empty() {
             continue;
         }
-        let matches: Vec<String> = keys
-            .iter()
-            .zip(1..)
-            .map(|(key, n)| format!("\"{key}\" = ?{n}"))
-            .collect();
-        let matches = matches.join(" AND ");
+        let matches = matching(&keys, 1);
         let find = format!("SELECT 1 FROM \"{}\" WHERE {matches}", spec.name);
         let select = format!("SELECT \"{}\" FROM \"{}\"", keys.join("\", \""), spec.name);
         let mut deleted = Vec::new();
@@ -489,8 +463,7 @@ fn heed_later(view: &View<'_>, connection: &Connection, stood_still: &StoodStill
             if !later.exists((&id, stood_still.seq, stood_still.at_ms))? {
                 continue;
             }
-            let key = (0..keys.len()).map(|index| row.get::<_, Value>(index));
-            let key = key.collect::<rusqlite::Result<Vec<Value>>>()?;
+            let key = values(row, keys.len())?;
             if view.prepare(&find)?.exists(params_from_iter(&key))? {
                 stays.execute((spec.name, key_text(&key)))?;
             } else {
@@ -516,20 +489,11 @@ fn is_record(spec: &TableSpec) -> bool {
     }
 }
 
-/// Nobody goes on with what was streaming or arriving there.
-fn end_what_was_under_way(connection: &Connection) -> Result<()> {
-    connection.execute(
-        "UPDATE message SET status = 'interrupted' WHERE status = 'streaming'",
-        [],
-    )?;
-    if columns(connection, "upload")?.is_empty() {
-        return Ok(());
+/// Nobody goes on with what was arriving there.
+fn drop_unfinished(connection: &Connection) -> Result<()> {
+    if !columns(connection, "blob")?.is_empty() {
+        connection.execute("DELETE FROM blob WHERE hash = ''", [])?;
     }
-    connection.execute_batch(
-        "UPDATE upload SET blob = NULL, received = 0, state = 'pending'
-           WHERE blob IN (SELECT blob FROM blob WHERE hash = '');
-         DELETE FROM blob WHERE hash = '';",
-    )?;
     Ok(())
 }
 
@@ -566,9 +530,7 @@ async fn keep_pieces(
     // A content of which not every piece could be read.
     connection.execute_batch(
         "DELETE FROM blob WHERE size <> (SELECT coalesce(sum(p.size), 0) FROM blob_piece AS b JOIN piece AS p ON p.piece = b.piece
-                                         WHERE b.blob = blob.blob);
-         UPDATE upload SET blob = NULL, received = 0, state = 'pending'
-           WHERE blob IS NOT NULL AND NOT EXISTS (SELECT 1 FROM blob AS b WHERE b.blob = upload.blob);",
+                                         WHERE b.blob = blob.blob)",
     )?;
     Ok(())
 }

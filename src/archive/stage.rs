@@ -33,6 +33,17 @@ pub struct Staged {
     pub(super) problems: Problems,
 }
 
+impl Staged {
+    /// Nobody here goes on with what was streaming there.
+    pub(super) fn interrupt_streams(&self) -> Result<()> {
+        self.scratch.connection().execute(
+            "UPDATE message SET status = 'interrupted' WHERE status = 'streaming'",
+            [],
+        )?;
+        Ok(())
+    }
+}
+
 /// An archive that is being read.
 pub struct Staging {
     source: Source,
@@ -288,12 +299,11 @@ impl Staging {
 
     /// Keeps the pieces of a content that are whole.
     async fn keep(&mut self, store: &mut Store, writer: &mut Writer, is_end: bool) -> Result<()> {
-        while let Some(piece) = writer.ready(is_end) {
-            let piece = store.keep_piece(&piece, writer.is_compressible()).await?;
-            self.pieces.push(piece.clone());
-            writer.add(piece);
-        }
-        Ok(())
+        let before = writer.pieces().len();
+        let kept = store.keep_ready(writer, is_end).await;
+        let new = writer.pieces().get(before..).unwrap_or_default();
+        self.pieces.extend_from_slice(new);
+        kept
     }
 
     /// The media type that a record gives a content.
@@ -418,11 +428,7 @@ impl Staging {
         if is_circle {
             return Err(invalid("a message comes before the one it answers"));
         }
-        // Nobody here goes on with what was streaming there.
-        connection.execute(
-            "UPDATE message SET status = 'interrupted' WHERE status = 'streaming'",
-            [],
-        )?;
+        self.staged.interrupt_streams()?;
         connection.execute_batch("COMMIT")?;
         self.staged
             .scratch

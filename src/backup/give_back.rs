@@ -14,16 +14,16 @@ pub async fn give_back(store: &mut Store, hash: &str, damaged: &Piece) -> Result
     let mut backups = list(&*store.backup_files()).await?;
     backups.retain(super::Backup::is_whole);
     while let Some(backup) = backups.pop() {
-        let mut kept = Vec::new();
+        let mut writer = Writer::new("application/octet-stream");
         let given = match open(&*store.backup_files(), &backup.name).await {
             Ok(source) => match source.content(hash) {
-                Ok(Some(reader)) => keep(store, reader, &mut kept).await,
+                Ok(Some(reader)) => keep(store, reader, &mut writer).await,
                 Ok(None) => continue,
                 Err(error) => Err(error),
             },
             Err(error) => Err(error),
         };
-        store.give_back(&kept).await?;
+        store.give_back(writer.pieces()).await?;
         match given {
             Err(error) if error.code() == Code::ArchiveInvalid => {}
             given => given?,
@@ -36,18 +36,10 @@ pub async fn give_back(store: &mut Store, hash: &str, damaged: &Piece) -> Result
 }
 
 /// Keeps every piece of a content, which writes those anew that are damaged.
-async fn keep(store: &mut Store, mut reader: SumReader, kept: &mut Vec<Piece>) -> Result<()> {
-    let mut writer = Writer::new("application/octet-stream");
-    loop {
-        let bytes = reader.read()?;
-        writer.push(bytes.as_deref().unwrap_or_default());
-        while let Some(piece) = writer.ready(bytes.is_none()) {
-            let piece = store.keep_piece(&piece, writer.is_compressible()).await?;
-            kept.push(piece.clone());
-            writer.add(piece);
-        }
-        if bytes.is_none() {
-            return Ok(());
-        }
+async fn keep(store: &mut Store, mut reader: SumReader, writer: &mut Writer) -> Result<()> {
+    while let Some(bytes) = reader.read()? {
+        writer.push(&bytes);
+        store.keep_ready(writer, false).await?;
     }
+    store.keep_ready(writer, true).await
 }

@@ -186,15 +186,9 @@ pub fn columns(connection: &Connection, table: &str) -> Result<Vec<String>> {
 
 /// A row of a table by its key; none if it is not there.
 pub fn find(connection: &Connection, table: &str, key: &Row) -> Result<Option<Row>> {
-    let matches: Vec<String> = key
-        .0
-        .iter()
-        .zip(1..)
-        .map(|((column, _), n)| format!("\"{column}\" = ?{n}"))
-        .collect();
     let mut statement = connection.prepare_cached(&format!(
         "SELECT * FROM \"{table}\" WHERE {}",
-        matches.join(" AND ")
+        matching(key.0.iter().map(|(column, _)| column), 1)
     ))?;
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let values = key.0.iter().map(|(_, json)| value(json));
@@ -208,6 +202,21 @@ pub fn find(connection: &Connection, table: &str, key: &Row) -> Result<Option<Ro
         fields.push((column, capture::to_json(row.get_ref(index)?)?));
     }
     Ok(Some(Row(fields)))
+}
+
+/// The condition under which columns have the values that are bound from the parameter `first` on: `"a" = ?1 AND "b" = ?2`.
+#[must_use]
+pub fn matching<'a>(columns: impl IntoIterator<Item = &'a String>, first: usize) -> String {
+    let pairs = columns.into_iter().zip(first..);
+    let equal: Vec<String> = pairs
+        .map(|(column, n)| format!("\"{column}\" = ?{n}"))
+        .collect();
+    equal.join(" AND ")
+}
+
+/// A row's first columns.
+pub fn values(row: &rusqlite::Row<'_>, width: usize) -> rusqlite::Result<Vec<Value>> {
+    (0..width).map(|index| row.get(index)).collect()
 }
 
 /// A foreign key: pairs of a column and the parent's column it refers to.
@@ -357,13 +366,9 @@ fn exists<'c>(
     values: Vec<Value>,
     columns: impl Iterator<Item = &'c String>,
 ) -> Result<bool> {
-    let matches: Vec<String> = columns
-        .zip(1..)
-        .map(|(column, n)| format!("\"{column}\" = ?{n}"))
-        .collect();
     let mut statement = connection.prepare_cached(&format!(
         "SELECT 1 FROM \"{table}\" WHERE {} LIMIT 1",
-        matches.join(" AND ")
+        matching(columns, 1)
     ))?;
     Ok(statement.exists(params_from_iter(values))?)
 }

@@ -442,11 +442,7 @@ async fn keep(store: &mut Store, incoming: &mut Incoming) -> Result<()> {
         ..
     } = incoming;
     let (before, from) = (writer.pieces().len(), writer.kept());
-    while let Some(piece) = writer.ready(*is_whole) {
-        let is_compressible = writer.is_compressible();
-        let piece = store.keep_piece(&piece, is_compressible).await?;
-        writer.add(piece);
-    }
+    store.keep_ready(writer, *is_whole).await?;
     let Some(upload) = upload else {
         return Ok(());
     };

@@ -13,7 +13,7 @@ use super::{FindingCode, HealthDepth, HealthFinding, HealthReport, KNOWN_DAMAGE}
 use crate::archive::{self, Salvaged};
 use crate::backup;
 use crate::database::orphans;
-use crate::database::rows::key_columns;
+use crate::database::rows::{key_columns, matching, values};
 use crate::database::schema::TABLES;
 use crate::disk::{LocalFuture, OpenMode};
 use crate::domain::{blobs, settings};
@@ -428,23 +428,15 @@ fn name_anew(tx: &Tx<'_>) -> Result<()> {
             other.join(", "),
             child.join(", ")
         ))?;
-        let rows = wrong.query_map([], |row| {
-            let key = (0..keys.len()).map(|index| row.get::<_, Value>(index));
-            key.collect::<rusqlite::Result<Vec<Value>>>()
-        })?;
-        let matches: Vec<String> = keys
-            .iter()
-            .zip(2..)
-            .map(|(key, n)| format!("\"{key}\" = ?{n}"))
-            .collect();
+        let rows = wrong.query_map([], |row| values(row, keys.len()))?;
         let update = format!(
             "UPDATE \"{}\" SET uuid = ?1 WHERE {}",
             spec.name,
-            matches.join(" AND ")
+            matching(&keys, 2)
         );
         for key in rows.collect::<rusqlite::Result<Vec<_>>>()? {
-            let values = std::iter::once(Value::Text(tx.uuid())).chain(key);
-            tx.execute(&update, params_from_iter(values))?;
+            let renamed = std::iter::once(Value::Text(tx.uuid())).chain(key);
+            tx.execute(&update, params_from_iter(renamed))?;
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Caller, Job, Store, answer};
-use crate::blob::{FOLDERS, Files, Hash, Packing, Piece};
+use crate::blob::{FOLDERS, Files, Hash, Packing, Piece, Writer};
 use crate::disk::{LocalFuture, OpenMode};
 use crate::domain::blobs;
 use crate::error::{Code, Error, Result};
@@ -86,6 +86,18 @@ impl Store {
         };
         self.leases.take(&piece);
         Ok(piece)
+    }
+
+    /// Keeps the pieces of a content that are whole, and adds each to it; `is_end` says that nothing of it will follow.
+    ///
+    /// # Errors
+    /// As [`keep_piece`](Self::keep_piece). What was added is kept.
+    pub async fn keep_ready(&mut self, writer: &mut Writer, is_end: bool) -> Result<()> {
+        while let Some(piece) = writer.ready(is_end) {
+            let piece = self.keep_piece(&piece, writer.is_compressible()).await?;
+            writer.add(piece);
+        }
+        Ok(())
     }
 
     /// Writes a piece's file anew, if it does not hold what was kept.

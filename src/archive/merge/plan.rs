@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 use super::names::{readable, translated};
 use super::row::{Row, key_of, key_text, numbers, parts, row_of};
 use super::{Action, ImportConflict, ImportCount, ImportOptions, ImportReport, OnConflict, PARTS};
+use crate::database::rows::{matching, values};
 use crate::database::schema::group;
 use crate::domain::packed::chunks;
 use crate::error::{Error, Result};
@@ -86,15 +87,14 @@ impl Plan<'_> {
 
     /// Looks for the store's own of a record.
     fn find(&self, new: &Row) -> Result<Found> {
-        let one = |sql: &str, values: Vec<Value>| -> Result<Option<Vec<Value>>> {
+        let one = |sql: &str, bound: Vec<Value>| -> Result<Option<Vec<Value>>> {
             let mut statement = self.live.prepare(sql)?;
             let width = statement.column_count();
-            let mut rows = statement.query(params_from_iter(values))?;
+            let mut rows = statement.query(params_from_iter(bound))?;
             let Some(row) = rows.next()? else {
                 return Ok(None);
             };
-            let values = (0..width).map(|index| row.get(index));
-            Ok(Some(values.collect::<rusqlite::Result<_>>()?))
+            Ok(Some(values(row, width)?))
         };
         let value = |column: &str| new.get(column).cloned().unwrap_or(Value::Null);
         let by = |columns: &[&str]| -> Result<Found> {
@@ -359,14 +359,10 @@ impl Plan<'_> {
     /// Whether nothing in the store has the key of a record.
     fn is_free(&self, new: &Row) -> Result<bool> {
         let keys = new.key.iter().filter_map(|index| new.columns.get(*index));
-        let matches: Vec<String> = keys
-            .zip(1..)
-            .map(|(key, n)| format!("\"{key}\" = ?{n}"))
-            .collect();
         let mut taken = self.live.prepare(&format!(
             "SELECT 1 FROM \"{}\" WHERE {}",
             new.table,
-            matches.join(" AND ")
+            matching(keys, 1)
         ))?;
         Ok(!taken.exists(params_from_iter(new.key_values()))?)
     }

@@ -6,7 +6,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use crate::archive::records::in_slices;
-use crate::database::rows::{columns, key_columns};
+use crate::database::rows::{columns, key_columns, matching, values};
 use crate::error::{Error, Result};
 use crate::store::View;
 
@@ -61,11 +61,10 @@ impl Cursor {
         let mut rows = statement.query(params_from_iter(self.last.iter()))?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            let values = (0..self.columns.len()).map(|index| row.get(index));
             found.push(Row {
                 table: self.table,
                 columns: self.columns.clone(),
-                values: values.collect::<rusqlite::Result<_>>()?,
+                values: values(row, self.columns.len())?,
                 key: self.key.clone(),
             });
         }
@@ -161,26 +160,19 @@ pub(super) fn key_of(row: &Row, key: &str) -> Vec<Value> {
 
 /// The store's row with a key.
 pub(super) fn row_of(view: &View<'_>, like: &Row, key: &str) -> Result<Row> {
-    let matches: Vec<String> = like
-        .key
-        .iter()
-        .filter_map(|index| like.columns.get(*index))
-        .zip(1..)
-        .map(|(column, n)| format!("\"{column}\" = ?{n}"))
-        .collect();
+    let keys = like.key.iter().filter_map(|index| like.columns.get(*index));
     let columns = like.columns.join("\", \"");
     let mut statement = view.prepare(&format!(
         "SELECT \"{columns}\" FROM \"{}\" WHERE {}",
         like.table,
-        matches.join(" AND ")
+        matching(keys, 1)
     ))?;
     let mut rows = statement.query(params_from_iter(key_of(like, key)))?;
     let row = rows
         .next()?
         .ok_or_else(|| Error::not_found(like.table, key))?;
-    let values = (0..like.columns.len()).map(|index| row.get(index));
     Ok(Row {
-        values: values.collect::<rusqlite::Result<_>>()?,
+        values: values(row, like.columns.len())?,
         ..like.clone()
     })
 }
@@ -214,10 +206,9 @@ pub(super) fn parts(
     let mut rows = statement.query(params_from_iter(key))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let values = (0..columns.len()).map(|index| row.get(index));
         found.push(Row {
             table: part,
-            values: values.collect::<rusqlite::Result<_>>()?,
+            values: values(row, columns.len())?,
             columns: columns.clone(),
             key: Vec::new(),
         });
