@@ -320,3 +320,163 @@ fn a_damaged_store_is_repaired() {
         "Plan of one"
     );
 }
+
+/// Runs another program in a folder, expecting success.
+fn program(folder: &Path, name: &str, arguments: &[&str]) -> String {
+    let output = Command::new(name)
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap_or_else(|error| panic!("{name} is needed: {error}"));
+    assert!(output.status.success(), "{name}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn an_encrypted_archive_is_read_by_every_command_with_its_key_and_opened_by_the_stock_age() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [one, two] = two_stores(folder.path());
+    program(folder.path(), "age-keygen", &["-o", "key"]);
+    let recipient = program(folder.path(), "age-keygen", &["-y", "key"]);
+    let (archive, key) = (at("one.zip.age"), at("key"));
+    let export = [
+        "export",
+        &one,
+        "--to",
+        &archive,
+        "--encrypt-to",
+        recipient.trim(),
+    ];
+    assert!(run(&export).status.success());
+    assert!(
+        std::fs::read(&archive)
+            .unwrap()
+            .starts_with(b"age-encryption.org/v1\n")
+    );
+
+    for refused in [
+        run(&["verify", &archive]),
+        run(&["list", &archive, "users"]),
+        run(&["import", &archive, "--into", &two]),
+        run(&["decrypt", &archive, "--to", &at("no.zip")]),
+    ] {
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        let problem = String::from_utf8(refused.stderr).unwrap();
+        assert!(problem.contains("--identity"), "{problem}");
+    }
+    assert!(!Path::new(&at("no.zip")).exists());
+    let with_key = |arguments: &[&str]| json(&[arguments, &["--identity", &key]].concat());
+    assert_eq!(with_key(&["inspect", &archive])[0]["scope"]["kind"], "all");
+    assert_eq!(with_key(&["verify", &archive])[0]["isSound"], true);
+    assert_eq!(
+        with_key(&["list", &archive, "users"])[0]["name"],
+        "Ada of one"
+    );
+    let decrypted = with_key(&["decrypt", &archive, "--to", &at("plain.zip")]).remove(0);
+    let size = std::fs::metadata(at("plain.zip")).unwrap().len();
+    assert_eq!(decrypted["size"], size);
+    program(
+        folder.path(),
+        "age",
+        &["-d", "-i", "key", "-o", "stock.zip", "one.zip.age"],
+    );
+    let [ours, stock] = ["plain.zip", "stock.zip"].map(|name| std::fs::read(at(name)).unwrap());
+    assert!(ours == stock);
+
+    // What the stock age makes, in armour as well.
+    program(
+        folder.path(),
+        "age",
+        &["-a", "-r", recipient.trim(), "-o", "armoured", "plain.zip"],
+    );
+    let imported = with_key(&["import", &at("armoured"), "--into", &two]).remove(0);
+    assert_eq!(imported["isDone"], true);
+    assert_eq!(json(&["list", &two, "users"]).len(), 2);
+    let merged = at("merged.age");
+    with_key(&[
+        "merge",
+        &archive,
+        &two,
+        "--to",
+        &merged,
+        "--encrypt-to",
+        recipient.trim(),
+    ]);
+    assert_eq!(with_key(&["list", &merged, "users"]).len(), 2);
+}
+
+#[test]
+fn a_passphrase_encrypts_and_only_it_decrypts() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [one, _] = two_stores(folder.path());
+    std::fs::write(at("right"), "correct horse\nbattery staple\n").unwrap();
+    std::fs::write(at("wrong"), "a guess\n").unwrap();
+    std::fs::write(at("empty"), "\n").unwrap();
+    let archive = at("one.age");
+    let export = |passphrase: &str| {
+        run(&[
+            "export",
+            &one,
+            "--to",
+            &archive,
+            "--encrypt-with",
+            passphrase,
+        ])
+    };
+    assert_eq!(export(&at("empty")).status.code(), Some(2));
+    assert!(!Path::new(&archive).exists());
+    assert!(export(&at("right")).status.success());
+    let listed = json(&["list", &archive, "users", "--passphrase-file", &at("right")]);
+    assert_eq!(listed[0]["name"], "Ada of one");
+    let refused = run(&["list", &archive, "users", "--passphrase-file", &at("wrong")]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let unknown = run(&[
+        "export",
+        &one,
+        "--to",
+        &at("two.age"),
+        "--encrypt-to",
+        "age1nobody",
+    ]);
+    assert_eq!(unknown.status.code(), Some(2), "{unknown:?}");
+    assert!(!Path::new(&at("two.age")).exists());
+}
+
+#[test]
+fn an_encrypted_archive_that_was_changed_or_cut_is_not_decrypted() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    program(folder.path(), "age-keygen", &["-o", "key"]);
+    let recipient = program(folder.path(), "age-keygen", &["-y", "key"]);
+    let content: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+    std::fs::write(at("content"), content).unwrap();
+    program(
+        folder.path(),
+        "age",
+        &["-r", recipient.trim(), "-o", "whole", "content"],
+    );
+    let whole = std::fs::read(at("whole")).unwrap();
+    let mut flipped = whole.clone();
+    flipped[400_000] ^= 1;
+    // The third ends between two of the pieces that are encrypted one by one.
+    let header = whole.windows(5).position(|it| it == b"\n--- ").unwrap() + 49 + 16;
+    let between = header + 3 * (65_536 + 16);
+    let cut = [whole.len() - 1, between].map(|end| whole[..end].to_vec());
+    for damaged in [flipped].into_iter().chain(cut) {
+        std::fs::write(at("damaged"), damaged).unwrap();
+        let refused = run(&[
+            "decrypt",
+            &at("damaged"),
+            "--to",
+            &at("opened"),
+            "--identity",
+            &at("key"),
+        ]);
+        assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+        assert!(!Path::new(&at("opened")).exists());
+    }
+    let plain = run(&["decrypt", &at("content"), "--to", &at("opened")]);
+    assert_eq!(plain.status.code(), Some(2), "{plain:?}");
+}

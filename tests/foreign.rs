@@ -321,6 +321,201 @@ fn a_zip_is_known_by_what_is_in_it() {
     }
 }
 
+/// An export with a picture that a message shows, a document that it has, a picture that is not there, and one that is damaged.
+fn export_with_files(picture: &[u8]) -> Vec<u8> {
+    let mut conversation = chat("a", &["look", "nice"]);
+    let message = &mut conversation["mapping"]["m0"]["message"];
+    let pointer = |id: &str| json!({ "content_type": "image_asset_pointer", "asset_pointer": format!("file-service://{id}") });
+    message["content"] = json!({ "content_type": "multimodal_text",
+        "parts": [pointer("file-Picture1"), pointer("file-Missing1"), pointer("file-Damaged1"), "look"] });
+    message["metadata"] = json!({ "attachments": [
+        { "id": "file-Picture1", "name": "a cat.png", "mime_type": "image/png" },
+        { "id": "file-Document1", "name": "plan: b.pdf", "mime_type": "application/pdf" },
+    ] });
+    let conversations = json!([conversation]).to_string();
+    let mut archive = zip(&[
+        ("file-Picture1-a cat.png", picture),
+        ("export/file-Document1-plan: b.pdf", b"%PDF"),
+        ("file-Damaged1.dat", b"what it was before"),
+        ("conversations.json", conversations.as_bytes()),
+        ("file-Picture10-another.png", b"\x89PNG of nobody"),
+    ]);
+    let damaged = b"file-Damaged1.dat";
+    let at = archive.windows(damaged.len()).position(|it| it == damaged);
+    archive[at.unwrap() + damaged.len() + 3] ^= 1;
+    archive
+}
+
+#[test]
+fn files_of_messages_become_artifacts_that_their_parts_name() {
+    let picture: Vec<u8> = (0..700_000_u32)
+        .flat_map(|n| (n ^ (n >> 3)).to_le_bytes())
+        .collect();
+    let export = export_with_files(&picture);
+    let mut fixture = Fixture::new(21);
+    let files = [("export.zip", export.as_slice())];
+    let report = fixture.try_import(&files, json!({})).unwrap();
+    assert_eq!(added(&report, "artifact"), 3, "{report}");
+    let problems = report["problems"].to_string();
+    assert!(problems.contains("file-Damaged1.dat"), "{problems}");
+    assert!(
+        problems.contains("file-Picture10-another.png"),
+        "{problems}"
+    );
+    assert!(
+        !problems.contains("Document1") && !problems.contains("a cat"),
+        "{problems}"
+    );
+
+    let conversation = fixture.conversations("us01").remove(0);
+    let message = fixture.messages(&conversation["id"]).remove(0);
+    let parts = message["parts"].as_array().unwrap().clone();
+    assert_eq!(parts[0]["name"], "a cat.png", "{message}");
+    assert_eq!(parts[0]["mediaType"], "image/png");
+    assert_eq!(parts[1]["reference"], "file-service://file-Missing1");
+    assert_eq!(parts[4]["name"], "plan: b.pdf");
+    let mut content = |part: &Value| {
+        let artifact = fixture.call("artifacts.get", json!({ "id": part["reference"] }));
+        assert_eq!(artifact["messageId"], message["id"]);
+        assert_eq!(artifact["kind"], "attachment");
+        let mut all = Vec::new();
+        while artifact["size"].as_u64() > Some(all.len() as u64) {
+            let args = json!({ "id": artifact["id"], "start": all.len(), "length": 1 << 20 });
+            all.extend(fixture.bytes("artifacts.read", args, &[]).1);
+        }
+        (artifact, all)
+    };
+    let (artifact, read) = content(&parts[0]);
+    assert!(read == picture);
+    assert_eq!(artifact["name"], "a cat.png");
+    assert_eq!(artifact["createdAt"], message["createdAt"]);
+    assert_eq!(artifact["metadata"]["source"], "file-Picture1-a cat.png");
+    assert_eq!(content(&parts[4]).1, b"%PDF");
+    assert_eq!(content(&parts[2]).0.get("size"), None);
+
+    let before = fixture.seen();
+    let again = fixture.try_import(&files, json!({})).unwrap();
+    for count in again["counts"].as_array().unwrap() {
+        assert_eq!(count["added"], 0, "{again}");
+    }
+    assert_eq!(fixture.seen(), before);
+    let mut fixture = fixture.reopened();
+    let check = fixture.task("health.check", json!({ "depth": "deep" }));
+    assert_eq!(check["findings"], json!([]));
+}
+
+#[test]
+fn what_a_data_url_holds_becomes_an_artifact() {
+    let messages = json!([{ "id": "m1", "role": "user", "parts": [
+        { "type": "file", "mediaType": "text/plain", "filename": "note.txt", "url": "data:text/plain;charset=utf-8;base64,aGVsbG8" },
+        { "type": "file", "mediaType": "image/png", "url": "https://example.org/note.txt" },
+        { "type": "file", "mediaType": "text/plain", "url": "data:text/plain;base64,no/base64=?" },
+    ] }]);
+    let text = messages.to_string();
+    let mut fixture = Fixture::new(22);
+    let files = [("messages.json", text.as_bytes()), ("note.txt", b"another")];
+    let report = fixture.try_import(&files, json!({})).unwrap();
+    assert_eq!(added(&report, "artifact"), 1, "{report}");
+    let conversation = fixture.conversations("us01").remove(0);
+    let message = fixture.messages(&conversation["id"]).remove(0);
+    let parts = message["parts"].as_array().unwrap();
+    let read = json!({ "id": parts[0]["reference"], "start": 0, "length": 100 });
+    assert_eq!(fixture.bytes("artifacts.read", read, &[]).1, b"hello");
+    assert_eq!(parts[1]["reference"], "https://example.org/note.txt");
+    assert!(parts[2]["reference"].as_str().unwrap().starts_with("data:"));
+}
+
+#[test]
+fn an_import_that_is_given_up_leaves_no_contents_behind() {
+    let picture: Vec<u8> = (0..900_000_u32)
+        .flat_map(|n| (n.wrapping_mul(0x9E37_79B9)).to_le_bytes())
+        .collect();
+    let export = export_with_files(&picture);
+    let mut fixture = Fixture::new(23);
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    let before = fixture.seen();
+    let files = |fixture: &Fixture| {
+        let all = fixture.disk.files().into_iter().map(|(name, _)| name);
+        let all = all.filter(|name| name.starts_with("blobs/"));
+        all.collect::<Vec<_>>()
+    };
+    let none = files(&fixture);
+    let received = fixture
+        .bytes("imports.receive", json!({ "name": "export.zip" }), &export)
+        .0;
+    let import = json!({ "import": received["import"] });
+    while fixture.bytes("imports.step", import.clone(), &[]).0["phase"] != "ready" {}
+    assert!(files(&fixture).len() > none.len());
+    fixture.bytes("imports.end", import, &[]);
+    assert_eq!(files(&fixture), none);
+    assert_eq!(fixture.seen(), before);
+}
+
+#[test]
+fn a_zip_that_lies_is_refused_and_changes_nothing() {
+    let text = json!([chat("a", &["one", "two"])]).to_string();
+    let whole = zip(&[("conversations.json", text.as_bytes())]);
+    let mut fixture = Fixture::new(24);
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    let before = fixture.seen();
+    let directory = |zip: &[u8]| zip.windows(4).position(|it| it == b"PK\x01\x02").unwrap();
+    let at = directory(&whole);
+    let size = u32::try_from(text.len()).unwrap();
+    let mut lies = Vec::new();
+    for size in [size - 1, size + 1, u32::MAX - 1] {
+        let mut lying = whole.clone();
+        lying[at + 24..at + 28].copy_from_slice(&size.to_le_bytes());
+        lies.push(lying);
+    }
+    // Its bytes are others than the sum says.
+    let mut changed = whole.clone();
+    changed[at + 16] ^= 1;
+    lies.push(changed);
+    // The same name twice.
+    let mut doubled = zip(&[
+        ("conversations.json", text.as_bytes()),
+        ("conversations.jsox", b"[]"),
+    ]);
+    while let Some(at) = doubled.windows(5).position(|it| it == b".jsox") {
+        doubled[at + 4] = b'n';
+    }
+    lies.push(doubled);
+    for (number, lying) in lies.iter().enumerate() {
+        let refused = fixture.try_import(&[("export.zip", lying)], json!({}));
+        assert_eq!(refused.unwrap_err(), Code::ArchiveInvalid, "{number}");
+        assert_eq!(fixture.seen(), before, "{number}");
+    }
+    fixture
+        .try_import(&[("export.zip", &whole)], json!({}))
+        .unwrap();
+}
+
+#[test]
+fn a_small_zip_of_a_large_file_is_read_in_little_memory() {
+    // 256 MiB of blanks between two conversations, from a few megabytes.
+    let mut zip = ZipWriter::new(0);
+    let mut archive = Vec::new();
+    zip.begin("conversations.json", true).unwrap();
+    let conversation = |title: &str| chat(title, &["one"]).to_string();
+    zip.write(format!("[{},", conversation("a")).as_bytes())
+        .unwrap();
+    let blanks = vec![b' '; 1 << 20];
+    for _ in 0..256 {
+        zip.write(&blanks).unwrap();
+        archive.extend(zip.take());
+    }
+    zip.write(format!("{}]", conversation("b")).as_bytes())
+        .unwrap();
+    zip.end().unwrap();
+    zip.finish();
+    archive.extend(zip.take());
+    assert!(archive.len() < 4 << 20);
+    let mut fixture = Fixture::new(25);
+    let files = [("export.zip", archive.as_slice())];
+    fixture.try_import(&files, json!({})).unwrap();
+    assert_eq!(fixture.conversations("us01").len(), 2);
+}
+
 #[test]
 fn a_folder_of_charts_goes_to_its_contexts_and_its_archive() {
     let names = [

@@ -1,4 +1,4 @@
 /** The age library, bundled into one script that is loaded when it is first needed. */
 
 /** @internal */
-export { Decrypter, Encrypter } from 'age-encryption';
+export { armor, Decrypter, Encrypter } from 'age-encryption';

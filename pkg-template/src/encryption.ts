@@ -5,6 +5,9 @@ import { StrongroomError } from './errors.js';
 /** How a binary age file begins. */
 const BEGINNING = 'age-encryption.org/v1';
 
+/** How one begins that is armoured: text, a third larger. */
+const ARMOUR = '-----BEGIN AGE ENCRYPTED FILE-----';
+
 /** Who can open what is encrypted: whoever knows the passphrase, or has the identity of any one of the recipients (`age1…`). */
 export type Encryption = { passphrase: string } | { recipients: readonly string[] };
 
@@ -33,7 +36,7 @@ export async function encrypting(
 }
 
 /**
- * @internal Decrypts what is encrypted as it flows, and hands on what is not. Rejects with `invalid_argument` when no key opens
+ * @internal Decrypts what is encrypted as it flows, and hands on what is not; what is armoured is held in memory. Rejects with `invalid_argument` when no key opens
  * it; the stream fails with `archive_invalid` where a byte was changed or the end is missing.
  */
 export async function decrypted(
@@ -41,14 +44,19 @@ export async function decrypted(
   { passphrase, identities = [] }: DecryptionKeys,
 ): Promise<ReadableStream<Uint8Array>> {
   const whole = content instanceof ReadableStream ? content : new Blob([content as BlobPart]).stream();
-  const [beginning, stream] = await peeked(whole, BEGINNING.length);
-  if (new TextDecoder().decode(beginning) !== BEGINNING) return stream;
-  const { Decrypter } = await import('./age.js');
+  const [bytes, stream] = await peeked(whole, ARMOUR.length);
+  const beginning = new TextDecoder().decode(bytes);
+  const isArmoured = beginning === ARMOUR;
+  if (!isArmoured && !beginning.startsWith(BEGINNING)) return stream;
+  const { armor, Decrypter } = await import('./age.js');
   const decrypter = new Decrypter();
   if (passphrase !== undefined) decrypter.addPassphrase(passphrase);
   for (const identity of identities) given('identity', () => decrypter.addIdentity(identity));
   try {
-    return guarded(await decrypter.decrypt(stream));
+    const binary = isArmoured
+      ? new Blob([armor.decode(await new Response(stream).text()) as BlobPart]).stream()
+      : stream;
+    return guarded(await decrypter.decrypt(binary));
   } catch (error) {
     throw broken(error);
   }

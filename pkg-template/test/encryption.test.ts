@@ -101,6 +101,12 @@ test('the stock age opens what is made here, and what it makes opens here', asyn
       execFileSync('age', ['--recipient', recipient, '--output', theirs, zip]);
       const report = await other.backups.import(readFileSync(theirs), { identities: [identity] });
       expect(report.isDone).toBe(true);
+      execFileSync('age', ['--armor', '--recipient', recipient, '--output', theirs, zip]);
+      const armoured = readFileSync(theirs);
+      expect(armoured.toString().startsWith('-----BEGIN AGE')).toBe(true);
+      expect((await other.backups.import(armoured, { identities: [identity] })).isDone).toBe(true);
+      const cut = other.backups.import(armoured.subarray(0, armoured.length / 2), { identities: [identity] });
+      await expect(cut).rejects.toMatchObject({ code: 'archive_invalid' });
     });
   } finally {
     rmSync(folder, { recursive: true });

@@ -66,7 +66,7 @@ impl Incoming {
     pub async fn step(&mut self, store: &mut Store) -> Result<bool> {
         match self {
             Self::Archive(staging) => staging.step(store).await,
-            Self::Foreign(foreign) => foreign.step(store),
+            Self::Foreign(foreign) => foreign.step(store).await,
         }
     }
 

@@ -110,6 +110,7 @@ fn read_message(
     let model = metadata.take_text("model_slug");
     let is_hidden =
         metadata.get("is_visually_hidden_from_conversation") == Some(&Value::Bool(true));
+    let attached = metadata.get("attachments").map(attached_files);
     message.put_left("metadata", metadata);
     let has_no_weight = match message.get("weight") {
         Some(Value::Number(weight)) => weight.parse::<f64>() == Ok(0.0),
@@ -128,7 +129,7 @@ fn read_message(
     let called = recipient.filter(|_| role == Role::Assistant);
     let called = called.map(str::to_owned);
     message.take_word("recipient", "all");
-    let parts = match message.take_object("content") {
+    let mut parts = match message.take_object("content") {
         None => Vec::new(),
         Some(mut content) => {
             let parts = read_content(id, parent, called, role, &mut content, report)?;
@@ -139,6 +140,12 @@ fn read_message(
     if matches!(parts.as_slice(), [Part::ToolCall { name, .. }] if message.text("recipient") == Some(name))
     {
         message.take("recipient");
+    }
+    for file in attached.into_iter().flatten() {
+        let is_shown = parts.iter().any(|part| is_same_file(part, &file));
+        if !is_shown {
+            parts.push(file);
+        }
     }
     Ok(Draft {
         source_id: message.take_text("id").or_else(|| Some(id.to_owned())),
@@ -152,6 +159,39 @@ fn read_message(
         parts,
         raw: message,
     })
+}
+
+/// The files of a message's metadata, which stay there too: only pictures are pieces of its text.
+fn attached_files(list: &Value) -> Vec<Part> {
+    let Value::List(list) = list else {
+        return Vec::new();
+    };
+    let files = list.iter().filter_map(|file| match file {
+        Value::Object(file) => Some(Part::File {
+            reference: file.text("id")?.to_owned(),
+            name: file.text("name").map(str::to_owned),
+            media_type: file
+                .text("mime_type")
+                .or_else(|| file.text("mimeType"))
+                .map(str::to_owned),
+        }),
+        _ => None,
+    });
+    files.collect()
+}
+
+/// Whether two parts point to one file: `file-service://file-1` and `file-1` do.
+fn is_same_file(part: &Part, other: &Part) -> bool {
+    let named = |part: &Part| match part {
+        Part::File { reference, .. } => {
+            let named = reference
+                .split_once("://")
+                .map_or(reference.as_str(), |it| it.1);
+            Some(named.to_owned())
+        }
+        _ => None,
+    };
+    named(part).is_some() && named(part) == named(other)
 }
 
 fn read_content(

@@ -30,6 +30,7 @@ use crate::domain::parts::Part;
 use crate::error::{Code, Error};
 
 pub use reader::Reader;
+pub(crate) use source::unreadable;
 
 /// The most notes that one conversation's report holds.
 const MAX_NOTES: usize = 1000;

@@ -69,8 +69,20 @@ impl Source {
             }
             Err(error) => {
                 self.block.clear();
-                Err(Error::new(Code::Io, "the file cannot be read").caused_by(error))
+                Err(unreadable(error))
             }
         }
+    }
+}
+
+/// What a file said when it could not be read: an entry of a zip that is not what it claims, or the disk's
+/// own.
+pub(crate) fn unreadable(error: std::io::Error) -> Error {
+    let own = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>());
+    match own {
+        Some(own) => own.clone(),
+        None => Error::new(Code::Io, "the file cannot be read").caused_by(error),
     }
 }

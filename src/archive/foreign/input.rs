@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use crate::archive::zip::{Entry, EntryReader, Zip};
 use crate::disk::File;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
+use crate::interop::unreadable;
 
 /// Bytes by which a format is recognised.
 const HEAD_BYTES: u64 = 64 << 10;
@@ -27,15 +28,18 @@ impl Input {
             reader: reader.transpose()?,
             block: Vec::new(),
             at: 0,
+            is_end: false,
         })
     }
 
-    /// Its first bytes.
-    pub fn head(&self) -> Result<Vec<u8>> {
+    /// Its first bytes, or as many of them as can be read, and why there are no more.
+    pub fn head(&self) -> (Vec<u8>, Option<Error>) {
         let mut head = Vec::new();
-        let mut bytes = self.open()?.take(HEAD_BYTES);
-        bytes.read_to_end(&mut head).map_err(unreadable)?;
-        Ok(head)
+        let read = self.open().and_then(|bytes| {
+            let mut bytes = bytes.take(HEAD_BYTES);
+            bytes.read_to_end(&mut head).map_err(unreadable)
+        });
+        (head, read.err())
     }
 }
 
@@ -78,6 +82,7 @@ pub struct Bytes {
     reader: Option<EntryReader>,
     block: Vec<u8>,
     at: u64,
+    is_end: bool,
 }
 
 impl Read for Bytes {
@@ -90,9 +95,13 @@ impl Read for Bytes {
             self.at += read as u64;
             return Ok(read);
         };
+        if self.is_end {
+            return Ok(0);
+        }
         if self.block.is_empty() {
             let next = reader.next(&*self.file).map_err(std::io::Error::other)?;
             let Some(block) = next else {
+                self.is_end = true;
                 return Ok(0);
             };
             self.block = block;
@@ -105,26 +114,4 @@ impl Read for Bytes {
         self.block = rest;
         Ok(count)
     }
-}
-
-/// What a file said when it could not be read: an entry of a zip that is not what it claims, or the disk's own.
-pub fn unreadable(error: std::io::Error) -> Error {
-    let own = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<Error>());
-    match own {
-        Some(own) => own.clone(),
-        None => Error::new(Code::Io, "the file cannot be read").caused_by(error),
-    }
-}
-
-/// The same of an error that has it as its cause.
-pub fn explained(error: Error) -> Error {
-    let cause =
-        std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
-    let own = cause
-        .and_then(std::io::Error::get_ref)
-        .and_then(|inner| inner.downcast_ref::<Error>())
-        .cloned();
-    own.unwrap_or(error)
 }

@@ -4,9 +4,11 @@
 //! Ids are made of what a record is where it comes from, so that bringing an export in twice is doing so once, and a newer
 //! export adds what is new.
 
+mod attached;
 mod input;
 mod put;
 
+use std::collections::HashSet;
 use std::io::Read as _;
 use std::rc::Rc;
 
@@ -15,6 +17,7 @@ use serde::Serialize;
 
 use super::invalid;
 use super::stage::{Problems, Staged};
+use crate::blob::Piece;
 use crate::database::migrate::LATEST;
 use crate::database::scratch::{self, Scratch};
 use crate::disk::File;
@@ -24,9 +27,10 @@ use crate::error::{Code, Error, Result};
 use crate::id::UserId;
 use crate::interop::charts::{ChartFile, chart_file};
 use crate::interop::detect::detect;
-use crate::interop::{Format, Item, Reader, chunks};
+use crate::interop::{Format, Item, Reader, chunks, unreadable};
 use crate::store::{Store, Tx};
-use input::{Input, add_inputs, explained, unreadable};
+use attached::{Attaching, Attachment, Beside};
+use input::{Input, add_inputs};
 use put::{Putting, derived, is_invalid};
 
 pub(super) use input::is_zip;
@@ -81,13 +85,21 @@ struct Reading {
 /// Exports that are being read.
 pub struct Foreign {
     staged: Staged,
-    inputs: Vec<Input>,
+    inputs: Vec<Rc<Input>>,
+    beside: Beside,
+    /// Files of messages that are yet to be put, and the one that is being read.
+    attachments: Vec<Attachment>,
+    attaching: Option<Attaching>,
+    /// Files that messages have.
+    attached: HashSet<String>,
+    /// Pieces of contents, which stay as long as this does.
+    pieces: Vec<Piece>,
     reading: Option<Reading>,
     chunks: Vec<(String, Vec<u8>)>,
     chunk_bytes: u64,
     formats: Vec<ImportFormat>,
-    /// Files of which nothing is known, by their names.
-    unknown: Vec<String>,
+    /// Files that are left out, and why, unless they are a message's.
+    unknown: Vec<(String, String)>,
     read: u64,
     total: u64,
     is_done: bool,
@@ -103,6 +115,8 @@ impl Foreign {
         for (name, file) in files {
             add_inputs(&mut inputs, name, file)?;
         }
+        let mut inputs: Vec<Rc<Input>> = inputs.into_iter().map(Rc::new).collect();
+        let beside = Beside::of(&inputs);
         // The first is read first.
         inputs.reverse();
         let host = store.host().clone();
@@ -121,6 +135,11 @@ impl Foreign {
             },
             total: inputs.iter().map(|input| input.size).sum(),
             inputs,
+            beside,
+            attachments: Vec::new(),
+            attaching: None,
+            attached: HashSet::new(),
+            pieces: Vec::new(),
             reading: None,
             chunks: Vec::new(),
             chunk_bytes: 0,
@@ -131,12 +150,15 @@ impl Foreign {
         })
     }
 
-    /// Lets go of all that was kept.
+    /// Lets go of all that was kept. What the store took of it stays.
     ///
     /// # Errors
     /// The disk's own; what is left is removed when the store is opened.
-    pub async fn let_go(self, store: &mut Store) -> Result<()> {
+    pub async fn let_go(mut self, store: &mut Store) -> Result<()> {
+        let pieces = std::mem::take(&mut self.pieces);
+        // Files must be closed to be removed.
         drop(self);
+        store.give_back(&pieces).await?;
         scratch::clear(&**store.disk()).await
     }
 
@@ -164,12 +186,18 @@ impl Foreign {
     /// Does a slice; true while there is more to do.
     ///
     /// # Errors
-    /// `archive_invalid` when no file is of a format that is known, or a zip's entry is not what it says.
-    pub fn step(&mut self, store: &Store) -> Result<bool> {
+    /// `archive_invalid` when no file is of a format that is known, or a zip's entry is not what it says; `quota_exceeded` when the
+    /// files of messages have no room.
+    pub async fn step(&mut self, store: &mut Store) -> Result<bool> {
         if self.is_done {
             return Ok(false);
         }
-        if let Some(reading) = self.reading.take() {
+        if let Some(attaching) = self.attaching.take() {
+            self.attach(store, attaching).await?;
+        } else if let Some(attachment) = self.attachments.pop() {
+            self.attached.extend(attachment.found.source.clone());
+            self.attaching = Some(Attaching::new(attachment));
+        } else if let Some(reading) = self.reading.take() {
             self.read_on(store, reading)?;
         } else if let Some(input) = self.inputs.pop() {
             self.begin_input(store, &input)?;
@@ -181,13 +209,17 @@ impl Foreign {
     }
 
     fn begin_input(&mut self, store: &Store, input: &Input) -> Result<()> {
-        let head = input.head()?;
+        let (head, failure) = input.head();
         let name = input.name.clone();
         let size = input.size;
         match detect(&name, &head) {
             None => {
                 self.read += size;
-                self.unknown.push(name);
+                let why = failure.map_or_else(
+                    || "of no format that is known; left out".to_owned(),
+                    |error| error.message().to_owned(),
+                );
+                self.unknown.push((name, why));
             }
             Some(Format::Charts) => {
                 self.count(Format::Charts, |found| found.files += 1);
@@ -225,6 +257,25 @@ impl Foreign {
         Ok(())
     }
 
+    async fn attach(&mut self, store: &mut Store, mut attaching: Attaching) -> Result<()> {
+        let content = match attaching.step(store, &mut self.pieces).await {
+            Ok(None) => {
+                self.attaching = Some(attaching);
+                return Ok(());
+            }
+            Ok(content) => content,
+            // An entry of a zip that is not what it says costs only itself.
+            Err(error) if error.code() == Code::ArchiveInvalid => {
+                let problem = format!("{}: {}", attaching.source(), error.message());
+                self.staged.problems.add(problem);
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let tx = Tx::of(self.staged.scratch.connection(), &**store.host());
+        attaching.put(&tx, content.as_ref())
+    }
+
     fn read_on(&mut self, store: &Store, mut reading: Reading) -> Result<()> {
         let from = reading.reader.bytes_read();
         while reading.reader.bytes_read() - from < SLICE_BYTES {
@@ -235,7 +286,7 @@ impl Foreign {
                     self.skip(reading.format, &reading.name, error.message());
                     None
                 }
-                Err(error) => return Err(explained(error)),
+                Err(error) => return Err(error),
             };
             let Some(item) = item else {
                 self.read += reading.reader.bytes_read().saturating_sub(reading.counted);
@@ -258,11 +309,14 @@ impl Foreign {
             Item::Conversation(conversation, report) => (*conversation, report),
         };
         let mut notes = Vec::new();
+        let mut attachments = Vec::new();
         let messages = conversation.messages.len() as u64;
         let tx = Tx::of(self.staged.scratch.connection(), &**store.host());
         let put = Putting {
             tx: &tx,
             format,
+            beside: &self.beside,
+            attachments: &mut attachments,
             notes: &mut notes,
         };
         // What is refused half way leaves nothing of itself.
@@ -284,6 +338,7 @@ impl Foreign {
             self.skip(format, &format!("{name}: {place}"), error.message());
             return Ok(());
         }
+        self.attachments.append(&mut attachments);
         for note in report.notes {
             let problem = format!("{name}: {}: {}", note.place, note.why);
             self.staged.problems.add(problem);
@@ -409,10 +464,10 @@ impl Foreign {
         if self.formats.is_empty() {
             return Err(invalid("it is of no format that is known"));
         }
-        for name in std::mem::take(&mut self.unknown) {
-            self.staged
-                .problems
-                .add(format!("{name}: of no format that is known; left out"));
+        for (name, why) in std::mem::take(&mut self.unknown) {
+            if !self.attached.contains(&name) {
+                self.staged.problems.add(format!("{name}: {why}"));
+            }
         }
         self.staged.scratch.connection().execute_batch("COMMIT")?;
         Ok(())

@@ -14,6 +14,7 @@ use crate::interop::{self, Format};
 use crate::store::Tx;
 
 use super::USER;
+use super::attached::{Attachment, Beside, Found};
 
 /// A UUID that is made of these words.
 pub fn derived(words: &[&str]) -> String {
@@ -33,6 +34,10 @@ pub fn derived(words: &[&str]) -> String {
 pub struct Putting<'a> {
     pub tx: &'a Tx<'a>,
     pub format: Format,
+    /// The files that messages may mean.
+    pub beside: &'a Beside,
+    /// Those that they do mean.
+    pub attachments: &'a mut Vec<Attachment>,
     /// What could not be put as it was.
     pub notes: &'a mut Vec<String>,
 }
@@ -147,10 +152,11 @@ impl Putting<'_> {
         uuid: &str,
     ) -> Result<MessageId> {
         let place = message.source_id.as_deref().unwrap_or(uuid);
+        let (given, files) = self.at_hand(uuid, message);
         let new = NewMessage {
             role: message.role,
             text: None,
-            parts: Some(self.parts(place, &message.parts)?),
+            parts: Some(self.parts(place, &given)?),
             parent_id: parent,
             author: self.label(place, "author", message.author.as_deref()),
             model: self.label(place, "model", message.model.as_deref()),
@@ -166,6 +172,23 @@ impl Putting<'_> {
         let id = messages::append(self.tx, conversation, &new)?.id;
         let now = self.tx.now_ms();
         let created_at = message.created_at.or(message.updated_at);
+        for (index, found) in files {
+            if let Some(Part::File {
+                reference,
+                name,
+                media_type,
+            }) = given.get(index)
+            {
+                self.attachments.push(Attachment {
+                    id: reference.clone(),
+                    message: id,
+                    created_at: created_at.unwrap_or(now),
+                    name: name.clone(),
+                    media_type: media_type.clone(),
+                    found,
+                });
+            }
+        }
         self.tx.execute(
             "UPDATE message SET uuid = ?4, parent = ?5, status = ?6, created_at = coalesce(?7, ?9), updated_at = coalesce(?8, ?7, ?9)
              WHERE user = ?1 AND conversation = ?2 AND message = ?3",
@@ -182,6 +205,31 @@ impl Putting<'_> {
             ],
         )?;
         Ok(id)
+    }
+
+    /// The parts of a message, with those files that are at hand named as the artifacts they become, and what was found for which
+    /// part.
+    fn at_hand(&self, uuid: &str, message: &interop::Message) -> (Vec<Part>, Vec<(usize, Found)>) {
+        let mut parts = message.parts.clone();
+        let mut files = Vec::new();
+        for (index, part) in parts.iter_mut().enumerate() {
+            let Part::File {
+                reference,
+                name,
+                media_type,
+            } = part
+            else {
+                continue;
+            };
+            let Some(found) = self.beside.content(reference) else {
+                continue;
+            };
+            *reference = derived(&[uuid, "file", &index.to_string()]);
+            *name = name.take().or_else(|| found.name.clone());
+            *media_type = media_type.take().or_else(|| found.media_type.clone());
+            files.push((index, found));
+        }
+        (parts, files)
     }
 
     /// The parts of a message; one that is too large to be kept as it is becomes the text of its JSON.

@@ -238,7 +238,10 @@ fn name_at(entries: &[Entry], place: usize) -> &str {
 
 fn check_names(entries: &[Entry], by_name: &[usize]) -> Result<()> {
     for Entry { name, .. } in entries {
-        let is_safe = !name.contains(['\\', '\0', ':'])
+        // A drive's letter; elsewhere a colon is a letter like others.
+        let has_drive = name.as_bytes().get(1) == Some(&b':');
+        let is_safe = !has_drive
+            && !name.contains(['\\', '\0'])
             && name.split('/').all(|step| !matches!(step, "" | "." | ".."));
         if !is_safe {
             return Err(invalid(format!("{name:?} is no safe name")));

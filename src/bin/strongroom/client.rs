@@ -1,7 +1,7 @@
 //! A store or an archive, asked by name like from a page.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -15,10 +15,11 @@ use strongroom::stream::StreamSettings;
 use strongroom::{Code, Error, Result};
 use tempfile::TempDir;
 
+use crate::keys::{Encryption, Keys, Writer};
 use crate::output::Output;
 
 /// Bytes moved at once.
-const BLOCK_BYTES: usize = 1 << 20;
+pub const BLOCK_BYTES: usize = 1 << 20;
 
 /// An open store.
 pub struct Client {
@@ -30,13 +31,13 @@ pub struct Client {
 
 impl Client {
     /// Opens a store's folder, or an archive, which is unpacked into a folder of its own for as long as this lives.
-    pub fn open(path: &Path, output: &Output) -> Result<Self> {
+    pub fn open(path: &Path, keys: &Keys, output: &Output) -> Result<Self> {
         if path.is_dir() {
             return Self::store(path);
         }
         let folder = TempDir::new().map_err(|error| io("a folder could not be made", &error))?;
         let mut client = Self::create(folder.path())?;
-        client.import(path, &json!({}), false, output)?;
+        client.import(path, keys, &json!({}), false, output)?;
         client.unpacked = Some(folder);
         Ok(client)
     }
@@ -160,6 +161,7 @@ impl Client {
     pub fn import(
         &mut self,
         from: &Path,
+        keys: &Keys,
         options: &Value,
         is_rehearsal: bool,
         output: &Output,
@@ -171,13 +173,10 @@ impl Client {
         let mut progress = Value::Null;
         for (path, _) in &files {
             args["name"] = named(from, path);
-            let mut file = fs::File::open(path)
-                .map_err(|error| io(&format!("{} cannot be opened", path.display()), &error))?;
+            let mut file = keys.open(path)?;
             let mut block = vec![0; BLOCK_BYTES];
             loop {
-                let read = file
-                    .read(&mut block)
-                    .map_err(|error| io(&format!("{} cannot be read", path.display()), &error))?;
+                let read = file.read(&mut block)?;
                 let bytes = block.get(..read).unwrap_or_default();
                 (progress, _) = self.bytes("imports.receive", &args, bytes)?;
                 bar.set_position(progress["done"].as_u64().unwrap_or(0));
@@ -204,9 +203,16 @@ impl Client {
     }
 
     /// Writes an archive to a file, which must not be there.
-    pub fn export(&mut self, request: &Value, to: &Path, output: &Output) -> Result<()> {
-        let mut file = new_file(to)?;
-        let exported = self.export_into(request, &mut file, output);
+    pub fn export(
+        &mut self,
+        request: &Value,
+        to: &Path,
+        encryption: &Encryption,
+        output: &Output,
+    ) -> Result<()> {
+        let file = new_file(to)?;
+        let writer = Writer::new(file, encryption);
+        let exported = writer.and_then(|writer| self.export_into(request, writer, output));
         if exported.is_err() {
             // An archive that is not whole is of no use.
             let _ = fs::remove_file(to);
@@ -214,7 +220,7 @@ impl Client {
         exported
     }
 
-    fn export_into(&mut self, request: &Value, file: &mut fs::File, output: &Output) -> Result<()> {
+    fn export_into(&mut self, request: &Value, mut file: Writer, output: &Output) -> Result<()> {
         let (begun, _) = self.bytes("exports.begin", request, &[])?;
         let export = json!({ "export": begun["export"] });
         let bar = output.bar("writing", 0);
@@ -222,14 +228,12 @@ impl Client {
             let (progress, bytes) = self.bytes("exports.next", &export, &[])?;
             bar.set_length(progress["total"].as_u64().unwrap_or(0));
             bar.set_position(progress["done"].as_u64().unwrap_or(0));
-            file.write_all(&bytes)
-                .map_err(|error| io("the archive cannot be written", &error))?;
+            file.write(&bytes)?;
             if progress["isDone"] == true {
                 break;
             }
         }
-        file.sync_all()
-            .map_err(|error| io("the archive cannot be written", &error))?;
+        file.finish()?;
         bar.finish_and_clear();
         self.bytes("exports.end", &export, &[]).map(|_| ())
     }
@@ -315,7 +319,8 @@ pub fn tell_recoveries(store: &mut Store) {
     }
 }
 
-fn new_file(path: &Path) -> Result<fs::File> {
+/// A new file, which must not be there.
+pub fn new_file(path: &Path) -> Result<fs::File> {
     let made = fs::File::options().write(true).create_new(true).open(path);
     made.map_err(|error| {
         let code = match error.kind() {
@@ -339,7 +344,8 @@ pub fn folder(path: PathBuf) -> Result<PathBuf> {
     Ok(path)
 }
 
-fn io(what: &str, error: &std::io::Error) -> Error {
+/// A failure of the file system.
+pub fn io(what: &str, error: &std::io::Error) -> Error {
     let code = match error.kind() {
         std::io::ErrorKind::NotFound => Code::NotFound,
         std::io::ErrorKind::StorageFull => Code::QuotaExceeded,

@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod keys;
 mod output;
 
 use std::collections::BTreeSet;
@@ -27,17 +28,21 @@ use strongroom::store::{Options, Store};
 use strongroom::{Code, Error, Result};
 
 use client::Client;
+use keys::{Encryption, EncryptionArguments, KeyArguments, Keys};
 use output::{Output, bytes, text};
 
 /// Durable local-first storage for AI chat and agent apps: the command line.
 ///
-/// A store is a folder that holds `store.sqlite3` and `journal`. An archive is a zip that an app, or `export`, made.
+/// A store is a folder that holds `store.sqlite3` and `journal`. An archive is a zip that an app, or `export`, made; where it is
+/// encrypted with age, it is decrypted as it is read.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    keys: KeyArguments,
     #[command(subcommand)]
     command: Command,
 }
@@ -108,8 +113,10 @@ enum Command {
         #[arg(long)]
         sqlite: bool,
         /// Write the one conversation that is named in this form. Chunks are many files: --to is their folder then.
-        #[arg(long = "as", requires = "conversation", conflicts_with = "sqlite")]
+        #[arg(long = "as", requires = "conversation", conflicts_with_all = ["sqlite", "encrypt_to", "encrypt_with"])]
         form: Option<Form>,
+        #[command(flatten)]
+        encryption: EncryptionArguments,
     },
     /// Brings an archive or other programs' exports into a store, all of it or nothing. The store is made if there is none.
     ///
@@ -134,6 +141,8 @@ enum Command {
         /// The archive to make.
         #[arg(long)]
         to: PathBuf,
+        #[command(flatten)]
+        encryption: EncryptionArguments,
     },
     /// Makes one archive of several. Later ones join what earlier ones brought.
     Merge {
@@ -145,6 +154,16 @@ enum Command {
         to: PathBuf,
         #[command(flatten)]
         conflicts: ConflictArguments,
+        #[command(flatten)]
+        encryption: EncryptionArguments,
+    },
+    /// Writes an encrypted file decrypted, whatever it holds. The file must not be there.
+    Decrypt {
+        /// The encrypted file.
+        from: PathBuf,
+        /// The file to make.
+        #[arg(long)]
+        to: PathBuf,
     },
     /// Shows or changes a store's schema version. Without --to it migrates to this program's version.
     Migrate {
@@ -270,9 +289,14 @@ impl ScopeArguments {
 }
 
 fn main() -> ExitCode {
-    let Arguments { json, command } = Arguments::parse();
+    let Arguments {
+        json,
+        keys,
+        command,
+    } = Arguments::parse();
     let output = Output::new(json);
-    match run(command, &output) {
+    let ran = Keys::read(&keys).and_then(|keys| run(command, &keys, &output));
+    match ran {
         Ok(code) => code,
         Err(error) => {
             eprintln!("strongroom: {error}");
@@ -290,10 +314,10 @@ const fn exit_code(code: Code) -> u8 {
     }
 }
 
-fn run(command: Command, output: &Output) -> Result<ExitCode> {
+fn run(command: Command, keys: &Keys, output: &Output) -> Result<ExitCode> {
     match command {
-        Command::Inspect { path } => inspect(&path, output)?,
-        Command::Verify { path } => return verify(&path, output),
+        Command::Inspect { path } => inspect(&path, keys, output)?,
+        Command::Verify { path } => return verify(&path, keys, output),
         Command::Repair { folder } => return repair(&folder, output),
         Command::List {
             path,
@@ -305,25 +329,30 @@ fn run(command: Command, output: &Output) -> Result<ExitCode> {
             kind,
             user.as_deref(),
             conversation.as_deref(),
+            keys,
             output,
         )?,
-        Command::Search { path, query, user } => search(&path, &query, user.as_deref(), output)?,
-        Command::Extract { path, id, to } => extract(&path, id.as_deref(), &to, output)?,
+        Command::Search { path, query, user } => {
+            search(&path, &query, user.as_deref(), keys, output)?;
+        }
+        Command::Extract { path, id, to } => extract(&path, id.as_deref(), &to, keys, output)?,
         Command::Export {
             path,
             to,
             scope,
             sqlite,
             form,
+            encryption,
         } => {
-            let mut client = Client::open(&path, output)?;
+            let encryption = Encryption::read(&encryption)?;
+            let mut client = Client::open(&path, keys, output)?;
             if let (Some(form), Some(id)) = (form, &scope.conversation) {
                 export_conversation(&mut client, id, form, &to)?;
                 client.close()?;
                 return Ok(ExitCode::SUCCESS);
             }
             let request = json!({ "scope": scope.scope()?, "sqlite": sqlite });
-            client.export(&request, &to, output)?;
+            client.export(&request, &to, &encryption, output)?;
             client.close()?;
         }
         Command::Import {
@@ -333,16 +362,25 @@ fn run(command: Command, output: &Output) -> Result<ExitCode> {
             rehearse,
         } => {
             let mut client = Client::create(&client::folder(into)?)?;
-            let report = client.import(&from, &conflicts.options(), rehearse, output)?;
+            let report = client.import(&from, keys, &conflicts.options(), rehearse, output)?;
             client.close()?;
             output.show(&report, told_import);
         }
-        Command::Convert { from, to } => convert(&from, &to, output)?,
+        Command::Convert {
+            from,
+            to,
+            encryption,
+        } => convert(&from, &to, keys, &Encryption::read(&encryption)?, output)?,
         Command::Merge {
             paths,
             to,
             conflicts,
-        } => merge(&paths, &to, &conflicts.options(), output)?,
+            encryption,
+        } => {
+            let encryption = Encryption::read(&encryption)?;
+            merge(&paths, &to, &conflicts.options(), keys, &encryption, output)?;
+        }
+        Command::Decrypt { from, to } => decrypt(&from, &to, keys, output)?,
         Command::Migrate { folder, to, status } => migrate(&folder, to, status, output)?,
         Command::Completions { shell } => {
             let mut command = Arguments::command();
@@ -356,7 +394,9 @@ fn run(command: Command, output: &Output) -> Result<ExitCode> {
 }
 
 /// What an archive says of itself.
-fn manifest(path: &Path) -> Result<Manifest> {
+fn manifest(path: &Path, keys: &Keys) -> Result<Manifest> {
+    let plain = keys.plain(path)?;
+    let path = plain.path();
     let name = path.file_name().and_then(|name| name.to_str());
     let (folder, name) = (path.parent(), name.ok_or_else(|| missing(path))?);
     let folder = folder.filter(|folder| *folder != Path::new(""));
@@ -372,9 +412,9 @@ fn missing(path: &Path) -> Error {
     Error::new(Code::NotFound, format!("{} is not there", path.display()))
 }
 
-fn inspect(path: &Path, output: &Output) -> Result<()> {
+fn inspect(path: &Path, keys: &Keys, output: &Output) -> Result<()> {
     if !path.is_dir() {
-        let manifest = manifest(path)?;
+        let manifest = manifest(path, keys)?;
         let files: Vec<_> = manifest
             .entries
             .iter()
@@ -451,11 +491,11 @@ fn counted(records: &Value) -> String {
     words
 }
 
-fn verify(path: &Path, output: &Output) -> Result<ExitCode> {
+fn verify(path: &Path, keys: &Keys, output: &Output) -> Result<ExitCode> {
     if !path.is_dir() {
-        let client = Client::open(path, output)?;
+        let client = Client::open(path, keys, output)?;
         client.close()?;
-        let manifest = manifest(path)?;
+        let manifest = manifest(path, keys)?;
         let shown =
             json!({ "isSound": true, "entries": manifest.entries.len(), "lost": manifest.lost });
         output.show(&shown, |shown| {
@@ -551,9 +591,10 @@ fn list(
     kind: Kind,
     user: Option<&str>,
     conversation: Option<&str>,
+    keys: &Keys,
     output: &Output,
 ) -> Result<()> {
-    let mut client = Client::open(path, output)?;
+    let mut client = Client::open(path, keys, output)?;
     let line = |item: &Value, fields: &[&str]| {
         let shown: Vec<String> = fields.iter().map(|field| text(&item[*field])).collect();
         shown.join("\t")
@@ -595,8 +636,14 @@ fn list(
     client.close()
 }
 
-fn search(path: &Path, query: &str, user: Option<&str>, output: &Output) -> Result<()> {
-    let mut client = Client::open(path, output)?;
+fn search(
+    path: &Path,
+    query: &str,
+    user: Option<&str>,
+    keys: &Keys,
+    output: &Output,
+) -> Result<()> {
+    let mut client = Client::open(path, keys, output)?;
     client.task("search.build", &json!({}), &mut |_| {})?;
     for user in users(&mut client, user)? {
         let found = client.call(
@@ -617,8 +664,8 @@ fn search(path: &Path, query: &str, user: Option<&str>, output: &Output) -> Resu
     client.close()
 }
 
-fn extract(path: &Path, id: Option<&str>, to: &Path, output: &Output) -> Result<()> {
-    let mut client = Client::open(path, output)?;
+fn extract(path: &Path, id: Option<&str>, to: &Path, keys: &Keys, output: &Output) -> Result<()> {
+    let mut client = Client::open(path, keys, output)?;
     if let Some(id) = id {
         let artifact = client.call("artifacts.get", &json!({ "id": id }))?;
         client.extract(&artifact, to)?;
@@ -696,7 +743,14 @@ fn safe(name: &str) -> String {
     safe
 }
 
-fn merge(paths: &[PathBuf], to: &Path, options: &Value, output: &Output) -> Result<()> {
+fn merge(
+    paths: &[PathBuf],
+    to: &Path,
+    options: &Value,
+    keys: &Keys,
+    encryption: &Encryption,
+    output: &Output,
+) -> Result<()> {
     let work = tempfile::TempDir::new()
         .map_err(|error| Error::new(Code::Io, "a folder could not be made").caused_by(error))?;
     let mut merged = Client::create(&work.path().join("store"))?;
@@ -705,26 +759,51 @@ fn merge(paths: &[PathBuf], to: &Path, options: &Value, output: &Output) -> Resu
         if path.is_dir() {
             archive = work.path().join(format!("{number}.zip"));
             let mut store = Client::store(path)?;
-            store.export(&json!({}), &archive, output)?;
+            store.export(&json!({}), &archive, &Encryption::None, output)?;
             store.close()?;
         }
-        let report = merged.import(&archive, options, false, output)?;
+        let report = merged.import(&archive, keys, options, false, output)?;
         output.item(&json!({ "path": path, "report": report }), |it| {
             format!("{}\n{}", path.display(), told_import(&it["report"]))
         });
     }
-    merged.export(&json!({}), to, output)?;
+    merged.export(&json!({}), to, encryption, output)?;
     merged.close()
 }
 
-fn convert(from: &Path, to: &Path, output: &Output) -> Result<()> {
+fn convert(
+    from: &Path,
+    to: &Path,
+    keys: &Keys,
+    encryption: &Encryption,
+    output: &Output,
+) -> Result<()> {
     let work = tempfile::TempDir::new()
         .map_err(|error| Error::new(Code::Io, "a folder could not be made").caused_by(error))?;
     let mut store = Client::create(&work.path().join("store"))?;
-    let report = store.import(from, &json!({}), false, output)?;
-    store.export(&json!({}), to, output)?;
+    let report = store.import(from, keys, &json!({}), false, output)?;
+    store.export(&json!({}), to, encryption, output)?;
     store.close()?;
     output.show(&report, told_import);
+    Ok(())
+}
+
+fn decrypt(from: &Path, to: &Path, keys: &Keys, output: &Output) -> Result<()> {
+    let mut reader = keys.open(from)?;
+    if !reader.is_encrypted() {
+        return Err(Error::invalid(format!(
+            "{} is not encrypted",
+            from.display()
+        )));
+    }
+    let mut file = client::new_file(to)?;
+    let copied = reader.copy_to(&mut file, to);
+    if copied.is_err() {
+        // What was not decrypted to its end may have been changed.
+        let _ = fs::remove_file(to);
+    }
+    let shown = json!({ "file": to, "size": copied? });
+    output.show(&shown, |shown| bytes(&shown["size"]));
     Ok(())
 }
 
