@@ -119,6 +119,16 @@ export function goals(rows) {
       1,
       ratio(p50('files-64mb', 'strongroom-page', 'MB/s read'), p50('files-64mb', 'indexeddb', 'MB/s read')),
     ),
+    least(
+      'everything out ÷ Dexie',
+      5,
+      ratio(p50('archive', 'strongroom-page', 'MB/s out'), p50('archive', 'dexie', 'MB/s out')),
+    ),
+    least(
+      'everything in ÷ Dexie',
+      5,
+      ratio(p50('archive', 'strongroom-page', 'MB/s in'), p50('archive', 'dexie', 'MB/s in')),
+    ),
     least('twenty versions of a log', 4, p50('sharing-grown', 'strongroom-page', 'times smaller'), ' times smaller'),
     most('100 MB opened, to the first read', 150_000, p50('open-100mb', 'strongroom-page'), ' µs'),
     most('1 GB opened ÷ 100 MB', 1.5, ratio(p50('open-1gb', 'strongroom-page'), p50('open-100mb', 'strongroom-page'))),

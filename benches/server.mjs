@@ -54,8 +54,13 @@ function inside(folder, path) {
 
 async function bundle() {
   const { outputFiles } = await build({
-    entryPoints: { sqlocal: 'sqlocal', 'sqlocal-worker': 'node_modules/sqlocal/dist/worker.js' },
-    alias: { '@sqlite.org/sqlite-wasm': SQLITE_OF_SQLOCAL },
+    entryPoints: {
+      sqlocal: 'sqlocal',
+      'sqlocal-worker': 'node_modules/sqlocal/dist/worker.js',
+      'dexie-export-import': 'dexie-export-import',
+    },
+    // The one that the contender opens its database with.
+    alias: { '@sqlite.org/sqlite-wasm': SQLITE_OF_SQLOCAL, dexie: '/node_modules/dexie/dist/dexie.mjs' },
     external: ['/node_modules/*'],
     bundle: true,
     format: 'esm',

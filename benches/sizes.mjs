@@ -35,6 +35,9 @@ const PACKAGES = {
   },
 };
 
+/** Loaded only by pages that encrypt. */
+const ON_DEMAND = ['./age.js'];
+
 const NODE_ONLY = ['node:*', 'module', 'fs', 'path', 'url', 'crypto', 'worker_threads', 'ws', 'os'];
 
 /** Rows for the report: bytes, plain and compressed. */
@@ -54,7 +57,7 @@ export async function sizes() {
 async function minified(entry) {
   const { outputFiles } = await build({
     entryPoints: [entry],
-    external: NODE_ONLY,
+    external: [...NODE_ONLY, ...ON_DEMAND],
     bundle: true,
     minify: true,
     format: 'esm',

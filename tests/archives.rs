@@ -573,6 +573,95 @@ fn ordinary_tools_open_an_archive() {
 }
 
 #[test]
+fn conversations_go_with_an_archive_as_markdown_where_that_is_asked_for() {
+    let mut store = rich(1);
+    let conversation = store.call(
+        "conversations.list",
+        json!({ "userId": "us01", "limit": 1 }),
+    );
+    let id = conversation["items"][0]["id"].clone();
+    store.call("conversations.archive", json!({ "id": id }));
+    store.rest();
+    let asked = json!({ "markdown": true });
+    let archive = store.export(asked.clone());
+    let entries = entries(&archive);
+    let texts: Vec<_> = entries
+        .iter()
+        .filter(|(name, _)| name.starts_with("conversations/"))
+        .collect();
+    let all = entries["data/conversation.jsonl"]
+        .split(|byte| *byte == b'\n')
+        .count()
+        - 1;
+    assert_eq!(texts.len(), all);
+    let beginning = format!("conversations/{} ", id.as_str().unwrap());
+    let (_, archived) = texts
+        .iter()
+        .find(|(name, _)| name.starts_with(&beginning))
+        .unwrap();
+    let alone = store.call(
+        "conversations.export",
+        json!({ "id": id, "as": "markdown" }),
+    );
+    assert_eq!(
+        std::str::from_utf8(archived).unwrap(),
+        alone[0]["text"].as_str().unwrap()
+    );
+    let part = json!({ "kind": "conversation", "id": id });
+    let part = store.export(json!({ "scope": part, "markdown": true }));
+    let part = self::entries(&part)
+        .into_keys()
+        .filter(|name| name.starts_with("conversations/"));
+    assert_eq!(part.count(), 1);
+
+    let mut new = Fixture::new(2);
+    new.import(&archive, json!({}));
+    assert_alike(&store.export(json!({})), &new.export(json!({})));
+}
+
+#[test]
+fn the_sqlite_file_goes_out_by_itself_and_only_to_the_app() {
+    let mut store = rich(1);
+    let database = store.export(json!({ "as": "sqlite" }));
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::write(folder.path().join("store.sqlite3"), &database).unwrap();
+    let sqlite = |sql: &str| {
+        let output = Command::new("sqlite3")
+            .args(["store.sqlite3", sql])
+            .current_dir(&folder)
+            .output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    assert_eq!(sqlite("PRAGMA integrity_check"), "ok\n");
+    let with = entries(&store.export(json!({ "sqlite": true })));
+    let messages = with["data/message.jsonl"]
+        .split(|byte| *byte == b'\n')
+        .count()
+        - 1;
+    assert_eq!(
+        sqlite("SELECT count(*) FROM message"),
+        format!("{messages}\n")
+    );
+    assert_eq!(
+        sqlite("SELECT title FROM conversation WHERE user = 2"),
+        "日本 \u{1F600}\n\"quoted\"\n"
+    );
+    for refused in [
+        json!({ "as": "sqlite", "scope": { "kind": "user", "id": "us01" } }),
+        json!({ "as": "sqlite", "markdown": true }),
+        json!({ "as": "sqlite", "sqlite": true }),
+    ] {
+        let refused = store.bytes_as(None, "exports.begin", &refused, &[]);
+        assert_eq!(refused.unwrap_err().0, Code::InvalidArgument);
+    }
+    let asked = json!({ "as": "sqlite" });
+    let of_a_user = store.bytes_as(Some("us01"), "exports.begin", &asked, &[]);
+    assert_eq!(of_a_user.unwrap_err().0, Code::InvalidArgument);
+    // Nothing is held by what was refused.
+    store.export(json!({}));
+}
+
+#[test]
 fn each_scope_holds_what_belongs_to_it_and_comes_back_alone() {
     let mut store = rich(1);
     let constructs = store.call("constructs.list", json!({ "userId": "us01" }));
@@ -729,6 +818,52 @@ fn records_of_two_stores_come_together_under_numbers_of_their_own() {
         was.import(&before, json!({}));
         assert_alike(&was.export(scope.clone()), &both.export(scope));
     }
+}
+
+#[test]
+fn what_comes_in_lies_behind_what_is_there_in_its_own_order() {
+    let order = |store: &mut Fixture, user: &str| {
+        let jobs = store.call(
+            "jobs.list",
+            json!({ "userId": user, "limit": 100, "order": "oldest" }),
+        );
+        let jobs = jobs["items"].as_array().unwrap().iter();
+        let jobs: Vec<_> = jobs.map(|job| job["payload"].clone()).collect();
+        let lines = store.call("charts.lines", json!({ "userId": user, "limit": 100 }));
+        (jobs, lines["text"].as_str().unwrap().to_owned())
+    };
+    let filled = |seed: u64, word: &str| {
+        let mut store = Fixture::new(seed);
+        store.call("users.create", json!({ "name": word }));
+        for n in 0..12 {
+            // Their ids tell nothing of their order.
+            store.host.advance(if n % 3 == 0 { -7 } else { 5 });
+            let new = json!({ "userId": "us01", "queue": "q", "payload": format!("{word} {n}") });
+            store.call("jobs.enqueue", new);
+        }
+        let relation = |n: usize| {
+            format!(
+                "{{\"type\":\"relation\",\"from\":\"{word} {n}\",\"to\":\"{word} {}\",\"relationType\":\"r\"}}\n",
+                n + 1
+            )
+        };
+        let entity = |n: usize| {
+            format!(
+                "{{\"type\":\"entity\",\"name\":\"{word} {n}\",\"entityType\":\"t\",\"observations\":[]}}\n"
+            )
+        };
+        let text: String = (0..6).map(|n| entity(n) + &relation(n)).collect();
+        store.call("charts.load", json!({ "userId": "us01", "text": text }));
+        store
+    };
+    let (mut from, mut into) = (filled(50, "from"), filled(51, "into"));
+    let (from_jobs, from_lines) = order(&mut from, "us01");
+    let (into_jobs, into_lines) = order(&mut into, "us01");
+    let archive = from.export(json!({}));
+    into.import(&archive, json!({ "into": "us01" }));
+    let (jobs, lines) = order(&mut into, "us01");
+    assert_eq!(jobs, [into_jobs, from_jobs].concat());
+    assert_eq!(lines, into_lines + &from_lines);
 }
 
 #[test]

@@ -477,3 +477,77 @@ fn the_first_backups_are_still_brought_back() {
     assert_eq!(check["findings"], json!([]));
     assert_eq!(check["backups"], 2);
 }
+
+#[test]
+fn what_was_deleted_comes_back_under_the_number_that_it_had() {
+    let mut fixture = Fixture::new(44);
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    let conversations = fixture.talk("us01", 3, "before");
+    let made = fixture.task("backups.create", json!({}));
+    fixture.call("conversations.delete", json!({ "id": conversations[1] }));
+    let new = fixture.talk("us01", 1, "since");
+    assert_eq!(new, ["us01-co04"]);
+    fixture.call("messages.delete", json!({ "id": "us01-co03-ms20" }));
+    fixture.restore(made["name"].as_str().unwrap()).unwrap();
+    let messages = fixture.call(
+        "messages.list",
+        json!({ "conversationId": conversations[1], "limit": 100 }),
+    );
+    assert_eq!(messages["items"].as_array().unwrap().len(), 20);
+    let last = fixture.call("messages.get", json!({ "id": "us01-co03-ms20" }));
+    assert!(last["text"].as_str().unwrap().starts_with("before 19"));
+    let since = fixture.call("conversations.get", json!({ "id": "us01-co04" }));
+    assert_eq!(since["title"], "since");
+    assert_eq!(fixture.talk("us01", 1, "next"), ["us01-co05"]);
+    // Elsewhere a number that is taken is given anew.
+    let archive = fixture.take_out(made["name"].as_str().unwrap(), false);
+    let mut other = Fixture::new(45);
+    other.call("users.create", json!({ "name": "Eve" }));
+    other.talk("us01", 1, "other");
+    other.import(&archive);
+    assert_eq!(
+        other.call("conversations.get", json!({ "id": "us02-co02" }))["title"],
+        "before"
+    );
+}
+
+#[test]
+fn a_folder_of_backups_is_brought_in_by_its_newest_with_what_that_builds_on() {
+    let read = |golden: &str| {
+        let path = format!("{}/tests/golden/{golden}", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read(path).unwrap()
+    };
+    let files = GOLDEN.map(|(golden, name)| (format!("copies/{name}"), read(golden)));
+    for order in [[0, 1], [1, 0]] {
+        let mut fixture = Fixture::new(42);
+        let files = order.map(|at| (files[at].0.as_str(), files[at].1.as_slice()));
+        let report = fixture.try_import(&files, json!({})).unwrap();
+        assert_eq!(report["isDone"], true);
+        let later = fixture.call("conversations.get", json!({ "id": "us01-co03" }));
+        assert_eq!(later["title"], "later");
+        let listed = fixture.call("artifacts.list", json!({ "userId": "us01" }));
+        let artifact = json!({ "id": listed["items"][0]["id"] });
+        assert_eq!(
+            fixture.bytes("artifacts.read", artifact, &[]).1,
+            noise(4, 2_000)
+        );
+    }
+    // Without the other the newest is not whole.
+    let mut fixture = Fixture::new(43);
+    let alone = [(files[1].0.as_str(), files[1].1.as_slice())];
+    assert_eq!(
+        fixture.try_import(&alone, json!({})),
+        Err(Code::ArchiveInvalid)
+    );
+    // Archives of two stores are two imports.
+    let golden = read("archive-1.zip");
+    let mixed = [
+        alone[0],
+        (files[0].0.as_str(), files[0].1.as_slice()),
+        ("archive.zip", golden.as_slice()),
+    ];
+    assert_eq!(
+        fixture.try_import(&mixed, json!({})),
+        Err(Code::InvalidArgument)
+    );
+}

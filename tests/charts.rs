@@ -2029,3 +2029,58 @@ fn going_back_to_a_schema_without_charts_takes_them_along_and_their_numbers_begi
     s.rebuild();
     assert_eq!(s.everything(), before);
 }
+
+#[test]
+fn one_chart_by_itself_is_its_lines_and_those_of_the_charts_below_it() {
+    let mut s = Session::new();
+    let parent = s.create("A house", &["Dig", "Build"]);
+    let other = s.create("A garden", &["Plant"]);
+    let telescoped = s.call(
+        "telescope",
+        json!({ "step": format!("{parent}_action_1"), "currentReality": "Only grass", "actionSteps": ["Rent a digger"] }),
+    );
+    let child = text(&telescoped["chart"]["id"]);
+    s.call(
+        "addEntity",
+        json!({ "name": "loose", "entityType": "note", "observations": [] }),
+    );
+    s.call("load", json!({ "text": "# a comment\n" }));
+    let whole = s.file("default", 1000);
+    let of = |s: &mut Session, chart: &str, limit: i64| {
+        let mut args = json!({ "chart": chart, "limit": limit });
+        let mut file = String::new();
+        loop {
+            let page = s.call("lines", args.clone());
+            file.push_str(page["text"].as_str().unwrap());
+            match page.get("nextCursor") {
+                Some(cursor) => args["cursor"] = cursor.clone(),
+                None => return file,
+            }
+        }
+    };
+    let lines = of(&mut s, &parent, 1000);
+    assert_eq!(of(&mut s, &parent, 2), lines);
+    for chart in [&parent, &child] {
+        assert!(lines.contains(chart.as_str()), "{lines}");
+    }
+    for absent in [other.as_str(), "A garden", "loose", "# a comment"] {
+        assert!(!lines.contains(absent), "{lines}");
+    }
+    assert!(lines.lines().all(|line| whole.lines().any(|it| it == line)));
+    let below = of(&mut s, &child, 1000);
+    assert!(
+        below.contains("Rent a digger") && !below.contains("Build"),
+        "{below}"
+    );
+    s.refused("not_found", "lines", json!({ "chart": "chart_0" }));
+
+    // In another store it is the same chart.
+    let mut new = Session::new();
+    new.call("load", json!({ "text": lines }));
+    assert_eq!(new.file("default", 1000), lines);
+    assert_eq!(
+        new.chart(&parent)["actionSteps"],
+        s.chart(&parent)["actionSteps"]
+    );
+    assert_eq!(new.findings(), []);
+}

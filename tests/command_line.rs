@@ -303,6 +303,65 @@ fn other_programs_exports_become_stores_and_archives_and_conversations_files() {
 }
 
 #[test]
+fn the_database_and_charts_are_written_by_themselves() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let entity = |name: &str, kind: &str| {
+        format!(
+            "{{\"type\":\"entity\",\"name\":\"{name}\",\"entityType\":\"{kind}\",\"observations\":[],\"metadata\":{{\"chartId\":\"chart_1\"}}}}\n"
+        )
+    };
+    let chart = entity("chart_1_chart", "structural_tension_chart");
+    let note =
+        "{\"type\":\"entity\",\"name\":\"note\",\"entityType\":\"note\",\"observations\":[]}\n";
+    std::fs::write(at("charts-work.jsonl"), format!("{chart}{note}")).unwrap();
+    json(&["import", &at("charts-work.jsonl"), "--into", &at("store")]);
+    let export =
+        |more: &[&str], to: &str| run(&[&["export", &at("store"), "--to", &at(to)], more].concat());
+    let read = |name: &str| std::fs::read_to_string(at(name)).unwrap();
+    let of_one = export(
+        &["--chart", "us01/work/chart_1", "--as", "jsonl"],
+        "one.jsonl",
+    );
+    assert!(of_one.status.success(), "{of_one:?}");
+    assert!(read("one.jsonl").contains("chart_1_chart") && !read("one.jsonl").contains("note"));
+    assert!(
+        export(&["--context", "us01/work", "--as", "jsonl"], "all.jsonl")
+            .status
+            .success()
+    );
+    assert_eq!(read("all.jsonl").lines().count(), 2);
+    assert_eq!(
+        export(&["--as", "jsonl"], "no.jsonl").status.code(),
+        Some(2)
+    );
+    assert_eq!(
+        export(&["--as", "markdown"], "no.md").status.code(),
+        Some(2)
+    );
+    assert!(
+        export(&["--as", "sqlite"], "store.sqlite3")
+            .status
+            .success()
+    );
+    let names = program(
+        folder.path(),
+        "sqlite3",
+        &["store.sqlite3", "SELECT name FROM entity ORDER BY name"],
+    );
+    assert_eq!(names, "chart_1_chart\nnote\n");
+    assert_eq!(
+        export(&["--as", "sqlite", "--user", "us01"], "no.sqlite3")
+            .status
+            .code(),
+        Some(2)
+    );
+    for absent in ["no.jsonl", "no.md", "no.sqlite3"] {
+        assert!(!Path::new(&at(absent)).exists(), "{absent}");
+    }
+}
+
+#[test]
 fn a_damaged_store_is_repaired() {
     let folder = tempfile::TempDir::new().unwrap();
     let [one, _] = two_stores(folder.path());
@@ -479,4 +538,29 @@ fn an_encrypted_archive_that_was_changed_or_cut_is_not_decrypted() {
     }
     let plain = run(&["decrypt", &at("content"), "--to", &at("opened")]);
     assert_eq!(plain.status.code(), Some(2), "{plain:?}");
+}
+
+#[test]
+fn a_backup_is_read_with_those_beside_it_that_it_builds_on() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let [base, backup] = [
+        ("backup-2-base.zip", "2026-01-01T000000.044Z-manual.zip"),
+        ("backup-2.zip", "2026-01-01T000000.065Z-manual.zip"),
+    ]
+    .map(|(golden_name, name)| {
+        std::fs::copy(golden.join(golden_name), folder.path().join(name)).unwrap();
+        folder.path().join(name).to_str().unwrap().to_owned()
+    });
+    assert_eq!(json(&["verify", &backup])[0]["isSound"], true);
+    assert_eq!(json(&["list", &backup, "conversations"]).len(), 3);
+    let store = folder.path().join("store");
+    let store = store.to_str().unwrap();
+    json(&["import", &backup, "--into", store]);
+    assert_eq!(json(&["list", store, "conversations"]).len(), 3);
+    std::fs::remove_file(base).unwrap();
+    let alone = run(&["verify", &backup]);
+    assert_eq!(alone.status.code(), Some(3), "{alone:?}");
+    let problem = String::from_utf8(alone.stderr).unwrap();
+    assert!(problem.contains("it builds on"), "{problem}");
 }

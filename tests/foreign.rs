@@ -504,6 +504,14 @@ fn a_small_zip_of_a_large_file_is_read_in_little_memory() {
         zip.write(&blanks).unwrap();
         archive.extend(zip.take());
     }
+    // And a title of 128 MiB, which is more than a conversation may have.
+    zip.write(b"{\"mapping\":{},\"title\":\"").unwrap();
+    let letters = vec![b'a'; 1 << 20];
+    for _ in 0..128 {
+        zip.write(&letters).unwrap();
+        archive.extend(zip.take());
+    }
+    zip.write(b"\"},").unwrap();
     zip.write(format!("{}]", conversation("b")).as_bytes())
         .unwrap();
     zip.end().unwrap();
@@ -512,7 +520,8 @@ fn a_small_zip_of_a_large_file_is_read_in_little_memory() {
     assert!(archive.len() < 4 << 20);
     let mut fixture = Fixture::new(25);
     let files = [("export.zip", archive.as_slice())];
-    fixture.try_import(&files, json!({})).unwrap();
+    let report = fixture.try_import(&files, json!({})).unwrap();
+    assert_eq!(report["formats"][0]["skipped"], 1, "{report}");
     assert_eq!(fixture.conversations("us01").len(), 2);
 }
 

@@ -688,3 +688,39 @@ fn a_users_own_view_has_no_health_of_the_whole_store() {
         );
     }
 }
+
+#[test]
+fn what_no_migration_made_is_found_and_goes_with_a_repair() {
+    let mut fixture = Fixture::new();
+    let spy = "CREATE TRIGGER spy AFTER INSERT ON message BEGIN UPDATE conversation SET title = 'mine'; END";
+    let meddled = fixture
+        .engine
+        .store()
+        .write("test", Caller::default(), |tx| {
+            tx.execute(spy, ())?;
+            tx.execute("DROP INDEX message_by_parent", ()).map(|_| ())
+        });
+    meddled.unwrap();
+    let messages = |fixture: &mut Fixture| {
+        fixture.task("health.check", json!({}))["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|finding| finding["message"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let found = messages(&mut fixture).join("\n");
+    assert!(
+        found.contains("made: trigger spy: CREATE TRIGGER"),
+        "{found}"
+    );
+    assert!(found.contains("lacks: index message_by_parent"), "{found}");
+    fixture.task("health.repair", json!({}));
+    assert_eq!(messages(&mut fixture), Vec::<String>::new());
+    fixture.call(
+        "messages.append",
+        json!({ "conversationId": "us01-co01", "message": { "role": "user", "text": "hello" } }),
+    );
+    let conversation = fixture.call("conversations.get", json!({ "id": "us01-co01" }));
+    assert_eq!(conversation["title"], "Plan");
+}

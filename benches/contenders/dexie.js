@@ -1,5 +1,6 @@
 // Dexie, with the records and keys of indexeddb.js.
 import Dexie from '/node_modules/dexie/dist/dexie.mjs';
+import { exportDB, importInto } from '/bundles/dexie-export-import.js';
 import { changed, chunkRecord, conversationRecord, joined, messageRecords } from './indexeddb.js';
 
 export async function open({ durability, directory }) {
@@ -78,6 +79,9 @@ export async function open({ durability, directory }) {
         .map((record) => ({ handle: record.conversation, ...record }));
     },
     renameConversation: (conversation, title) => change(conversations, [1, conversation], { title }),
+    exportAll: () => exportDB(db),
+    openEmpty: () => open({ durability, directory: `${directory}-empty` }),
+    importAll: (file) => importInto(db, file, { acceptNameDiff: true }),
     close: () => db.close(),
   };
 }

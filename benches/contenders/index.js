@@ -16,6 +16,7 @@
 //   search(query, limit)                           [{ snippet }], best first; see works/search.js; optional
 //   searchBytes()                                  { text, index }, what is searched and what the search needs beside it; optional
 //   putFile(bytes, mediaType), readFile(handle)    a whole file, kept before it settles, and its bytes; optional
+//   exportAll(), openEmpty(), importAll(file)      everything as one Blob; another store; and into it; optional
 //   rest(), finish()                               lets time pass after which it begins what is still owed for the writes so
 //                                                  far, and does that; optional
 //   settle()                                       does all upkeep, as when nobody asks for anything for a while; optional
@@ -66,7 +67,7 @@ export const CONTENDERS = [
     file: 'strongroom-page',
     in: 'page',
     durability: BOTH,
-    does: [...WRITES, ...READS, 'import', 'replay', 'scan', 'search', 'model', 'files', 'sharing'],
+    does: [...WRITES, ...READS, 'import', 'archive', 'replay', 'scan', 'search', 'model', 'files', 'sharing'],
     stores: 'strongroom',
     note: 'as an app uses it',
   },
@@ -85,9 +86,9 @@ export const CONTENDERS = [
     options: { wal: true },
     in: 'worker',
     durability: STRICT,
-    does: [...WRITES, ...READS, 'import', 'replay'],
+    does: [...WRITES, ...READS, 'import', 'archive', 'replay'],
     stores: 'sqlite-wasm',
-    note: 'WAL, FULL',
+    note: 'WAL, FULL; an archive is its file, copied',
   },
   {
     name: 'sqlite-wasm-wal-normal',
@@ -170,8 +171,8 @@ export const CONTENDERS = [
     file: 'dexie',
     in: 'page',
     durability: BOTH,
-    does: [...WRITES, 'import', 'replay'],
-    note: '`chromeTransactionDurability` set; its default is the browser’s: relaxed',
+    does: [...WRITES, 'import', 'archive', 'replay'],
+    note: '`chromeTransactionDurability` set; its default is the browser’s: relaxed; archives by dexie-export-import',
   },
   {
     name: 'pglite-strict',

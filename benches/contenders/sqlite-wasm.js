@@ -7,7 +7,7 @@ const SEARCH = `SELECT rowid, snippet(search, 0, '', '', '…', 20), rank FROM s
 export async function open({ durability, directory, create, wal, fts }) {
   const sqlite3 = await sqlite3InitModule();
   const pool = await sqlite3.installOpfsSAHPoolVfs({ name: directory, directory: `/${directory}`, initialCapacity: 6 });
-  const db = new pool.OpfsSAHPoolDb('/store.sqlite3');
+  let db = new pool.OpfsSAHPoolDb('/store.sqlite3');
   if (wal) {
     const synchronous = durability === 'strict' ? 'full' : 'normal';
     db.exec('PRAGMA locking_mode = exclusive');
@@ -35,6 +35,21 @@ export async function open({ durability, directory, create, wal, fts }) {
     statement.reset();
     return rows;
   };
+  const copies = {
+    async exportAll() {
+      db.exec('PRAGMA wal_checkpoint(truncate)');
+      return new Blob([await pool.exportFile('/store.sqlite3')]);
+    },
+    openEmpty: () => open({ durability, directory: `${directory}-empty`, create: true, wal }),
+    // Its connection holds the file, so that the copy lies beside it and takes its place.
+    async importAll(file) {
+      await pool.importDb('/copy.sqlite3', new Uint8Array(await file.arrayBuffer()));
+      for (const statement of statements.values()) statement.finalize();
+      statements.clear();
+      db.close();
+      db = new pool.OpfsSAHPoolDb('/copy.sqlite3');
+    },
+  };
   const store = sqlStore({
     run: (sql, values) => void run(sql, values),
     all,
@@ -49,7 +64,7 @@ export async function open({ durability, directory, create, wal, fts }) {
       pool.pauseVfs();
     },
   });
-  if (!fts) return store;
+  if (!fts) return { ...store, ...copies };
   return {
     ...store,
     async importMessages(conversation, texts) {

@@ -74,6 +74,9 @@ export async function open({ durability, directory, create }) {
       }
       return { index: (await store.search.status()).bytes, text };
     },
+    exportAll: async () => (await store.backups.export()).blob(),
+    openEmpty: () => open({ durability, directory: `${directory}-empty` }),
+    importAll: (file) => store.backups.import(file),
     close: () => store.close(),
   };
 }

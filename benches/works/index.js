@@ -152,6 +152,15 @@ export const WORKS = [
     title: '20,000 messages of 300 bytes in bulk',
   },
   {
+    name: 'archive',
+    rounds: 3,
+    kind: 'archive',
+    does: 'archive',
+    durability: 'strict',
+    conversations: 20,
+    title: '20,000 messages of 900 bytes out as one file, and that file into an empty store',
+  },
+  {
     name: 'replay-2000',
     rounds: 3,
     kind: 'replay',

@@ -76,8 +76,8 @@ export class Backups {
   }
 
   /**
-   * Makes an archive of the state as it is now: a zip that ordinary tools open, made while it is taken, while writes go on. One at a
-   * time.
+   * Makes an archive of the state as it is now: a zip that ordinary tools open, made while it is taken, while writes go on. With
+   * `as: 'sqlite'` it is the SQLite file instead, of all records, which is not brought in again. One at a time.
    *
    * Rejects with `not_found` when there is no such record, `locked` while another export is on its way, and `invalid_argument`
    * when a passphrase is empty or a recipient is none. The stream fails
@@ -112,14 +112,15 @@ export class Backups {
     const stream = new ReadableStream(new Archive(this.calls, begun.export, signal, onProgress), {
       highWaterMark: 0,
     });
-    return asFile(begun.name, 'application/zip', stream);
+    const type = begun.name.endsWith('.sqlite3') ? 'application/vnd.sqlite3' : 'application/zip';
+    return asFile(begun.name, type, stream);
   }
 
   /**
    * Says what bringing an archive or another program's export in would do, and changes nothing. Every byte of it is checked.
    *
    * Rejects with `archive_invalid` when it is not whole or of no format that is known, `unsupported` when it is encrypted
-   * and no key is given (or as text: only binary age files are opened), `invalid_argument` when no given key opens it,
+   * and no key is given, `invalid_argument` when no given key opens it,
    * `schema_too_new` when a newer version of this package made it, and `quota_exceeded` when there is no room to look at it.
    */
   async rehearse(source: ImportSource, options: RehearseOptions = {}): Promise<ImportReport> {
@@ -127,7 +128,7 @@ export class Backups {
   }
 
   /**
-   * Brings an archive in, or an export of ChatGPT, Claude, Open WebUI, LibreChat, ShareGPT, AI SDK messages, charts as JSON Lines or
+   * Brings an archive in (of several archives or backups of one store the newest, with those that it builds on), or an export of ChatGPT, Claude, Open WebUI, LibreChat, ShareGPT, AI SDK messages, charts as JSON Lines or
    * chunk files, zipped or not: all of it, or nothing. Records are recognised by what they are, so that bringing one in twice is
    * doing so once, and a newer export adds what is new; numbers that are taken are given anew, with every reference. Exports become
    * the records of the user `into`, or of the view's own; without either, of a user called Imported. A record of an export that is

@@ -5,6 +5,7 @@ import { h } from './manager/dom.js';
 import { healthPanel } from './manager/health.js';
 import type { Context } from './manager/panel.js';
 import { inWords } from './manager/panel.js';
+import { pruningPanel } from './manager/pruning.js';
 import { retentionPanel } from './manager/retention.js';
 import { STRINGS, saying } from './manager/strings.js';
 import type { ManagerStrings, Say } from './manager/strings.js';
@@ -95,15 +96,18 @@ export class StrongroomManager extends HTMLElement {
     const usage = usagePanel(context);
     const reclaim = reclaimPanel(context);
     const retention = retentionPanel(context, refresh);
+    const pruning = pruningPanel(context, refresh);
+    const transfer = transferPanel(context, refresh);
     const backups = backupsPanel(context, refresh);
-    const panels = [usage, reclaim, retention, backups];
+    const panels = [usage, reclaim, pruning, retention, transfer, backups];
     this.#refresh = refresh;
     this.#root.replaceChildren(
       this.#alerts,
       usage.element,
       reclaim.element,
+      pruning.element,
       retention.element,
-      transferPanel(context, refresh),
+      transfer.element,
       backups.element,
       healthPanel(context, refresh),
     );
@@ -112,12 +116,19 @@ export class StrongroomManager extends HTMLElement {
       store.on('trouble', ({ message }) => context.alert(say('trouble', { message }))),
       store.on('health', ({ findings }) => context.alert(say('healthAlert', { count: findings.length }))),
       store.on('backup', () => void refresh()),
+      store.on('backupFolder', () => void refresh()),
     ];
     void refresh();
   }
 
   #alert(say: Say, text: string): void {
-    const close = h('button', { type: 'button', part: 'button', click: () => shown.remove() }, say('dismiss'));
+    const dismiss = (): void => {
+      shown.remove();
+      // The focus would be lost with it.
+      const next = this.#alerts.querySelector('button') ?? this.#root.querySelector('h2');
+      next?.focus();
+    };
+    const close = h('button', { type: 'button', part: 'button', click: dismiss }, say('dismiss'));
     const shown = h('div', { class: 'alert', part: 'alert' }, h('span', {}, text), close);
     this.#alerts.append(shown);
   }

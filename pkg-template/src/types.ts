@@ -4416,6 +4416,32 @@ text: string,
 nextCursor?: string, };
 
 /**
+ * Reads the lines of a graph, page by page.
+ */
+export type LinesRead = { 
+/**
+ * The user whose graph it is. A view of one user may leave it out.
+ */
+userId?: string, 
+/**
+ * The context whose graph it is; by default the configured one.
+ */
+context?: string, 
+/**
+ * Only the lines of this chart and of those below it.
+ */
+chart?: string, 
+/**
+ * Lines per page: 1 to 1,000, 50 by default. A page ends before that when its text is long, and has fewer where only a chart's
+ * are asked for.
+ */
+limit?: number, 
+/**
+ * The `nextCursor` of the page before.
+ */
+cursor?: string, };
+
+/**
  * When bundles and chunks close.
  */
 export type StreamSettings = { 
@@ -5586,6 +5612,11 @@ context: string,
 chart: string, };
 
 /**
+ * What a file on its way out is.
+ */
+export type ExportForm = "archive" | "sqlite";
+
+/**
  * Asks for an archive.
  */
 export type ExportRequest = { 
@@ -5596,7 +5627,15 @@ scope?: ArchiveScope,
 /**
  * Whether the `SQLite` file goes with it, as `store.sqlite3`; only in an archive of everything.
  */
-sqlite?: boolean, };
+sqlite?: boolean, 
+/**
+ * Whether every conversation goes with it as Markdown too, in `conversations/`.
+ */
+markdown?: boolean, 
+/**
+ * What the file is: an archive by default.
+ */
+as?: ExportForm, };
 
 /**
  * How far an export is.
@@ -6174,7 +6213,7 @@ export interface Methods {
   'charts.deleteRelation': { args: RelationRef; result: void };
   'charts.graph': { args: GraphRead; result: GraphPage };
   'charts.load': { args: LoadLines; result: LoadReport };
-  'charts.lines': { args: GraphRead; result: LinePage };
+  'charts.lines': { args: LinesRead; result: LinePage };
   'charts.clear': { args: GraphRef; result: void };
   'search.query': { args: SearchQuery; result: SearchPage };
 }
@@ -6465,7 +6504,7 @@ export interface Charts {
   /** Loads JSON Lines into a graph and says what became of each. What cannot be taken is set aside and kept as it is. */
   load(args: LoadLines, options?: WriteOptions): Promise<LoadReport>;
   /** Writes a graph as JSON Lines, page by page: loaded files come out as they went in, with what changed since. */
-  lines(args?: GraphRead, options?: CallOptions): Promise<LinePage>;
+  lines(args?: LinesRead, options?: CallOptions): Promise<LinePage>;
   /** Deletes a whole graph with every line, and forgets what happened in its charts. */
   clear(args?: GraphRef, options?: WriteOptions): Promise<void>;
 }

@@ -15,6 +15,7 @@ data/        the records, one file per kind, one JSON object a line (try: jq . d
              A message's text is in data/chunk.jsonl, in pieces, by `seq`.
              Times are milliseconds since 1970-01-01 UTC.
 charts/      structural tension charts, one file per user and context, in their own format
+conversations/  if it is there: every conversation once more, as Markdown, to be read
 artifacts/   files, named by the BLAKE3 hash of what is in them;
              data/artifact.jsonl and data/artifact_revision.jsonl say what they are
              (an artifact's revision names a `blob`, data/blob.jsonl gives its hash)

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::blocks::{self, Blocks};
+use super::database;
 use super::entries::Entries;
 use super::rows::Rows;
 use super::select::{blob_condition, condition};
+use super::single::{ConversationExport, ConversationForm, export_conversation};
 use super::{
     ALONE_VERSION, BACKUP_VERSION, BackupKind, EntrySum, FORMAT, LostContent, MADE_BY, Manifest,
     RecordCount, Scope, content_name, hash_of, hex, records, select, table_of,
@@ -19,14 +21,17 @@ use crate::domain::blobs;
 use crate::domain::charts::lines::{LineKind, wanted_lines};
 use crate::domain::charts::time;
 use crate::error::{Code, Error, Result};
-use crate::id::UserId;
+use crate::id::{ConversationId, UserId};
 use crate::store::{Moment, Store, View};
 
 /// Bytes after which a slice of the work ends.
 pub(super) const SLICE_BYTES: usize = 256 << 10;
 
-/// Bytes of `SQLite` file copied at once.
-const COPY_BYTES: usize = 256 << 10;
+/// No conversation comes before it.
+const BEFORE_ALL: ConversationId = ConversationId {
+    user: 0,
+    conversation: 0,
+};
 
 /// Asks for an archive.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -37,6 +42,23 @@ pub struct ExportRequest {
     pub scope: Option<Scope>,
     /// Whether the `SQLite` file goes with it, as `store.sqlite3`; only in an archive of everything.
     pub sqlite: Option<bool>,
+    /// Whether every conversation goes with it as Markdown too, in `conversations/`.
+    pub markdown: Option<bool>,
+    /// What the file is: an archive by default.
+    #[serde(rename = "as")]
+    pub form: Option<ExportForm>,
+}
+
+/// What a file on its way out is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum ExportForm {
+    /// A zip of records and contents, which can be brought in again.
+    #[default]
+    Archive,
+    /// The `SQLite` file alone, of everything but what contents of artifacts hold: for programs that read `SQLite`.
+    Sqlite,
 }
 
 /// How far an export is.
@@ -60,7 +82,7 @@ pub struct ExportProgress {
 pub struct Export {
     moment: Moment,
     scope: Scope,
-    with_sqlite: bool,
+    with: With,
     store_id: String,
     created_at: String,
     out: Entries,
@@ -70,6 +92,13 @@ pub struct Export {
     backup: Option<Backup>,
     stage: Stage,
     progress: ExportProgress,
+}
+
+/// What goes with the records.
+#[derive(Clone, Copy, Default)]
+struct With {
+    sqlite: bool,
+    markdown: bool,
 }
 
 /// What a backup is beside an archive that stands alone: it has its rows in blocks, and not again what its base has.
@@ -86,6 +115,8 @@ enum Stage {
     Rows(Rows),
     Graphs,
     Graph(VecDeque<Graph>),
+    /// The conversation after which the next is looked for.
+    Conversations(ConversationId),
     /// The hash after which the next content is looked for.
     Contents(String),
     Content {
@@ -121,15 +152,17 @@ impl Export {
             (None, None) => Scope::All,
             (Some(scope), _) => scope.clone(),
         };
-        let with_sqlite = request.sqlite.unwrap_or(false);
-        if with_sqlite && scope != Scope::All {
+        let with = With {
+            sqlite: request.sqlite.unwrap_or(false),
+            markdown: request.markdown.unwrap_or(false),
+        };
+        if with.sqlite && scope != Scope::All {
             return Err(Error::invalid(
                 "the SQLite file holds everything; it goes with an archive of everything alone",
             ));
         }
         let moment = store.hold()?;
-        Self::prepare(store, moment, scope, with_sqlite, asker)
-            .inspect_err(|_| store.let_go(moment))
+        Self::prepare(store, moment, scope, with, asker).inspect_err(|_| store.let_go(moment))
     }
 
     /// Begins a backup of the state as it is now. `base` is the file that it is to build on, and what that says of itself.
@@ -154,7 +187,7 @@ impl Export {
             }
         }
         let moment = store.hold()?;
-        let mut export = Self::prepare(store, moment, scope, false, None)
+        let mut export = Self::prepare(store, moment, scope, With::default(), None)
             .inspect_err(|_| store.let_go(moment))?;
         export.backup = Some(Backup {
             kind,
@@ -168,7 +201,7 @@ impl Export {
         store: &Store,
         moment: Moment,
         scope: Scope,
-        with_sqlite: bool,
+        with: With,
         asker: Option<UserId>,
     ) -> Result<Self> {
         let view = store.held(moment)?;
@@ -183,12 +216,12 @@ impl Export {
         ))?;
         let contents: u64 = contents.query_row([], |row| row.get(0))?;
         let at_ms = store.host().now_ms();
-        let copies = if with_sqlite { 2 } else { 1 };
+        let copies = if with.sqlite { 2 } else { 1 };
         let total = copies * file_bytes + contents;
         Ok(Self {
             moment,
             scope,
-            with_sqlite,
+            with,
             store_id: store.id(),
             created_at: time::write(at_ms)?,
             out: Entries::new(at_ms),
@@ -275,6 +308,7 @@ impl Export {
             Stage::Rows(rows) => self.rows(store, rows)?,
             Stage::Graphs => Stage::Graph(self.graphs(store)?),
             Stage::Graph(graphs) => self.graph(store, graphs)?,
+            Stage::Conversations(after) => self.next_conversation(store, after)?,
             Stage::Contents(after) => self.next_content(store, &after)?,
             Stage::Content { hash, pieces } => self.content(store, hash, pieces).await?,
             Stage::Sqlite(at) => self.sqlite(store, at)?,
@@ -396,7 +430,11 @@ impl Export {
 
     fn graph(&mut self, store: &Store, mut graphs: VecDeque<Graph>) -> Result<Stage> {
         let Some(mut graph) = graphs.pop_front() else {
-            return Ok(Stage::Contents(String::new()));
+            return Ok(if self.with.markdown {
+                Stage::Conversations(BEFORE_ALL)
+            } else {
+                Stage::Contents(String::new())
+            });
         };
         if !self.out.is_open() {
             self.out.begin(&graph.file(), true)?;
@@ -419,6 +457,33 @@ impl Export {
         Ok(Stage::Graph(graphs))
     }
 
+    /// Writes the next conversation for people.
+    fn next_conversation(&mut self, store: &Store, after: ConversationId) -> Result<Stage> {
+        let view = store.held(self.moment)?;
+        let mut statement = view.prepare(&format!(
+            "SELECT t.user, t.conversation FROM conversation AS t
+             WHERE (t.user, t.conversation) > (?1, ?2) AND {} ORDER BY t.user, t.conversation LIMIT 1",
+            condition(&self.scope, "conversation").unwrap_or("0")
+        ))?;
+        let mut rows = statement.query((after.user, after.conversation))?;
+        let Some(row) = rows.next()? else {
+            return Ok(Stage::Contents(String::new()));
+        };
+        let id = ConversationId {
+            user: row.get(0)?,
+            conversation: row.get(1)?,
+        };
+        let asked = ConversationExport {
+            id,
+            form: ConversationForm::Markdown,
+        };
+        for file in export_conversation(&view, &asked)? {
+            let name = format!("conversations/{id} {}", file.name);
+            self.out.add(&name, file.text.as_bytes())?;
+        }
+        Ok(Stage::Conversations(id))
+    }
+
     fn next_content(&mut self, store: &Store, after: &str) -> Result<Stage> {
         let view = store.held(self.moment)?;
         let mut statement = view.prepare(&format!(
@@ -427,7 +492,7 @@ impl Export {
         ))?;
         let mut rows = statement.query([after])?;
         let Some(row) = rows.next()? else {
-            return Ok(if self.with_sqlite {
+            return Ok(if self.with.sqlite {
                 Stage::Sqlite(0)
             } else {
                 Stage::End
@@ -487,14 +552,11 @@ impl Export {
         if at == 0 {
             self.out.begin("store.sqlite3", true)?;
         }
-        let file = store.held_file(self.moment)?;
-        let mut bytes = vec![0; COPY_BYTES];
-        let read = file.read_at(&mut bytes, at)?;
-        bytes.truncate(read);
-        self.out.put(&bytes)?;
-        self.progress.done += read as u64;
-        if read == COPY_BYTES {
-            return Ok(Stage::Sqlite(at + read as u64));
+        let bytes = database::block(store, self.moment, at)?;
+        if !bytes.is_empty() {
+            self.out.put(&bytes)?;
+            self.progress.done += bytes.len() as u64;
+            return Ok(Stage::Sqlite(at + bytes.len() as u64));
         }
         self.out.end()?;
         Ok(Stage::End)

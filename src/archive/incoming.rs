@@ -22,11 +22,13 @@ pub enum Incoming {
 }
 
 impl Incoming {
-    /// Begins to read files, each with its name; what they are is told by what is in them. They must stay as they are.
+    /// Begins to read files, each with its name; what they are is told by what is in them. Of several archives it is the newest, with
+    /// those that it builds on. The files must stay as they are.
     ///
     /// # Errors
     /// `unsupported` for what is encrypted, and as for an archive or an export.
-    pub async fn begin(store: &Store, mut files: Vec<(String, Rc<dyn File>)>) -> Result<Self> {
+    pub async fn begin(store: &Store, files: Vec<(String, Rc<dyn File>)>) -> Result<Self> {
+        let mut are_archives = !files.is_empty();
         for (name, file) in &files {
             let mut first = [0; 21];
             let read = file.read_at(&mut first, 0)?;
@@ -37,17 +39,13 @@ impl Incoming {
                     format!("{name:?} is encrypted; decrypt it first"),
                 ));
             }
+            are_archives = are_archives && is_archive(&**file)?;
         }
-        match files.as_slice() {
-            [(_, file)] if is_archive(&**file)? => {
-                let file = files.swap_remove(0).1;
-                Self::archive(store, Source::open(file)?).await
-            }
-            _ => {
-                let foreign = Foreign::begin(store, files).await?;
-                Ok(Self::Foreign(Box::new(foreign)))
-            }
+        if are_archives {
+            return Self::archive(store, Source::of(files)?).await;
         }
+        let foreign = Foreign::begin(store, files).await?;
+        Ok(Self::Foreign(Box::new(foreign)))
     }
 
     /// Begins to read an archive.

@@ -1,10 +1,11 @@
 //! Archives: records and contents in one zip, which people own and ordinary tools open.
 //!
 //! An archive holds `README.txt`, the records as JSON Lines in `data/`, one file per table, charts in their own interchange
-//! format in `charts/`, contents as they are in `artifacts/`, then `SHA256SUMS` over all of these, and `manifest.json` last:
+//! format in `charts/`, conversations as Markdown in `conversations/` where that is asked for, contents as they are in `artifacts/`, then `SHA256SUMS` over all of these, and `manifest.json` last:
 //! an archive that was cut off has none. `docs/archives.md` has every field.
 
 mod blocks;
+mod database;
 mod entries;
 mod export;
 mod foreign;
@@ -29,7 +30,8 @@ use crate::error::{Code, Error, Result};
 use crate::id::{ConversationId, UserId};
 use zip::{EntryReader, Zip};
 
-pub use export::{Export, ExportProgress, ExportRequest};
+pub use database::Database;
+pub use export::{Export, ExportForm, ExportProgress, ExportRequest};
 pub use foreign::ImportFormat;
 pub use incoming::Incoming;
 pub use join::Join;

@@ -75,6 +75,7 @@ pub async fn salvage(store: &mut Store, file: &str) -> Result<Salvaged> {
     let staged = Staged {
         scratch,
         problems: Problems::default(),
+        are_own: true,
     };
     let connection = staged.scratch.connection();
     let read = read_all(damaged.connection(), connection);

@@ -32,25 +32,52 @@ impl Part {
 }
 
 impl Source {
-    /// Opens an archive that stands alone. The file must stay as it is.
+    /// Opens an archive, given with the files that it builds on: of several archives of one store the newest. The files must stay
+    /// as they are.
     ///
     /// # Errors
-    /// `archive_invalid` when it is none, builds on others, or its entries are not those that it tells of; `schema_too_new` when a
-    /// newer version of this package made it.
-    pub fn open(file: Rc<dyn File>) -> Result<Self> {
-        let (own, manifest) = begin(file)?;
-        if let Some(base) = manifest.base.first() {
-            return Err(invalid(format!(
-                "it builds on {base:?}; export it from where both are"
-            )));
+    /// `archive_invalid` when one is none, another that it builds on is missing, or its entries are not those that it tells of;
+    /// `schema_too_new` when a newer version of this package made it; `invalid_argument` when they are of several stores.
+    pub fn of(files: Vec<(String, Rc<dyn File>)>) -> Result<Self> {
+        let mut opened = Vec::new();
+        for (name, file) in files {
+            let (own, manifest) = begin(file)?;
+            let name = name.rsplit('/').next().unwrap_or_default().to_owned();
+            opened.push((name, own, manifest));
         }
-        Self::checked(manifest, own, Vec::new())
+        let is_one = |pair: &[(String, Part, Manifest)]| match pair {
+            [(_, _, one), (_, _, other)] => one.store == other.store,
+            _ => true,
+        };
+        if !opened.windows(2).all(is_one) {
+            return Err(Error::invalid(
+                "they are archives of several stores; bring them in one after the other",
+            ));
+        }
+        // What others build on is older than they are.
+        let newest = opened.iter().enumerate();
+        let newest =
+            newest.max_by_key(|(_, (_, _, manifest))| (&manifest.created_at, &manifest.base));
+        let newest = newest.map(|(place, _)| place);
+        let newest = newest.ok_or_else(|| Error::invalid("there is no archive"))?;
+        let (_, own, manifest) = opened.swap_remove(newest);
+        let mut bases = Vec::new();
+        for base in &manifest.base {
+            let found = opened.iter().position(|(name, ..)| name == base);
+            let found = found.ok_or_else(|| {
+                invalid(format!(
+                    "it builds on {base:?}, which is not among the files"
+                ))
+            })?;
+            bases.push((base.clone(), opened.swap_remove(found).1));
+        }
+        Self::checked(manifest, own, bases)
     }
 
     /// Opens a file of a folder, with the files beside it that it builds on.
     ///
     /// # Errors
-    /// As [`open`](Self::open); `not_found` when there is no such file, `archive_invalid` when one that it builds on is missing.
+    /// As [`of`](Self::of); `not_found` when there is no such file, `archive_invalid` when one that it builds on is missing.
     pub async fn open_in(disk: &dyn Disk, folder: &str, name: &str) -> Result<Self> {
         let file = disk.open(&path(folder, name), OpenMode::Existing).await?;
         let (own, manifest) = begin(file)?;

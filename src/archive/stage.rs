@@ -31,6 +31,8 @@ pub struct Staged {
     pub(super) scratch: Scratch,
     /// What could not be taken, and why.
     pub(super) problems: Problems,
+    /// Whether they were this store's.
+    pub(super) are_own: bool,
 }
 
 impl Staged {
@@ -123,11 +125,13 @@ impl Staging {
         .await?;
         scratch.connection().execute_batch("BEGIN")?;
         let total = manifest.entries.iter().map(|entry| entry.size).sum();
+        let are_own = manifest.store == store.id();
         Ok(Self {
             source,
             staged: Staged {
                 scratch,
                 problems: Problems::default(),
+                are_own,
             },
             next: 0,
             open: None,

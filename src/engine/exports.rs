@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use super::{Nothing, Request, json};
-use crate::archive::{Export, ExportProgress, ExportRequest, Join, Scope};
+use crate::archive::{Database, Export, ExportForm, ExportProgress, ExportRequest, Join, Scope};
 use crate::backup::{self, TakenArchive};
 use crate::disk::{Disk as _, File, LocalFuture, OpenMode};
 use crate::error::{Error, Result};
@@ -86,6 +86,20 @@ impl Outgoing for Join {
     }
 }
 
+impl Outgoing for Database {
+    fn next<'a>(&'a mut self, store: &'a Store) -> LocalFuture<'a, Result<Option<Vec<u8>>>> {
+        Box::pin(async { self.next_bytes(store) })
+    }
+
+    fn progress(&self) -> &ExportProgress {
+        Self::progress(self)
+    }
+
+    fn end(&self, store: &mut Store) {
+        Self::end(self, store);
+    }
+}
+
 /// A file as it is.
 struct Copy {
     file: Rc<dyn File>,
@@ -154,6 +168,9 @@ impl Exports {
         let user = request.caller()?.user;
         let args: ExportRequest = json::read(request.args)?;
         self.give_up(store, STALE_MS);
+        if args.form == Some(ExportForm::Sqlite) {
+            return self.database(store, &args, user);
+        }
         let export = Export::begin(store, &args, user)?;
         let leaves = leaving(store, export.file_name(), export.scope());
         self.run(
@@ -163,6 +180,25 @@ impl Exports {
             Box::new(export),
             Some(leaves),
         )
+    }
+
+    /// Begins to give out the `SQLite` file, which is always of everything.
+    fn database(
+        &mut self,
+        store: &mut Store,
+        args: &ExportRequest,
+        user: Option<UserId>,
+    ) -> Result<String> {
+        let is_whole = matches!(args.scope, None | Some(Scope::All)) && user.is_none();
+        if !is_whole || args.sqlite.is_some() || args.markdown.is_some() {
+            return Err(Error::invalid(
+                "the SQLite file holds everything and nothing else: it has no scope and no other options",
+            ));
+        }
+        let export = Database::begin(store)?;
+        let name = export.file_name();
+        let leaves = leaving(store, name.clone(), &Scope::All);
+        self.run(store, None, name, Box::new(export), Some(leaves))
     }
 
     /// Begins to give out a backup.

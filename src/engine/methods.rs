@@ -20,7 +20,7 @@ use crate::domain::charts::graph::{
     self, Entity, EntityList, EntityRef, EntityUpdate, GraphPage, GraphRead, NewEntity,
     NewRelation, Observations, Relation, RelationList, RelationRef, RelationUpdate,
 };
-use crate::domain::charts::lines::{self, GraphRef, LinePage, LoadLines, LoadReport};
+use crate::domain::charts::lines::{self, GraphRef, LinePage, LinesRead, LoadLines, LoadReport};
 use crate::domain::charts::tension::{
     self, ChartMove, ChartUpdate, NewChart, NewStep, PhaseSet, RealityUpdate, ReviewedChart,
     StepRef, StepUpdate, Telescope,
@@ -394,7 +394,7 @@ methods! {
     /// Loads JSON Lines into a graph and says what became of each. What cannot be taken is set aside and kept as it is.
     "charts.load": write(LoadLines) -> LoadReport = |tx, args| lines::load(tx, &args);
     /// Writes a graph as JSON Lines, page by page: loaded files come out as they went in, with what changed since.
-    "charts.lines": read(GraphRead) -> LinePage = |view, args| lines::lines(view, &args);
+    "charts.lines": read(LinesRead) -> LinePage = |view, args| lines::lines(view, &args);
     /// Deletes a whole graph with every line, and forgets what happened in its charts.
     "charts.clear": write(GraphRef) -> Nothing = |tx, args| graph::clear(tx, &args).map(|()| Nothing);
 

@@ -1,5 +1,9 @@
 //! Checks everything that is stored, a slice at a time.
 
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
+
 use super::walk::{SLICE_ROWS, Walk};
 use super::{
     FindingCode, HealthDepth, HealthFinding, HealthProgress, HealthReport, KNOWN_DAMAGE, LAST_CHECK,
@@ -8,6 +12,7 @@ use crate::backup::{self, Backup, Verifying};
 use crate::blob::Piece;
 use crate::database::rows::{key_columns, references};
 use crate::database::schema::{RecordKey, TABLES};
+use crate::database::scratch::{self, Scratch};
 use crate::disk::LocalFuture;
 use crate::domain::{blobs, charts, settings};
 use crate::error::{Code, Error, Result};
@@ -33,6 +38,9 @@ const LOOKED_UP_ROWS: usize = SLICE_ROWS / 4;
 /// Tables that hold no records.
 const OWN_TABLES: &[&str] = &["history", "schema_migration", "journal_state"];
 
+/// Where the schema is made as it should be.
+const SCHEMA_FILE: &str = "schema.sqlite3";
+
 /// Pieces of contents looked at in one slice at most, and the bytes of their files.
 const SLICE_PIECES: usize = 64;
 const SLICE_BYTES: u64 = 4 << 20;
@@ -55,6 +63,17 @@ struct Rule {
     condition: String,
     message: String,
     repair: &'static str,
+}
+
+/// What a database is made of, but for SQLite's own. What runs by itself is told by its text, too: of tables that changed over
+/// the versions the text may be written in several ways.
+fn schema_of(connection: &Connection) -> Result<BTreeSet<String>> {
+    let mut statement = connection.prepare(
+        "SELECT type || ' ' || name || CASE WHEN type IN ('trigger', 'view') THEN ': ' || sql ELSE '' END
+         FROM sqlite_schema WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'",
+    )?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Where a check is.
@@ -162,6 +181,7 @@ impl Check {
                 // Damage in one slice says nothing about the next.
                 match self.survive(FindingCode::Page, "the database file", checked)? {
                     Some(false) => {
+                        self.schema(store).await?;
                         self.weigh(store)?;
                         Stage::Table(0)
                     }
@@ -226,6 +246,31 @@ impl Check {
             Stage::Done => Stage::Done,
         };
         Ok(matches!(self.stage, Stage::Done))
+    }
+
+    /// Looks for what no migration made, as a trigger that somebody slipped in, and for what is missing.
+    async fn schema(&mut self, store: &mut Store) -> Result<()> {
+        let disk = store.disk().clone();
+        let made =
+            Scratch::create(&*disk, store.host().clone(), SCHEMA_FILE, store.schema()).await?;
+        let expected = schema_of(made.connection());
+        drop(made);
+        disk.remove(&format!("{}/{SCHEMA_FILE}", scratch::FOLDER))
+            .await?;
+        let expected = expected?;
+        let found = store.read(Caller::default(), |view| schema_of(view.connection()));
+        let Some(found) = self.survive(FindingCode::Database, "the schema", found)? else {
+            return Ok(());
+        };
+        for what in found.difference(&expected) {
+            let message = format!("the database has something that no migration made: {what}");
+            self.find(FindingCode::Database, None, message, REBUILD);
+        }
+        for what in expected.difference(&found) {
+            let message = format!("the database lacks: {what}");
+            self.find(FindingCode::Database, None, message, REBUILD);
+        }
+        Ok(())
     }
 
     /// Finds out which tables are large.

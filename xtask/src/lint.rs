@@ -16,17 +16,25 @@ const TYPESCRIPT_PROJECTS: &[&str] = &["pkg-template", "www", "tests/e2e"];
 
 /// Formats everything, or only says what is not formatted.
 pub fn format(check: bool) -> Result<()> {
-    let mut rust = Command::new("cargo");
-    rust.args(["fmt", "--all"]);
+    // The fuzz targets are a workspace of their own.
+    let mut rust = ["Cargo.toml", "fuzz/Cargo.toml"].map(|manifest| {
+        let mut rust = Command::new("cargo");
+        rust.args(["fmt", "--all", "--manifest-path", manifest]);
+        rust
+    });
     let mut prettier = tools::npm_tool("prettier")?;
     prettier.args(["--no-error-on-unmatched-pattern", "--log-level", "warn"]);
     if check {
-        rust.arg("--check");
+        for rust in &mut rust {
+            rust.arg("--check");
+        }
         prettier.arg("--check");
     } else {
         prettier.arg("--write");
     }
-    run::step(&mut rust)?;
+    for rust in &mut rust {
+        run::step(rust)?;
+    }
     run::step(prettier.arg(PRETTIER_FILES))
 }
 

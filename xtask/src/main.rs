@@ -6,6 +6,7 @@
 mod browser;
 mod coverage;
 mod demo;
+mod fuzz;
 mod lint;
 mod native;
 mod package;
@@ -34,6 +35,8 @@ cargo xtask <chore>
   test [--strict] [--long] [native|browser|e2e]…
                                every test, or the rings named; --strict: missing data is a failure
   bench [arguments…]           build the package and run the benchmarks
+  fuzz [--seconds N] [target]…
+                               every parser, or those named, fed with what breaks them: a minute each
   fmt [--check]                format Rust, TypeScript, CSS and HTML
   lint                         formatting, clippy and the TypeScript compiler, without changing a file
   size                         the package's size against its budget
@@ -74,6 +77,7 @@ fn chore() -> Result<ExitCode> {
         "demo" => return demo::run(&rest(&mut arguments)?),
         "test" => return test::run(&test::Options::parse(arguments)?),
         "bench" => return demo::bench(&rest(&mut arguments)?),
+        "fuzz" => fuzz::Options::parse(arguments).and_then(|options| fuzz::run(&options)),
         "fmt" => flags(arguments, ["check"]).and_then(|[check]| lint::format(check)),
         "lint" => flags(arguments, []).and_then(|[]| lint::lint()),
         "size" => flags(arguments, []).and_then(|[]| size::check()),

@@ -1,10 +1,17 @@
 /** The backups that the store keeps by itself. */
 
+import type { FolderState } from '../backup-folder.js';
 import type { Backup } from '../types.js';
 import { formatBytes, h, table } from './dom.js';
 import { Panel } from './panel.js';
 import type { Context } from './panel.js';
+import { ScopeChoice } from './scopes.js';
+import type { Say } from './strings.js';
 import { counted, save } from './transfer.js';
+
+interface FolderWindow {
+  showDirectoryPicker?: (options: { mode: 'readwrite' }) => Promise<FileSystemDirectoryHandle>;
+}
 
 /** Makes the section; `changed` is called when a backup was brought back. */
 export function backupsPanel(
@@ -56,15 +63,43 @@ export function backupsPanel(
   const enabled = h('input', { type: 'checkbox' });
   const daily = h('input', { type: 'number', min: 0, part: 'input' });
   const weekly = h('input', { type: 'number', min: 0, part: 'input' });
+  const maxAge = h('input', { type: 'number', min: 1, part: 'input' });
+  const scopes = new ScopeChoice(store, say);
   const apply = async (): Promise<void> => {
-    const settings = await store.backups.settings();
     await store.backups.configure({
-      ...settings,
       enabled: enabled.checked,
+      scope: scopes.scope,
       daily: daily.valueAsNumber,
       weekly: weekly.valueAsNumber,
+      ...(maxAge.value !== '' && { maxAgeDays: maxAge.valueAsNumber }),
     });
     panel.tell(say('applied'));
+  };
+  const folder = h('div', { class: 'row' });
+  const choose = async (): Promise<void> => {
+    const { showDirectoryPicker } = globalThis as FolderWindow;
+    if (!showDirectoryPicker) return;
+    try {
+      await store.backups.useFolder(await showDirectoryPicker({ mode: 'readwrite' }));
+    } catch (error) {
+      // Its user thought better of it.
+      if (error instanceof DOMException && error.name === 'AbortError') return;
+      throw error;
+    }
+    await refresh();
+  };
+  const leave = async (): Promise<void> => {
+    await store.backups.useFolder(null);
+    await refresh();
+  };
+  const showFolder = (state: FolderState | undefined): void => {
+    const canChoose = 'showDirectoryPicker' in globalThis;
+    panel.show(
+      folder,
+      ...(state ? [h('p', {}, folderText(say, state))] : []),
+      ...(canChoose ? [panel.button(say('folder'), choose)] : []),
+      ...(state ? [panel.button(say('folderEnd'), leave)] : []),
+    );
   };
   const row = (backup: Backup): (Node | string)[] => {
     const button = (label: string, work: (backup: Backup) => Promise<void>): HTMLElement =>
@@ -80,14 +115,23 @@ export function backupsPanel(
     return [backup.name, new Date(backup.createdAt).toLocaleString(), formatBytes(backup.bytes), buttons];
   };
   const refresh = async (): Promise<void> => {
-    const [backups, settings] = await Promise.all([store.backups.list(), store.backups.settings()]);
+    const [backups, settings, copies] = await Promise.all([
+      store.backups.list(),
+      store.backups.settings(),
+      store.backups.folder(),
+      scopes.refresh(),
+    ]);
     const headings = [say('backupName'), say('made'), say('size'), say('actions')];
-    list.replaceChildren(
+    panel.show(
+      list,
       backups.length > 0 ? table(say('backupList'), headings, backups.map(row)) : h('p', {}, say('noBackups')),
     );
     enabled.checked = settings.enabled;
     daily.valueAsNumber = settings.daily;
     weekly.valueAsNumber = settings.weekly;
+    maxAge.value = settings.maxAgeDays === undefined ? '' : String(settings.maxAgeDays);
+    scopes.scope = settings.scope;
+    showFolder(copies);
   };
   panel.body.append(
     h('div', { class: 'row' }, panel.button(say('backUp'), create, { class: 'main' })),
@@ -98,8 +142,16 @@ export function backupsPanel(
       h('label', { class: 'inline' }, enabled, say('automatic')),
       h('label', {}, say('daily'), daily),
       h('label', {}, say('weekly'), weekly),
+      h('label', {}, say('maxAge'), maxAge),
+      h('label', {}, say('backupScope'), scopes.element),
       panel.button(say('apply'), apply),
     ),
+    folder,
   );
   return { element: panel.element, refresh };
+}
+
+function folderText(say: Say, { name, state, message }: FolderState): string {
+  if (state === 'ready') return say('folderReady', { name });
+  return state === 'denied' ? say('folderDenied', { name }) : say('folderFailed', { name, message: message ?? '' });
 }

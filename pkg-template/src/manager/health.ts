@@ -13,7 +13,8 @@ export function healthPanel(context: Context, changed: () => Promise<void>): HTM
   const show = (findings: HealthFinding[]): void => {
     const rows = findings.map(({ message, repair }) => [message, repair]);
     const button = panel.button(say('repair'), repair);
-    shown.replaceChildren(
+    panel.show(
+      shown,
       ...(rows.length > 0 ? [table(say('findingsTable'), [say('finding'), say('remedyText')], rows), button] : []),
     );
   };

@@ -24,6 +24,7 @@ export class Panel {
   readonly element: HTMLElement;
   /** What the section shows; replaced when it is read again. */
   readonly body: HTMLElement = h('div');
+  readonly #heading: HTMLElement;
   readonly #status: HTMLElement = h('p', { role: 'status', class: 'muted', part: 'status' });
   readonly #ask: HTMLElement = h('div');
   readonly #context: Context;
@@ -32,10 +33,11 @@ export class Panel {
   /** An empty section with this heading. */
   constructor(context: Context, name: string, title: string) {
     this.#context = context;
+    this.#heading = h('h2', { id: `${name}-title`, part: 'heading', tabindex: -1 }, title);
     this.element = h(
       'section',
       { part: `section ${name}`, 'aria-labelledby': `${name}-title` },
-      h('h2', { id: `${name}-title`, part: 'heading' }, title),
+      this.#heading,
       this.body,
       this.#ask,
       this.#status,
@@ -50,6 +52,19 @@ export class Panel {
   ): HTMLElement {
     const click = (): void => void work().catch((error: unknown) => this.failed(error));
     return h('button', { type: 'button', part: 'button', ...attributes, click }, label);
+  }
+
+  /**
+   * Shows something else in a place. Where the focus was there, it goes to what has the same name now, or else to the section's
+   * heading.
+   */
+  show(place: HTMLElement, ...children: (Node | string)[]): void {
+    const had = focused(this.element);
+    const isLost = had !== undefined && place.contains(had);
+    place.replaceChildren(...children);
+    if (!isLost) return;
+    const others = [...place.querySelectorAll<HTMLElement>('button, input, select, summary')];
+    (others.find((one) => named(one) === named(had)) ?? this.#heading).focus();
   }
 
   /** Says how something went. */
@@ -135,6 +150,11 @@ export class Panel {
 export function inWords(say: Say, error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'other';
   return word(say, `error.${code}`, say('error.other'));
+}
+
+/** What an element is called, as far as that tells it from others. */
+function named(element: HTMLElement): string {
+  return element.getAttribute('aria-label') ?? element.textContent;
 }
 
 /** What has the focus in a section. */

@@ -75,7 +75,8 @@ export function retentionPanel(
       );
       return [text, buttons];
     });
-    list.replaceChildren(
+    panel.show(
+      list,
       rows.length > 0 ? table(say('policyList'), [say('policy'), say('actions')], rows) : h('p', {}, say('noPolicies')),
     );
   };

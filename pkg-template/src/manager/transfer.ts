@@ -1,12 +1,37 @@
 /** Exports and imports: what leaves the store as a file, and what comes in. */
 
-import type { ImportReport, OnConflict } from '../types.js';
 import type { Exported } from '../backups.js';
+import type { DecryptionKeys, Encryption } from '../encryption.js';
+import type { ImportKind, ImportReport, OnConflict } from '../types.js';
 import { h, table } from './dom.js';
 import { Panel } from './panel.js';
 import type { Context } from './panel.js';
+import { ScopeChoice } from './scopes.js';
 import { word } from './strings.js';
 import type { Say } from './strings.js';
+
+/** The groups of calls by which conflicts are decided, by the tables of their records. */
+const KINDS: Record<string, string> = {
+  user: 'users',
+  context: 'contexts',
+  setting: 'settings',
+  user_setting: 'settings',
+  retention_policy: 'retention',
+  conversation: 'conversations',
+  message: 'messages',
+  construct: 'constructs',
+  session: 'sessions',
+  construct_link: 'links',
+  artifact: 'artifacts',
+  upload: 'uploads',
+  timeline_event: 'timeline',
+  metric: 'metrics',
+  learning: 'learnings',
+  job: 'jobs',
+  entity: 'charts',
+  relation: 'charts',
+  chart_line: 'charts',
+};
 
 const CHOICES: readonly OnConflict[] = ['skip', 'replace', 'keepBoth', 'newest'];
 
@@ -15,36 +40,40 @@ interface PickingWindow {
 }
 
 /** Makes the section; `changed` is called when something came in. */
-export function transferPanel(context: Context, changed: () => Promise<void>): HTMLElement {
+export function transferPanel(
+  context: Context,
+  changed: () => Promise<void>,
+): { element: HTMLElement; refresh(): Promise<void> } {
   const { store, say } = context;
   const panel = new Panel(context, 'transfer', say('transfer'));
   const takeOut = async (): Promise<void> => {
-    const encrypt = secret.value ? { encrypt: { passphrase: secret.value } } : {};
+    const encrypt = encryptionBy(secret.value);
     const name = await panel.run(say('exporting'), async (signal, step) => {
       const onProgress = ({ done, total }: { done: number; total?: number }): void => step(done, total);
-      return save(await store.backups.export({ ...encrypt, signal, onProgress }));
+      const what = { scope: scopes.scope, markdown: markdown.checked };
+      return save(await store.backups.export({ ...what, ...encrypt, signal, onProgress }));
     });
     if (name !== undefined) panel.tell(say('exported', { name }));
   };
   const takeIn = async (files: readonly File[]): Promise<void> => {
     // One file may be encrypted; several are another program's.
     const source = files.length === 1 ? files[0]! : files;
-    const keys = secret.value ? { passphrase: secret.value } : {};
+    const keys = keysOf(secret.value);
     const rehearsed = await panel.run(say('importing'), (signal, step) =>
       store.backups.rehearse(source, { ...keys, signal, onProgress: ({ done, total }) => step(done, total) }),
     );
     if (!rehearsed) return;
-    const choice = h('select', { part: 'select' }, ...CHOICES.map((value) => h('option', { value }, say(value))));
-    const chosen = h('label', {}, say('onConflict'), choice);
-    const isWanted = await panel.confirm(say('rehearsal'), say('import'), counted(say, rehearsed), chosen);
+    const choice = new ConflictChoice(say, rehearsed);
+    const isWanted = await panel.confirm(say('rehearsal'), say('import'), counted(say, rehearsed), choice.element);
     if (!isWanted) return;
-    const onConflict = CHOICES.find((value) => value === choice.value) ?? 'skip';
+    const decided = { ...keys, onConflict: choice.onConflict, kinds: choice.kinds };
     const report = await panel.run(say('importing'), (signal, step) =>
-      store.backups.import(source, { ...keys, onConflict, signal, onProgress: ({ done, total }) => step(done, total) }),
+      store.backups.import(source, { ...decided, signal, onProgress: ({ done, total }) => step(done, total) }),
     );
     if (!report) return;
     panel.tell(say('imported', { count: report.counts.reduce((sum, { added }) => sum + added, 0) }));
-    shown.replaceChildren(
+    panel.show(
+      shown,
       counted(say, report),
       panel.button(say('saveReport'), () => saveReport(report)),
     );
@@ -60,6 +89,8 @@ export function transferPanel(context: Context, changed: () => Promise<void>): H
     const files = [...(list ?? [])];
     if (files.length > 0) takeIn(files).catch(refused);
   };
+  const scopes = new ScopeChoice(store, say);
+  const markdown = h('input', { type: 'checkbox' });
   const secret = h('input', { type: 'password', part: 'input', autocomplete: 'off' });
   const input = h('input', { type: 'file', part: 'file', multiple: true, change: () => begin(input.files) });
   const drop = h(
@@ -83,11 +114,66 @@ export function transferPanel(context: Context, changed: () => Promise<void>): H
   const shown = h('div');
   panel.body.append(
     h('label', {}, say('passphrase'), secret),
+    h('label', {}, say('scope'), scopes.element),
+    h('label', { class: 'inline' }, markdown, say('markdown')),
     h('div', { class: 'row' }, panel.button(say('export'), takeOut, { class: 'main' })),
     drop,
     shown,
   );
-  return panel.element;
+  return { element: panel.element, refresh: () => scopes.refresh() };
+}
+
+/** For whom an archive is encrypted: those whose recipients are given, or whoever knows the passphrase. */
+function encryptionBy(secret: string): { encrypt?: Encryption } {
+  const words = secret.split(/[\s,]+/).filter((word) => word !== '');
+  if (words.length === 0) return {};
+  const areRecipients = words.every((word) => word.startsWith('age1'));
+  return { encrypt: areRecipients ? { recipients: words } : { passphrase: secret } };
+}
+
+/** What opens an encrypted archive. */
+function keysOf(secret: string): DecryptionKeys {
+  const word = secret.trim();
+  if (word === '') return {};
+  return word.startsWith('AGE-SECRET-KEY-') ? { identities: [word] } : { passphrase: secret };
+}
+
+/** What becomes of records that are there already: all of them, or those of a kind. */
+class ConflictChoice {
+  readonly element: HTMLElement;
+  readonly #all: HTMLSelectElement;
+  readonly #kinds: Map<string, HTMLSelectElement>;
+
+  constructor(say: Say, report: ImportReport) {
+    const offered = (): HTMLElement[] => CHOICES.map((value) => h('option', { value }, say(value)));
+    this.#all = h('select', { part: 'select' }, ...offered());
+    const kinds = new Set(report.conflicts.map(({ table: name }) => KINDS[name]).filter((kind) => kind !== undefined));
+    this.#kinds = new Map(
+      [...kinds].map((kind) => [
+        kind,
+        h('select', { part: 'select' }, h('option', { value: '' }, say('asAbove')), ...offered()),
+      ]),
+    );
+    const labels = [...this.#kinds].map(([kind, select]) => h('label', {}, say('onConflictOf', { kind }), select));
+    // With one kind there is nothing to tell apart.
+    const more = labels.length > 1 ? labels : [];
+    this.element = h('div', { class: 'row' }, h('label', {}, say('onConflict'), this.#all), ...more);
+  }
+
+  get onConflict(): OnConflict {
+    return chosen(this.#all) ?? 'skip';
+  }
+
+  get kinds(): ImportKind[] {
+    return [...this.#kinds].flatMap(([kind, select]) => {
+      const onConflict = chosen(select);
+      return onConflict ? [{ kind, onConflict }] : [];
+    });
+  }
+}
+
+function chosen(select: HTMLSelectElement): OnConflict | undefined {
+  return CHOICES.find((value) => value === select.value);
 }
 
 /** What an import does or would do, by table. */

@@ -4,6 +4,8 @@ import { formatBytes, h, table } from './dom.js';
 import { Panel } from './panel.js';
 import type { Context } from './panel.js';
 import { word } from './strings.js';
+import { StrongroomError } from '../errors.js';
+import type { Store } from '../store.js';
 
 /** Bars that are drawn; the table has every kind. */
 const MAX_BARS = 8;
@@ -18,13 +20,17 @@ export function usagePanel(context: Context): { element: HTMLElement; refresh():
   };
   const refresh = async (): Promise<void> => {
     const [usage, storage] = await Promise.all([store.health.usage(), store.health.storage()]);
+    const constructs = await Promise.all(
+      usage.constructs.map(async ({ constructId, bytes }) => [await nameOf(store, constructId), formatBytes(bytes)]),
+    );
     const { quota, usage: used, isPersisted } = storage;
     const { contents } = usage;
     const largest = usage.kinds[0]?.bytes ?? 0;
     const named = (kind: string): string => word(say, `records.${kind}`, kind);
     const bars = usage.kinds.slice(0, MAX_BARS).map(({ kind, bytes }) => bar(named(kind), bytes, largest));
     const hasQuota = quota !== undefined && used !== undefined;
-    panel.body.replaceChildren(
+    panel.show(
+      panel.body,
       h('p', {}, say('usageTotal', { bytes: formatBytes(usage.totalBytes) })),
       ...(hasQuota ? [h('p', {}, say('usageQuota', { quota: formatBytes(quota), usage: formatBytes(used) }))] : []),
       h('p', {}, say(isPersisted ? 'persisted' : 'notPersisted')),
@@ -39,15 +45,9 @@ export function usagePanel(context: Context): { element: HTMLElement; refresh():
         [say('kind'), say('size')],
         usage.kinds.map(({ kind, bytes }) => [named(kind), formatBytes(bytes)]),
       ),
-      ...(usage.constructs.length === 0
+      ...(constructs.length === 0
         ? []
-        : [
-            details(
-              say('usageByConstruct'),
-              [say('construct'), say('size')],
-              usage.constructs.map(({ constructId, bytes }) => [constructId, formatBytes(bytes)]),
-            ),
-          ]),
+        : [details(say('usageByConstruct'), [say('construct'), say('size')], constructs)]),
       h(
         'div',
         { class: 'row' },
@@ -57,6 +57,16 @@ export function usagePanel(context: Context): { element: HTMLElement; refresh():
     );
   };
   return { element: panel.element, refresh };
+}
+
+/** A construct's name; its id once it is gone. */
+async function nameOf(store: Store, id: string): Promise<string> {
+  try {
+    return (await store.constructs.get(id)).name || id;
+  } catch (error) {
+    if (error instanceof StrongroomError && error.code === 'not_found') return id;
+    throw error;
+  }
 }
 
 function bar(kind: string, bytes: number, largest: number): HTMLElement {
@@ -80,7 +90,20 @@ export function reclaimPanel(context: Context): { element: HTMLElement; refresh(
       rows.length > 0
         ? table(say('reclaimable'), [say('remedy'), say('size')], rows)
         : h('p', {}, say('nothingToFree'));
-    panel.body.replaceChildren(shown, h('div', { class: 'row' }, panel.button(say('refresh'), refresh)));
+    panel.show(
+      panel.body,
+      shown,
+      h('div', { class: 'row' }, panel.button(say('refresh'), refresh), panel.button(say('collect'), collect)),
+    );
+  };
+  const collect = async (): Promise<void> => {
+    const done = await panel.run(
+      say('collecting'),
+      (signal) => store.retention.collect({}, { signal }),
+      say('stopped'),
+    );
+    await refresh();
+    if (done) panel.tell(say('collected', { bytes: formatBytes(done.bytes) }));
   };
   return { element: panel.element, refresh };
 }

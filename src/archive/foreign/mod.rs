@@ -132,6 +132,7 @@ impl Foreign {
             staged: Staged {
                 scratch,
                 problems: Problems::default(),
+                are_own: false,
             },
             total: inputs.iter().map(|input| input.size).sum(),
             inputs,

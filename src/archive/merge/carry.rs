@@ -1,7 +1,7 @@
 //! Carrying out what was decided.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
 use super::names::{decided, renamed_id, translated};
 use super::row::{Row, goes_with, key_of, numbers, parts};
@@ -17,6 +17,8 @@ use crate::store::{Tx, View};
 pub(super) struct Carry<'a> {
     pub tx: &'a Tx<'a>,
     pub staged: &'a Connection,
+    /// Whether records go back to the numbers that they had here.
+    pub keeps_numbers: bool,
 }
 
 impl Carry<'_> {
@@ -63,38 +65,60 @@ impl Carry<'_> {
         Ok(())
     }
 
-    /// Gives a new row the numbers that order it behind what is there.
+    /// Gives a new row the number that orders it: what comes in lies behind what is there, in its own order. What was this
+    /// store's goes back to where it was.
     fn number(&self, new: &mut Row) -> Result<()> {
         match new.table {
             "job" | "timeline_event" => {
                 let counter = if new.table == "job" { "job" } else { "event" };
-                let wanted = new.number("number").unwrap_or(0);
-                let mut next = self.tx.prepare(
-                    "INSERT INTO counter (name, value) VALUES (?1, ?2)
-                     ON CONFLICT (name) DO UPDATE SET value = max(value + 1, ?2) RETURNING value",
-                )?;
-                let number: i64 = next.query_row((counter, wanted), |row| row.get(0))?;
+                let number = new.number("number").unwrap_or(0)
+                    + self.behind(counter, || {
+                        let mut last = self.tx.prepare(
+                            "SELECT coalesce((SELECT value FROM counter WHERE name = ?1), 0)",
+                        )?;
+                        Ok(last.query_row([counter], |row| row.get(0))?)
+                    })?;
+                pass_number(self.tx, counter, number)?;
                 new.set("number", Value::Integer(number));
             }
             "entity" | "relation" | "chart_line" => {
                 let (Some(user), Some(context)) = (new.number("user"), new.text("context")) else {
                     return Ok(());
                 };
+                let graph = (user, context);
                 let wanted = new.number("position").unwrap_or(0);
-                let mut taken = self.tx.prepare(
-                    "SELECT EXISTS (SELECT 1 FROM entity WHERE user = ?1 AND context = ?2 AND position = ?3)
-                         OR EXISTS (SELECT 1 FROM relation WHERE user = ?1 AND context = ?2 AND position = ?3)
-                         OR EXISTS (SELECT 1 FROM chart_line WHERE user = ?1 AND context = ?2 AND position = ?3)",
-                )?;
-                let is_taken: bool = taken.query_row((user, context, wanted), |row| row.get(0))?;
-                if is_taken {
-                    let position = graph::next_position(self.tx, (user, context))?;
-                    new.set("position", Value::Integer(position));
-                }
+                let position = if self.keeps_numbers && is_taken(self.tx, graph, wanted)? {
+                    graph::next_position(self.tx, graph)?
+                } else {
+                    let name = format!("{user}/{context}");
+                    wanted + self.behind(&name, || Ok(graph::next_position(self.tx, graph)? - 1))?
+                };
+                new.set("position", Value::Integer(position));
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// How far numbers are moved: by the last one that there was before anything came in.
+    fn behind(&self, name: &str, last: impl FnOnce() -> Result<i64>) -> Result<i64> {
+        if self.keeps_numbers {
+            return Ok(0);
+        }
+        let name = format!("behind/{name}");
+        let mut given = self
+            .staged
+            .prepare_cached("SELECT value FROM given WHERE name = ?1")?;
+        let known: Option<i64> = given.query_row([&name], |row| row.get(0)).optional()?;
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let last = last()?;
+        let mut note = self
+            .staged
+            .prepare_cached("INSERT INTO given (name, value) VALUES (?1, ?2)")?;
+        note.execute((name, last))?;
+        Ok(last)
     }
 
     fn insert(&self, row: &Row) -> Result<()> {
@@ -233,4 +257,14 @@ impl Carry<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a line of a graph has a position.
+fn is_taken(view: &View<'_>, (user, context): (i64, &str), position: i64) -> Result<bool> {
+    let mut taken = view.prepare(
+        "SELECT EXISTS (SELECT 1 FROM entity WHERE user = ?1 AND context = ?2 AND position = ?3)
+             OR EXISTS (SELECT 1 FROM relation WHERE user = ?1 AND context = ?2 AND position = ?3)
+             OR EXISTS (SELECT 1 FROM chart_line WHERE user = ?1 AND context = ?2 AND position = ?3)",
+    )?;
+    Ok(taken.query_row((user, context, position), |row| row.get(0))?)
 }

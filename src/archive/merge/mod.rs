@@ -130,7 +130,7 @@ pub struct ImportOptions {
     /// The user whose records they become. The archive must be of one user then; settings of the app and what it remembers of requests
     /// are left out. A user's own view always does so.
     pub into: Option<UserId>,
-    /// Whether the records are the store's own, which it lost: they keep their numbers where those are free, and
+    /// Whether the records are what the store lost just now:
     /// [`OnConflict::Newest`] takes them if both were changed at the same time, but for those that the staged table `stays` names.
     #[serde(skip)]
     #[cfg_attr(test, ts(skip))]
@@ -235,6 +235,8 @@ pub struct Merge {
     op: &'static str,
     options: ImportOptions,
     report: ImportReport,
+    /// Whether records go back to the numbers that they had here.
+    keeps_numbers: bool,
     /// The last journal line of the store that was looked at.
     seq: u64,
     tables: Vec<&'static str>,
@@ -271,6 +273,8 @@ impl Merge {
         tables.reverse();
         Ok(Self {
             op: "archive.import",
+            // What was deleted here, or lost, is the same record again. Of another user it would be another one.
+            keeps_numbers: staged.are_own && options.into.is_none(),
             options,
             report: ImportReport {
                 problems: staged.problems.told.clone(),
@@ -327,6 +331,7 @@ impl Merge {
             staged,
             host,
             options: &self.options,
+            keeps_numbers: self.keeps_numbers,
         };
         staged.execute_batch("BEGIN")?;
         for row in &rows {
@@ -362,6 +367,7 @@ impl Merge {
             let carry = Carry {
                 tx,
                 staged: connection,
+                keeps_numbers: self.keeps_numbers,
             };
             let Some(mut going) = cursor.take() else {
                 let Some(table) = tables.pop() else {

@@ -38,6 +38,8 @@ pub(super) struct Plan<'a> {
     pub staged: &'a Connection,
     pub host: &'a Rc<dyn Host>,
     pub options: &'a ImportOptions,
+    /// Whether records go back to the numbers that they had here.
+    pub keeps_numbers: bool,
 }
 
 impl Plan<'_> {
@@ -302,9 +304,7 @@ impl Plan<'_> {
         action: Action,
         is_renamed: bool,
     ) -> Result<(String, Action, Option<String>)> {
-        if self.options.is_own && !is_renamed && self.is_free(new)? {
-            return Ok((new.key_text(), action, None));
-        }
+        let keeps = self.keeps_numbers && !is_renamed && self.is_free(new)?;
         let user = new.number("user").unwrap_or(0);
         let conversation = new.number("conversation").unwrap_or(0);
         let mut uuid = None;
@@ -315,39 +315,42 @@ impl Plan<'_> {
         let key = match new.table {
             "user" => {
                 let last = "SELECT max(coalesce((SELECT value FROM counter WHERE name = 'user'), 0), coalesce(max(user), 0)) FROM user";
-                self.give("user", wanted("user"), last, &[])?.to_string()
+                self.give("user", wanted("user"), keeps, last, &[])?
+                    .to_string()
             }
             "conversation" => {
                 let last =
                     "SELECT coalesce((SELECT next_conversation - 1 FROM user WHERE user = ?1), 0)";
                 let name = format!("conversation/{user}");
-                let number = self.give(&name, wanted("conversation"), last, &[user])?;
+                let number = self.give(&name, wanted("conversation"), keeps, last, &[user])?;
                 format!("{user}/{number}")
             }
             "message" => {
                 let last = "SELECT coalesce((SELECT next_message - 1 FROM conversation WHERE user = ?1 AND conversation = ?2), 0)";
                 let name = format!("message/{user}/{conversation}");
-                let number = self.give(&name, wanted("message"), last, &[user, conversation])?;
+                let number =
+                    self.give(&name, wanted("message"), keeps, last, &[user, conversation])?;
                 format!("{user}/{conversation}/{number}")
             }
             "blob" => {
                 let last = "SELECT max(coalesce((SELECT value FROM counter WHERE name = 'blob'), 0), coalesce(max(blob), 0)) FROM blob";
-                self.give("blob", wanted("blob"), last, &[])?.to_string()
+                self.give("blob", wanted("blob"), keeps, last, &[])?
+                    .to_string()
             }
             "retention_policy" => {
                 let last = "SELECT coalesce(max(policy), 0) FROM retention_policy";
-                self.give("policy", wanted("policy"), last, &[])?
+                self.give("policy", wanted("policy"), keeps, last, &[])?
                     .to_string()
             }
             "erasure" => {
                 let last = "SELECT coalesce(max(erasure), 0) FROM erasure";
-                self.give("erasure", wanted("erasure"), last, &[])?
+                self.give("erasure", wanted("erasure"), keeps, last, &[])?
                     .to_string()
             }
             "chart_event" => {
                 let last = "SELECT coalesce(max(seq), 0) FROM chart_event WHERE user = ?1";
                 let name = format!("chart_event/{user}");
-                let number = self.give(&name, wanted("seq"), last, &[user])?;
+                let number = self.give(&name, wanted("seq"), keeps, last, &[user])?;
                 format!("{user}/{number}")
             }
             _ if is_renamed => self.host.uuid().to_string(),
@@ -367,18 +370,26 @@ impl Plan<'_> {
         Ok(!taken.exists(params_from_iter(new.key_values()))?)
     }
 
-    /// A number that is not taken: the one that is wanted if it is behind all that were given, else the next.
-    fn give(&self, name: &str, wanted: Option<i64>, last: &str, key: &[i64]) -> Result<i64> {
+    /// A number that is not taken: the one that is wanted if it is behind all that were given, or was the record's before and is
+    /// kept, else the next.
+    fn give(
+        &self,
+        name: &str,
+        wanted: Option<i64>,
+        keeps: bool,
+        last: &str,
+        key: &[i64],
+    ) -> Result<i64> {
         let mut given = self
             .staged
             .prepare_cached("SELECT value FROM given WHERE name = ?1")?;
         let given: Option<i64> = given.query_row([name], |row| row.get(0)).optional()?;
-        let last = if let Some(last) = given {
-            last
-        } else {
-            let mut statement = self.live.prepare(last)?;
-            statement.query_row(params_from_iter(key), |row| row.get(0))?
-        };
+        let mut statement = self.live.prepare(last)?;
+        let last: i64 = statement.query_row(params_from_iter(key), |row| row.get(0))?;
+        if let Some(wanted) = wanted.filter(|wanted| keeps && *wanted <= last) {
+            return Ok(wanted);
+        }
+        let last = given.unwrap_or(last);
         let number = wanted.filter(|wanted| *wanted > last).unwrap_or(last + 1);
         if number > crate::id::MAX_NUMBER {
             return Err(Error::invalid("no number is left"));

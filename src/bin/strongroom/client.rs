@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use serde_json::{Value, json};
+use strongroom::archive::Manifest;
 use strongroom::disk::native::NativeDisk;
-use strongroom::disk::ready;
+use strongroom::disk::{Disk as _, OpenMode, ready};
 use strongroom::engine::{Answer, Engine, EngineOptions, Request};
 use strongroom::host::SystemHost;
 use strongroom::store::{Durability, Event, Options, Store};
@@ -166,7 +167,7 @@ impl Client {
         is_rehearsal: bool,
         output: &Output,
     ) -> Result<Value> {
-        let files = files_in(from)?;
+        let files = files_of(from)?;
         let size = files.iter().map(|(_, size)| size).sum();
         let bar = output.bar("receiving", size);
         let mut args = json!({});
@@ -253,6 +254,37 @@ impl Client {
             }
         }
     }
+}
+
+/// What is brought in: a file with the backups that it builds on, or every file of a folder.
+fn files_of(from: &Path) -> Result<Vec<(PathBuf, u64)>> {
+    let mut files = files_in(from)?;
+    let Some(Ok(manifest)) = from.is_file().then(|| plain_manifest(from)) else {
+        // Whatever else it is, or why it is no archive, is found when it is read.
+        return Ok(files);
+    };
+    for base in manifest.base {
+        // One that is missing is missed when the archive is opened.
+        let path = from.with_file_name(base);
+        if path.is_file() {
+            files.extend(files_in(&path)?);
+        }
+    }
+    Ok(files)
+}
+
+/// What an archive that is not encrypted says of itself.
+pub fn plain_manifest(path: &Path) -> Result<Manifest> {
+    let missing = || Error::new(Code::NotFound, format!("{} is not there", path.display()));
+    let name = path.file_name().and_then(|name| name.to_str());
+    let (folder, name) = (path.parent(), name.ok_or_else(missing)?);
+    let folder = folder.filter(|folder| *folder != Path::new(""));
+    let disk = NativeDisk::new(folder.unwrap_or(Path::new(".")).to_owned());
+    let file = ready(disk.open(name, OpenMode::Existing)).map_err(|error| match error.code() {
+        Code::NotFound => missing(),
+        _ => error,
+    })?;
+    Manifest::of(&*file)
 }
 
 /// A file, or every file of a folder and those below it, with their sizes.

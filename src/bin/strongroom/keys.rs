@@ -19,7 +19,7 @@ const BEGINNINGS: [&[u8]; 2] = [
     b"-----BEGIN AGE ENCRYPTED FILE-----",
 ];
 
-/// Bytes of plain text that are encrypted at once.
+/// A file that is encrypted as it is written.
 type EncryptedFile = age::stream::StreamWriter<File>;
 
 /// The options that open encrypted files.
@@ -35,7 +35,6 @@ pub struct KeyArguments {
 
 /// The options that encrypt an archive as it is written.
 #[derive(Args)]
-#[group(multiple = true)]
 pub struct EncryptionArguments {
     /// Encrypt the archive for the owner of this age recipient: `age1…`.
     #[arg(long, value_name = "RECIPIENT", conflicts_with = "encrypt_with")]

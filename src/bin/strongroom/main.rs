@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use strongroom::archive::{self, Manifest};
 use strongroom::database::migrate::LATEST;
 use strongroom::disk::native::NativeDisk;
-use strongroom::disk::{Disk as _, OpenMode, ready};
+use strongroom::disk::ready;
 use strongroom::host::SystemHost;
 use strongroom::store::{Options, Store};
 use strongroom::{Code, Error, Result};
@@ -100,7 +100,8 @@ enum Command {
         #[arg(long)]
         to: PathBuf,
     },
-    /// Makes an archive of a store, or of a part of one, or writes one conversation in another form. The file must not be there.
+    /// Makes an archive of a store, or of a part of one, or writes the database, a conversation or a chart by itself. The file must
+    /// not be there.
     Export {
         /// A store's folder or an archive.
         path: PathBuf,
@@ -112,8 +113,12 @@ enum Command {
         /// Add the SQLite file, to an archive of everything.
         #[arg(long)]
         sqlite: bool,
-        /// Write the one conversation that is named in this form. Chunks are many files: --to is their folder then.
-        #[arg(long = "as", requires = "conversation", conflicts_with_all = ["sqlite", "encrypt_to", "encrypt_with"])]
+        /// Add every conversation as Markdown, to be read.
+        #[arg(long)]
+        markdown: bool,
+        /// Write this instead of an archive: the one conversation that is named, in a form; the one chart that is named, as JSON Lines;
+        /// or the SQLite file. Chunks are many files: --to is their folder then.
+        #[arg(long = "as", conflicts_with_all = ["sqlite", "markdown", "encrypt_to", "encrypt_with"])]
         form: Option<Form>,
         #[command(flatten)]
         encryption: EncryptionArguments,
@@ -191,6 +196,8 @@ enum Form {
     Json,
     Sharegpt,
     Chunks,
+    Jsonl,
+    Sqlite,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -341,18 +348,25 @@ fn run(command: Command, keys: &Keys, output: &Output) -> Result<ExitCode> {
             to,
             scope,
             sqlite,
+            markdown,
             form,
             encryption,
         } => {
             let encryption = Encryption::read(&encryption)?;
             let mut client = Client::open(&path, keys, output)?;
-            if let (Some(form), Some(id)) = (form, &scope.conversation) {
-                export_conversation(&mut client, id, form, &to)?;
-                client.close()?;
-                return Ok(ExitCode::SUCCESS);
+            match form {
+                None => {
+                    let request =
+                        json!({ "scope": scope.scope()?, "sqlite": sqlite, "markdown": markdown });
+                    client.export(&request, &to, &encryption, output)?;
+                }
+                Some(Form::Sqlite) => {
+                    let request = json!({ "as": "sqlite", "scope": scope.scope()? });
+                    client.export(&request, &to, &encryption, output)?;
+                }
+                Some(Form::Jsonl) => export_chart(&mut client, &scope.scope()?, &to)?,
+                Some(form) => export_conversation(&mut client, &scope.scope()?, form, &to)?,
             }
-            let request = json!({ "scope": scope.scope()?, "sqlite": sqlite });
-            client.export(&request, &to, &encryption, output)?;
             client.close()?;
         }
         Command::Import {
@@ -395,21 +409,7 @@ fn run(command: Command, keys: &Keys, output: &Output) -> Result<ExitCode> {
 
 /// What an archive says of itself.
 fn manifest(path: &Path, keys: &Keys) -> Result<Manifest> {
-    let plain = keys.plain(path)?;
-    let path = plain.path();
-    let name = path.file_name().and_then(|name| name.to_str());
-    let (folder, name) = (path.parent(), name.ok_or_else(|| missing(path))?);
-    let folder = folder.filter(|folder| *folder != Path::new(""));
-    let disk = NativeDisk::new(folder.unwrap_or(Path::new(".")).to_owned());
-    let file = ready(disk.open(name, OpenMode::Existing)).map_err(|error| match error.code() {
-        Code::NotFound => missing(path),
-        _ => error,
-    })?;
-    Manifest::of(&*file)
-}
-
-fn missing(path: &Path) -> Error {
-    Error::new(Code::NotFound, format!("{} is not there", path.display()))
+    client::plain_manifest(keys.plain(path)?.path())
 }
 
 fn inspect(path: &Path, keys: &Keys, output: &Output) -> Result<()> {
@@ -706,14 +706,26 @@ fn extract(path: &Path, id: Option<&str>, to: &Path, keys: &Keys, output: &Outpu
     client.close()
 }
 
-fn export_conversation(client: &mut Client, id: &str, form: Form, to: &Path) -> Result<()> {
+/// Writes the conversation of a scope.
+fn export_conversation(client: &mut Client, scope: &Value, form: Form, to: &Path) -> Result<()> {
     let named = match form {
         Form::Markdown => "markdown",
         Form::Json => "json",
         Form::Sharegpt => "sharegpt",
         Form::Chunks => "chunks",
+        Form::Jsonl | Form::Sqlite => {
+            return Err(Error::invalid("a conversation has no such form"));
+        }
     };
-    let files = client.call("conversations.export", &json!({ "id": id, "as": named }))?;
+    if scope["kind"] != "conversation" {
+        return Err(Error::invalid(format!(
+            "only a conversation is written as {named}: name it with --conversation"
+        )));
+    }
+    let files = client.call(
+        "conversations.export",
+        &json!({ "id": scope["id"], "as": named }),
+    )?;
     for file in files.as_array().into_iter().flatten() {
         let path = match form {
             Form::Chunks => client::folder(to.to_owned())?.join(safe(&text(&file["name"]))),
@@ -722,6 +734,32 @@ fn export_conversation(client: &mut Client, id: &str, form: Form, to: &Path) -> 
         client::write_new(&path, text(&file["text"]).as_bytes())?;
     }
     Ok(())
+}
+
+/// Writes the chart of a scope, or all of a context's, as JSON Lines.
+fn export_chart(client: &mut Client, scope: &Value, to: &Path) -> Result<()> {
+    let context = match text(&scope["kind"]).as_str() {
+        "chart" => &scope["context"],
+        "context" => &scope["name"],
+        _ => {
+            return Err(Error::invalid(
+                "only charts are written as JSON Lines: name one with --chart, or a --context",
+            ));
+        }
+    };
+    let mut args = json!({ "userId": scope["userId"], "context": context, "limit": 1000 });
+    if scope["kind"] == "chart" {
+        args["chart"] = scope["chart"].clone();
+    }
+    let mut lines = String::new();
+    loop {
+        let page = client.call("charts.lines", &args)?;
+        lines.push_str(&text(&page["text"]));
+        match page.get("nextCursor") {
+            Some(cursor) => args["cursor"] = cursor.clone(),
+            None => return client::write_new(to, lines.as_bytes()),
+        }
+    }
 }
 
 /// A name of the app's as it can be a file's.

@@ -2,6 +2,8 @@
 //! a hierarchy that runs in a circle ends them like any other. `CROSS JOIN` keeps SQLite to the order that is written: from
 //! the chart, of which there is one, to its relations, of which the context has many.
 
+use std::collections::HashSet;
+
 use super::{Place, graph};
 use crate::error::{Code, Error, Result};
 use crate::store::View;
@@ -51,6 +53,40 @@ pub struct Tree {
     pub charts: Vec<String>,
     /// How they hang together.
     pub links: Vec<Link>,
+}
+
+/// The ids of all entities of a chart and those below it, and of the relations between them.
+///
+/// # Errors
+/// `not_found` when there is no such chart.
+pub fn records(view: &View<'_>, place: &Place, chart: &str) -> Result<HashSet<String>> {
+    let mut statement = view.prepare(
+        "WITH RECURSIVE
+           below (chart) AS (
+             SELECT ?3 UNION
+             SELECT e.chart FROM below JOIN entity AS e
+               ON e.user = ?1 AND e.context = ?2 AND e.parent_chart = below.chart AND e.chart IS NOT NULL),
+           own (id, name) AS (
+             SELECT e.id, e.name FROM below CROSS JOIN entity AS e ON e.user = ?1 AND e.context = ?2 AND e.chart = below.chart),
+           part (id, name) AS (
+             SELECT id, name FROM own
+             UNION
+             SELECT e.id, e.name FROM own
+               CROSS JOIN relation AS r ON r.user = ?1 AND r.context = ?2 AND r.source = own.name AND r.type = 'contains'
+               CROSS JOIN entity AS e ON e.user = ?1 AND e.context = ?2 AND e.name = r.target
+             WHERE e.chart IS NULL)
+         SELECT id FROM part
+         UNION
+         SELECT r.id FROM part AS s
+           CROSS JOIN relation AS r ON r.user = ?1 AND r.context = ?2 AND r.source = s.name
+         WHERE r.target IN (SELECT name FROM part)",
+    )?;
+    let ids = statement.query_map((place.user.user, &place.context, chart), |row| row.get(0))?;
+    let ids = ids.collect::<rusqlite::Result<HashSet<String>>>()?;
+    if ids.is_empty() {
+        return Err(Error::not_found("chart", chart));
+    }
+    Ok(ids)
 }
 
 /// The parts of a chart, of one type or of all, in the order of their lines: entities with its id, and those without an id

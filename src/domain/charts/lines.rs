@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 
 use super::Place;
 use super::fields::Fields;
-use super::graph::{self, Entity, EntityDraft, GraphRead, Item, Relation, RelationDraft};
+use super::graph::{self, Entity, EntityDraft, Item, Relation, RelationDraft};
+use super::hierarchy;
 use crate::domain::Metadata;
 use crate::domain::page::{self, Cursor};
 use crate::error::{Code, Error, Result};
@@ -479,6 +480,24 @@ fn kept(view: &View<'_>, place: &Place) -> Result<Vec<[u8; 32]>> {
     Ok(hashes)
 }
 
+/// Reads the lines of a graph, page by page.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LinesRead {
+    /// The user whose graph it is. A view of one user may leave it out.
+    pub user_id: Option<UserId>,
+    /// The context whose graph it is; by default the configured one.
+    pub context: Option<String>,
+    /// Only the lines of this chart and of those below it.
+    pub chart: Option<String>,
+    /// Lines per page: 1 to 1,000, 50 by default. A page ends before that when its text is long, and has fewer where only a chart's
+    /// are asked for.
+    pub limit: Option<i64>,
+    /// The `nextCursor` of the page before.
+    pub cursor: Option<String>,
+}
+
 /// Loads JSON Lines behind what a graph holds. A line that cannot be taken is set aside with the reason, the rest is read. A
 /// line that the graph held before, word for word, is not taken again: loading a file twice is loading it once.
 pub fn load(tx: &Tx<'_>, load: &LoadLines) -> Result<LoadReport> {
@@ -519,13 +538,21 @@ pub fn load(tx: &Tx<'_>, load: &LoadLines) -> Result<LoadReport> {
     Ok(report)
 }
 
-/// Writes a graph as JSON Lines, page by page. The pages joined are the file.
-pub fn lines(view: &View<'_>, query: &GraphRead) -> Result<LinePage> {
+/// Writes a graph, or one of its charts with those below it, as JSON Lines, page by page. The pages joined are the file.
+///
+/// # Errors
+/// `not_found` when there is no such chart.
+pub fn lines(view: &View<'_>, query: &LinesRead) -> Result<LinePage> {
     let place = Place::find(view, query.user_id, query.context.as_deref())?;
     let limit = page::limit(query.limit)?;
-    let list = format!("chart lines {:?}", place.key());
+    let list = format!("chart lines {:?} {:?}", place.key(), query.chart);
     let [behind] = Cursor::decode(&list, query.cursor.as_deref())?.unwrap_or([0]);
-    let (text, next) = some_lines(view, &place, behind, limit, &|_, _| Ok(true))?;
+    let chosen = match &query.chart {
+        Some(chart) => Some(hierarchy::records(view, &place, chart)?),
+        None => None,
+    };
+    let is_wanted = |_: LineKind, id: &str| Ok(chosen.as_ref().is_none_or(|ids| ids.contains(id)));
+    let (text, next) = some_lines(view, &place, behind, limit, &is_wanted)?;
     let next_cursor = next.map(|behind| Cursor::encode(&list, &[behind]));
     Ok(LinePage { text, next_cursor })
 }
