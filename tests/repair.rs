@@ -94,6 +94,33 @@ fn damage_line(disk: &SimDisk, line: usize) {
 }
 
 #[test]
+fn a_check_tells_of_any_damaged_page_and_a_repair_mends_it() {
+    let (written, host) = written();
+    let whole = records(&mut Fixture::open(written.fork(1), host.clone()));
+    let pages = written.read(database::FILE).unwrap().len() as u64 / u64::from(PAGE_BYTES);
+    let mut mended = 0;
+    for page in 0..pages {
+        let disk = written.fork(page);
+        disk.flip_bit(database::FILE, page * u64::from(PAGE_BYTES) * 8 + 8_000)
+            .unwrap();
+        let mut fixture = Fixture::open(disk, host.clone());
+        // An opening that meets it mends it.
+        if fixture.recovery().is_none() {
+            let report = fixture.try_task("health.check", json!({}));
+            let report = report.unwrap_or_else(|code| panic!("page {page}: {code:?}"));
+            assert_eq!(
+                report["findings"][0]["code"], "page",
+                "page {page}: {report}"
+            );
+            fixture.task("health.repair", json!({}));
+            mended += 1;
+        }
+        assert!(records(&mut fixture) == whole, "page {page}");
+    }
+    assert!(mended > 10, "{mended} of {pages}");
+}
+
+#[test]
 fn what_a_damaged_journal_lost_comes_back_from_a_damaged_database() {
     let (written, host) = written();
     let whole = records(&mut Fixture::open(written.fork(1), host.clone()));

@@ -35,25 +35,44 @@ impl Store {
                 "conversations.create",
                 json!({ "userId": "us01", "title": "Plans", "context": "work" }),
             ),
-            ("learnings.create", json!({ "userId": "us01", "text": "Water the plants", "category": "home" })),
-            ("settings.set", json!({ "userId": "us01", "name": "theme", "value": { "dark": true } })),
-            ("charts.create", json!({ "userId": "us01", "desiredOutcome": "A house", "currentReality": "A field",
-                "dueDate": "2027-01-01", "actionSteps": ["Dig", "Build"] })),
+            (
+                "learnings.create",
+                json!({ "userId": "us01", "text": "Water the plants", "category": "home" }),
+            ),
+            (
+                "settings.set",
+                json!({ "userId": "us01", "name": "theme", "value": { "dark": true } }),
+            ),
+            (
+                "charts.create",
+                json!({ "userId": "us01", "desiredOutcome": "A house", "currentReality": "A field",
+                "dueDate": "2027-01-01", "actionSteps": ["Dig", "Build"] }),
+            ),
         ] {
             store.expect(method, &args);
         }
         for n in 0..8 {
-            let text = format!("message {n}: {}", "how should we store this? ".repeat(n * 9));
-            let message = json!({ "role": if n % 2 == 0 { "user" } else { "assistant" }, "text": text });
+            let text = format!(
+                "message {n}: {}",
+                "how should we store this? ".repeat(n * 9)
+            );
+            let message =
+                json!({ "role": if n % 2 == 0 { "user" } else { "assistant" }, "text": text });
             store.expect(
                 "messages.append",
                 &json!({ "conversationId": "us01-co01", "message": message }),
             );
         }
         let written = store.bytes("contents.write", &json!({ "isLast": true }), &[7; 5000]);
-        let content = written.unwrap_or_else(|error| panic!("a content: {error}")).0["content"].clone();
+        let content = written
+            .unwrap_or_else(|error| panic!("a content: {error}"))
+            .0["content"]
+            .clone();
         let artifact = json!({ "userId": "us01", "kind": "file", "name": "a" });
-        store.expect("artifacts.put", &json!({ "artifact": artifact, "content": content }));
+        store.expect(
+            "artifacts.put",
+            &json!({ "artifact": artifact, "content": content }),
+        );
         store
     }
 
@@ -82,7 +101,7 @@ impl Store {
     }
 
     /// The last line of its journal: it is the same while nothing changes.
-    pub fn last_seq(&self) -> u64 {
+    pub fn last_seq(&mut self) -> u64 {
         self.engine.store().last_seq()
     }
 
@@ -125,7 +144,8 @@ impl Store {
         let args = args.to_string();
         loop {
             self.rest();
-            let step = self.engine.task(1, request(method, &args), &mut |_| {});
+            let mut progress = |_: &str| {};
+            let step = self.engine.task(1, request(method, &args), &mut progress);
             let step = ready(async { Ok(step.await) })?;
             let step = step.unwrap_or_else(|| panic!("there is no method {method}"));
             if let Some(json) = step? {
@@ -139,7 +159,11 @@ impl Store {
         let before = self.last_seq();
         let imported = self.try_import(files);
         if imported.is_err() {
-            assert_eq!(self.last_seq(), before, "what was refused changed something");
+            assert_eq!(
+                self.last_seq(),
+                before,
+                "what was refused changed something"
+            );
         }
         imported
     }
@@ -181,7 +205,10 @@ impl Store {
         let report = self.task("health.check", &json!({ "depth": "deep" }));
         let report = report.unwrap_or_else(|error| panic!("a check: {error}"));
         let findings = report["findings"].as_array().into_iter().flatten();
-        findings.filter(|finding| finding["code"] != "chart").cloned().collect()
+        findings
+            .filter(|finding| finding["code"] != "chart")
+            .cloned()
+            .collect()
     }
 
     /// A check must find nothing.
@@ -219,5 +246,6 @@ fn request<'a>(method: &'a str, args: &'a str) -> Request<'a> {
 }
 
 fn read(json: &str) -> Value {
-    serde_json::from_str(json).unwrap_or_else(|error| panic!("an answer is no JSON: {error}: {json}"))
+    serde_json::from_str(json)
+        .unwrap_or_else(|error| panic!("an answer is no JSON: {error}: {json}"))
 }

@@ -16,7 +16,8 @@ thread_local! {
 
 fn entries(archive: &[u8]) -> Entries {
     let disk = SimDisk::new(1);
-    disk.write("archive", archive).expect("an archive is written");
+    disk.write("archive", archive)
+        .expect("an archive is written");
     let file = ready(disk.open("archive", OpenMode::Existing)).expect("it is there");
     let zip = Zip::open(&*file).expect("it is a zip");
     let read = |entry| {
@@ -28,7 +29,9 @@ fn entries(archive: &[u8]) -> Entries {
         bytes
     };
     let entries = zip.entries().iter();
-    entries.map(|entry| (entry.name.clone(), read(entry))).collect()
+    entries
+        .map(|entry| (entry.name.clone(), read(entry)))
+        .collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -55,14 +58,22 @@ fn archive(mut entries: Entries) -> Vec<u8> {
         }
         let mut manifest: serde_json::Value = serde_json::from_slice(bytes).expect("it is JSON");
         for entry in manifest["entries"].as_array_mut().into_iter().flatten() {
-            let of = facts.iter().find(|(name, _)| entry["name"] == name.as_str());
+            let of = facts
+                .iter()
+                .find(|(name, _)| entry["name"] == name.as_str());
             let (_, bytes) = of.expect("every entry is there");
             entry["size"] = bytes.len().into();
             entry["sha256"] = sum(bytes).into();
         }
         for counted in manifest["records"].as_array_mut().into_iter().flatten() {
-            let file = format!("data/{}.jsonl", counted["table"].as_str().unwrap_or_default());
-            let (_, bytes) = facts.iter().find(|(name, _)| *name == file).expect("its file is there");
+            let file = format!(
+                "data/{}.jsonl",
+                counted["table"].as_str().unwrap_or_default()
+            );
+            let (_, bytes) = facts
+                .iter()
+                .find(|(name, _)| *name == file)
+                .expect("its file is there");
             counted["count"] = bytes.iter().filter(|byte| **byte == b'\n').count().into();
         }
         *bytes = manifest.to_string().into_bytes();
@@ -91,9 +102,19 @@ fuzz_target!(|data: &[u8]| {
     }
     let is_manifest = name == "manifest.json";
     // A number of its own lines stay, and these come behind.
-    let lines = content.split_inclusive(|byte| *byte == b'\n').take(usize::from(keeps) % 16);
-    *content = lines.flatten().copied().chain(bytes.iter().copied()).collect();
-    let archive = if is_manifest { packed(&entries) } else { archive(entries) };
+    let lines = content
+        .split_inclusive(|byte| *byte == b'\n')
+        .take(usize::from(keeps) % 16);
+    *content = lines
+        .flatten()
+        .copied()
+        .chain(bytes.iter().copied())
+        .collect();
+    let archive = if is_manifest {
+        packed(&entries)
+    } else {
+        archive(entries)
+    };
     let mut store = Store::new();
     if store.import(&[("archive.zip", &archive)]).is_ok() {
         store.expect_sound();

@@ -34,8 +34,12 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let written = lines(&mut store);
-    store.call("charts.check", r#"{"userId":"us01"}"#).expect("charts are checked");
-    store.call("charts.list", r#"{"userId":"us01","status":"all"}"#).expect("charts are listed");
+    store
+        .call("charts.check", r#"{"userId":"us01"}"#)
+        .expect("charts are checked");
+    store
+        .call("charts.list", r#"{"userId":"us01","status":"all"}"#)
+        .expect("charts are listed");
     store.expect_sound();
     let mut again = loaded(&written).expect("what was written is loaded");
     assert_eq!(lines(&mut again), written);

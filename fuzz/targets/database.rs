@@ -36,7 +36,8 @@ fuzz_target!(|data: &[u8]| {
         let end = file.len().min(at + bytes.len());
         file[at..end].copy_from_slice(&bytes[..end - at]);
     }
-    disk.write(DATABASE, &file).expect("the database is written");
+    disk.write(DATABASE, &file)
+        .expect("the database is written");
     let mut store = Store::open(disk).unwrap_or_else(|error| panic!("it does not open: {error}"));
     if !store.findings().is_empty() {
         let repaired = store.task("health.repair", &json!({}));

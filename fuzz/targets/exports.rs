@@ -4,7 +4,11 @@
 use libfuzzer_sys::fuzz_target;
 use strongroom_fuzz::{Store, steered};
 
-const NAMES: &[&str] = &["conversations.json", "charts.jsonl", "us01-co01-ms01-001.json"];
+const NAMES: &[&str] = &[
+    "conversations.json",
+    "charts.jsonl",
+    "us01-co01-ms01-001.json",
+];
 
 fuzz_target!(|data: &[u8]| {
     let ([steer], bytes) = steered::<1>(data);

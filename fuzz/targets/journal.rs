@@ -39,7 +39,10 @@ fuzz_target!(|data: &[u8]| {
         Ok(store) => store,
         // A line of a newer version is no damage.
         Err(error) => {
-            assert!(error.code() == strongroom::Code::SchemaTooNew, "it does not open: {error}");
+            assert!(
+                error.code() == strongroom::Code::SchemaTooNew,
+                "it does not open: {error}"
+            );
             return;
         }
     };

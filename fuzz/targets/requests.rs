@@ -18,7 +18,11 @@ fuzz_target!(|data: &[u8]| {
         let (method, args) = line.split_once(' ').unwrap_or((line, "{}"));
         let before = store.last_seq();
         if store.call(method, args).is_err() {
-            assert_eq!(store.last_seq(), before, "{method} failed and wrote something");
+            assert_eq!(
+                store.last_seq(),
+                before,
+                "{method} failed and wrote something"
+            );
         }
     }
     store.expect_sound();

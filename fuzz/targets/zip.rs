@@ -23,7 +23,11 @@ fuzz_target!(|data: &[u8]| {
         };
         let mut read = 0;
         while let Ok(Some(bytes)) = reader.next(&*file) {
-            assert!(!bytes.is_empty() && bytes.len() <= 1 << 20, "{} bytes at once", bytes.len());
+            assert!(
+                !bytes.is_empty() && bytes.len() <= 1 << 20,
+                "{} bytes at once",
+                bytes.len()
+            );
             read += bytes.len();
             assert!(read as u64 <= entry.size, "more than it says");
             if read > MAX_BYTES {

@@ -336,9 +336,9 @@ impl Check {
 
     /// Takes what is wrong with the journal, what is known of it already apart.
     fn journal(&mut self, store: &mut Store, verify: &Verify) -> Result<()> {
-        let known: Option<Vec<String>> =
-            store.read(Caller::default(), |view| settings::own(view, KNOWN_DAMAGE))?;
-        let known = known.unwrap_or_default();
+        let known = store.read(Caller::default(), |view| settings::own(view, KNOWN_DAMAGE));
+        let known = self.survive(FindingCode::Database, "setting", known)?;
+        let known: Vec<String> = known.flatten().unwrap_or_default();
         let report = verify.report();
         self.report.lines = report.lines;
         for finding in &report.findings {
@@ -504,7 +504,7 @@ impl Check {
         });
         match kept {
             // What was found is worth more than that it is remembered.
-            Err(error) if error.code() == Code::QuotaExceeded => Ok(()),
+            Err(error) if matches!(error.code(), Code::QuotaExceeded | Code::Corrupt) => Ok(()),
             kept => kept.map(|_| ()),
         }
     }
