@@ -26,6 +26,8 @@ const DATA: &[(&str, &str)] = &[("exports", "chat-exports"), ("charts", "charts"
 /// What to run.
 pub struct Options {
     seconds: u64,
+    /// The same inputs in the same order again; others each time without.
+    seed: Option<u32>,
     /// All of them where none is named.
     targets: Vec<String>,
 }
@@ -35,11 +37,13 @@ impl Options {
     pub fn parse(mut arguments: lexopt::Parser) -> Result<Self> {
         let mut options = Self {
             seconds: SECONDS,
+            seed: None,
             targets: Vec::new(),
         };
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("seconds") => options.seconds = arguments.value()?.parse()?,
+                Long("seed") => options.seed = Some(arguments.value()?.parse()?),
                 Value(target) => options.targets.push(target.string()?),
                 other => return Err(other.unexpected().into()),
             }
@@ -68,7 +72,7 @@ pub fn run(options: &Options) -> Result<()> {
     for some in chosen.chunks(AT_ONCE) {
         let children = some
             .iter()
-            .map(|target| Ok((target, start(target, options.seconds)?)));
+            .map(|target| Ok((target, start(target, options)?)));
         for (target, mut child) in children.collect::<Result<Vec<_>>>()? {
             let is_sound = child.wait()?.success();
             let log = fs::read_to_string(log(target)).unwrap_or_default();
@@ -118,7 +122,7 @@ fn log(target: &str) -> PathBuf {
 }
 
 /// Starts a target on what it found before, the inputs that come with it, and real data where there is some.
-fn start(target: &str, seconds: u64) -> Result<Child> {
+fn start(target: &str, options: &Options) -> Result<Child> {
     let corpus = PathBuf::from(format!("target/fuzz/corpus/{target}"));
     fs::create_dir_all(&corpus)?;
     let mut inputs = vec![corpus];
@@ -141,7 +145,8 @@ fn start(target: &str, seconds: u64) -> Result<Child> {
         ])
         .arg("-dict=fuzz/json.dict")
         .arg(format!("-max_len={MAX_BYTES}"))
-        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-max_total_time={}", options.seconds))
+        .args(options.seed.map(|seed| format!("-seed={seed}")))
         .stdout(log.try_clone()?)
         .stderr(log);
     command

@@ -113,8 +113,7 @@ export function transferPanel(
   );
   const shown = h('div');
   panel.body.append(
-    h('label', {}, say('passphrase'), secret),
-    h('label', {}, say('scope'), scopes.element),
+    h('div', { class: 'row' }, h('label', {}, say('passphrase'), secret), h('label', {}, say('scope'), scopes.element)),
     h('label', { class: 'inline' }, markdown, say('markdown')),
     h('div', { class: 'row' }, panel.button(say('export'), takeOut, { class: 'main' })),
     drop,
