@@ -65,6 +65,8 @@ export function backupsPanel(
   const weekly = h('input', { type: 'number', min: 0, part: 'input' });
   const maxAge = h('input', { type: 'number', min: 1, part: 'input' });
   const scopes = new ScopeChoice(store, say);
+  // What somebody fills in just now is not overwritten by what is read again.
+  let isEdited = false;
   const apply = async (): Promise<void> => {
     await store.backups.configure({
       enabled: enabled.checked,
@@ -73,6 +75,7 @@ export function backupsPanel(
       weekly: weekly.valueAsNumber,
       ...(maxAge.value !== '' && { maxAgeDays: maxAge.valueAsNumber }),
     });
+    isEdited = false;
     panel.tell(say('applied'));
   };
   const folder = h('div', { class: 'row' });
@@ -126,19 +129,20 @@ export function backupsPanel(
       list,
       backups.length > 0 ? table(say('backupList'), headings, backups.map(row)) : h('p', {}, say('noBackups')),
     );
+    showFolder(copies);
+    if (isEdited) return;
     enabled.checked = settings.enabled;
     daily.valueAsNumber = settings.daily;
     weekly.valueAsNumber = settings.weekly;
     maxAge.value = settings.maxAgeDays === undefined ? '' : String(settings.maxAgeDays);
     scopes.scope = settings.scope;
-    showFolder(copies);
   };
   panel.body.append(
     h('div', { class: 'row' }, panel.button(say('backUp'), create, { class: 'main' })),
     list,
     h(
       'div',
-      { class: 'row' },
+      { class: 'row', input: () => (isEdited = true) },
       h('label', { class: 'inline' }, enabled, say('automatic')),
       h('label', {}, say('daily'), daily),
       h('label', {}, say('weekly'), weekly),
