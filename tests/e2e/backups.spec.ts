@@ -54,9 +54,9 @@ test('a large store goes to a file while messages are written, and comes back fr
     return { size: (await handle.getFile()).size, writes: waits.length, p95: waits[Math.floor(waits.length * 0.95)]! };
   });
   console.log(
-    `archive: ${exported.size >> 20} MB; ${exported.writes} writes meanwhile, p95 ${exported.p95.toFixed(1)} ms`,
+    `archive: ${Math.round(exported.size / 2 ** 20)} MB; ${exported.writes} writes meanwhile, p95 ${exported.p95.toFixed(1)} ms`,
   );
-  expect(exported.size).toBeGreaterThan(MEGABYTES << 20);
+  expect(exported.size).toBeGreaterThan(MEGABYTES * 2 ** 20);
   expect(exported.writes).toBeGreaterThan(10);
   const grown = (await memoryOf(worker)) - before;
   console.log(`memory grew by ${grown >> 20} MB`);
@@ -90,7 +90,7 @@ test('a large store goes to a file while messages are written, and comes back fr
     const count = report.counts.find(({ table }) => table === 'message')?.added;
     return { isDone: report.isDone, size: items[0]!.size, differs, findings, count };
   }, MEGABYTES);
-  expect(back).toMatchObject({ isDone: true, size: MEGABYTES << 20, differs: 0, findings: [] });
+  expect(back).toMatchObject({ isDone: true, size: MEGABYTES * 2 ** 20, differs: 0, findings: [] });
   expect(back.count).toBeGreaterThanOrEqual(10_000);
   expect((await memoryOf(reader)) - empty).toBeLessThan(48 << 20);
 });
