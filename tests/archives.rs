@@ -1483,3 +1483,32 @@ fn a_full_disk_takes_no_archive_and_leaves_what_was_there() {
     }
     panic!("there was never enough room");
 }
+
+#[test]
+fn a_number_beyond_all_that_are_given_is_refused_and_changes_nothing() {
+    let mut store = plain();
+    store.call(
+        "jobs.enqueue",
+        json!({ "userId": "us01", "queue": "q", "payload": 1 }),
+    );
+    store.call(
+        "charts.addEntity",
+        json!({ "userId": "us01", "name": "n", "entityType": "t", "observations": [] }),
+    );
+    let archive = store.export(json!({}));
+    for (table, column) in [
+        ("job", "number"),
+        ("entity", "position"),
+        ("counter", "value"),
+    ] {
+        let hostile = rewritten(&archive, |_, entries| {
+            line(entries, table, |row| row[column] = json!(i64::MAX));
+        });
+        let mut new = Fixture::new(7);
+        new.call("users.create", json!({ "name": "Eve" }));
+        let before = records(&new.export(json!({})));
+        let refused = new.try_import_as(None, &hostile, json!({}));
+        assert_eq!(refused.unwrap_err().0, Code::InvalidArgument, "{table}");
+        assert_eq!(records(&new.export(json!({}))), before, "{table}");
+    }
+}

@@ -17,6 +17,7 @@ use strongroom::Code;
 use strongroom::database::{self, PAGE_BYTES};
 use strongroom::disk::sim::SimDisk;
 use strongroom::disk::{Disk as _, ready};
+use strongroom::engine::Request;
 use strongroom::host::ManualHost;
 use strongroom::store::Caller;
 
@@ -376,7 +377,7 @@ fn a_repair_is_begun_again_wherever_the_machine_stops() {
         disk.flip_bit(database::FILE, 12 * u64::from(PAGE_BYTES) * 8 + 8_000)
             .unwrap();
         disk.crash_at(disk.operations().changes + stop);
-        let request = fixture::request("health.repair", "{}");
+        let request = Request::new("health.repair", "{}");
         let is_through = loop {
             if fixture.engine.needs_tick() && ready(fixture.engine.tick(true)).is_err() {
                 break false;

@@ -110,7 +110,7 @@ impl Store {
         self.host.advance(1);
         loop {
             self.rest();
-            match self.engine.turn(&[request(method, args)]).pop() {
+            match self.engine.turn(&[Request::new(method, args)]).pop() {
                 Some(Answer::Done(json)) => return Ok(read(&json)),
                 Some(Answer::Failed(error)) => {
                     no_defect(&error);
@@ -132,7 +132,7 @@ impl Store {
     pub fn bytes(&mut self, method: &str, args: &Value, bytes: &[u8]) -> Result<(Value, Vec<u8>)> {
         self.rest();
         let args = args.to_string();
-        let answer = self.engine.bytes(request(method, &args), bytes);
+        let answer = self.engine.bytes(Request::new(method, &args), bytes);
         let answer = ready(async { Ok(answer.await) })?;
         let answer = answer.unwrap_or_else(|| panic!("there is no method {method}"));
         let (json, bytes) = answer.inspect_err(no_defect)?;
@@ -145,7 +145,9 @@ impl Store {
         loop {
             self.rest();
             let mut progress = |_: &str| {};
-            let step = self.engine.task(1, request(method, &args), &mut progress);
+            let step = self
+                .engine
+                .task(1, Request::new(method, &args), &mut progress);
             let step = ready(async { Ok(step.await) })?;
             let step = step.unwrap_or_else(|| panic!("there is no method {method}"));
             if let Some(json) = step? {
@@ -234,15 +236,6 @@ pub fn steered<const N: usize>(data: &[u8]) -> ([u8; N], &[u8]) {
 /// No input may end in a defect.
 fn no_defect(error: &Error) {
     assert!(error.code() != Code::Internal, "a defect: {error}");
-}
-
-fn request<'a>(method: &'a str, args: &'a str) -> Request<'a> {
-    Request {
-        method,
-        args,
-        user: None,
-        request_id: None,
-    }
 }
 
 fn read(json: &str) -> Value {

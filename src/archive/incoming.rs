@@ -10,8 +10,17 @@ use crate::disk::File;
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
 
-/// How a file begins that was encrypted with age, as it is and as text.
-const AGE: [&[u8]; 2] = [b"age-encryption.org/v1", b"-----BEGIN AGE"];
+/// How a file begins that was encrypted with age, as it is and in armour.
+const AGE: [&[u8]; 2] = [
+    b"age-encryption.org/v1",
+    b"-----BEGIN AGE ENCRYPTED FILE-----",
+];
+
+/// Whether a file that begins like this is encrypted with age; 34 bytes tell.
+#[must_use]
+pub fn is_encrypted(beginning: &[u8]) -> bool {
+    AGE.iter().any(|age| beginning.starts_with(age))
+}
 
 /// Records on their way in, beside the live store.
 pub enum Incoming {
@@ -30,10 +39,9 @@ impl Incoming {
     pub async fn begin(store: &Store, files: Vec<(String, Rc<dyn File>)>) -> Result<Self> {
         let mut are_archives = !files.is_empty();
         for (name, file) in &files {
-            let mut first = [0; 21];
+            let mut first = [0; 34];
             let read = file.read_at(&mut first, 0)?;
-            let first = first.get(..read).unwrap_or_default();
-            if AGE.iter().any(|age| first.starts_with(age)) {
+            if is_encrypted(first.get(..read).unwrap_or_default()) {
                 return Err(Error::new(
                     Code::Unsupported,
                     format!("{name:?} is encrypted; decrypt it first"),

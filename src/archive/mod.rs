@@ -33,7 +33,7 @@ use zip::{EntryReader, Zip};
 pub use database::Database;
 pub use export::{Export, ExportForm, ExportProgress, ExportRequest};
 pub use foreign::ImportFormat;
-pub use incoming::Incoming;
+pub use incoming::{Incoming, is_encrypted};
 pub use join::Join;
 pub use merge::{
     ImportConflict, ImportCount, ImportDecision, ImportKind, ImportOptions, ImportReport, Merge,

@@ -5,6 +5,7 @@
 use rusqlite::Connection;
 
 use super::Scope;
+use crate::domain::charts::PARTS;
 use crate::error::{Error, Result};
 use crate::store::View;
 
@@ -209,24 +210,12 @@ fn choose_chart(
 ) -> Result<()> {
     let sql = "SELECT 1 FROM entity WHERE user = ?1 AND context = ?2 AND chart = ?3";
     expect(view, "chart", key.2, sql, key)?;
-    connection.execute(
-        "WITH RECURSIVE below (chart) AS (
-           SELECT ?3 UNION
-           SELECT e.chart FROM below JOIN entity AS e
-             ON e.user = ?1 AND e.context = ?2 AND e.parent_chart = below.chart AND e.chart IS NOT NULL)
-         INSERT INTO in_chart SELECT ?1, ?2, chart FROM below",
-        key,
-    )?;
-    connection.execute_batch(
-        "INSERT INTO in_entity
-           SELECT e.id, e.user, e.context, e.name FROM in_chart AS i CROSS JOIN entity AS e
-             ON e.user = i.user AND e.context = i.context AND e.chart = i.chart;
-         INSERT OR IGNORE INTO in_entity
-           SELECT e.id, e.user, e.context, e.name FROM in_entity AS i
-             CROSS JOIN relation AS r ON r.user = i.user AND r.context = i.context AND r.source = i.name AND r.type = 'contains'
-             CROSS JOIN entity AS e ON e.user = r.user AND e.context = r.context AND e.name = r.target
-           WHERE e.chart IS NULL;",
-    )?;
+    for what in [
+        "INSERT INTO in_chart SELECT ?1, ?2, chart FROM below",
+        "INSERT INTO in_entity SELECT e.id, e.user, e.context, e.name FROM part AS p JOIN entity AS e ON e.id = p.id",
+    ] {
+        connection.execute(&format!("WITH RECURSIVE {PARTS} {what}"), key)?;
+    }
     Ok(())
 }
 

@@ -78,6 +78,17 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    /// A request of the app's own, without a name.
+    #[must_use]
+    pub const fn new(method: &'a str, args: &'a str) -> Self {
+        Self {
+            method,
+            args,
+            user: None,
+            request_id: None,
+        }
+    }
+
     fn caller(&self) -> Result<Caller<'a>> {
         Ok(Caller {
             user: self.user.map(str::parse).transpose()?,

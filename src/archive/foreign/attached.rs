@@ -34,7 +34,6 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The files of an import, by what messages may call them.
-#[derive(Default)]
 pub struct Beside {
     /// By path and by name; none where several have the same.
     files: BTreeMap<String, Option<Rc<Input>>>,
@@ -141,8 +140,6 @@ pub struct Attachment {
     pub id: String,
     pub message: MessageId,
     pub created_at: i64,
-    pub name: Option<String>,
-    pub media_type: Option<String>,
     pub found: Found,
 }
 
@@ -156,7 +153,7 @@ pub struct Attaching {
 
 impl Attaching {
     pub fn new(attachment: Attachment) -> Self {
-        let writer = Writer::new(attachment.media_type.as_deref().unwrap_or_default());
+        let writer = Writer::new(attachment.found.media_type.as_deref().unwrap_or_default());
         Self {
             attachment,
             bytes: None,
@@ -196,11 +193,16 @@ impl Attaching {
 
     /// Makes its artifact: without a content where that could not be read.
     pub fn put(self, tx: &Tx<'_>, content: Option<&Content>) -> Result<()> {
-        let attachment = self.attachment;
-        let name = attachment.name.as_deref().filter(|name| !name.is_empty());
+        let Attachment {
+            id,
+            message,
+            created_at,
+            found,
+        } = self.attachment;
+        let name = found.name.as_deref().filter(|name| !name.is_empty());
         let name = name.unwrap_or(KIND);
         let name = name.get(..name.floor_char_boundary(MAX_LABEL_BYTES));
-        let metadata = match &attachment.found.source {
+        let metadata = match &found.source {
             Some(source) => Metadata::default().with("source", source)?,
             None => Metadata::default(),
         };
@@ -208,10 +210,10 @@ impl Attaching {
             user_id: Some(USER),
             construct_id: None,
             session_id: None,
-            message_id: Some(attachment.message),
+            message_id: Some(message),
             kind: KIND.to_owned(),
             name: name.unwrap_or(KIND).to_owned(),
-            media_type: attachment.media_type,
+            media_type: found.media_type,
             size: None,
             hash: None,
             metadata: Some(metadata),
@@ -219,11 +221,11 @@ impl Attaching {
         let artifact = artifacts::create(tx, &new)?;
         tx.execute(
             "UPDATE artifact SET artifact = ?2, created_at = ?3 WHERE artifact = ?1",
-            (&artifact.id, &attachment.id, attachment.created_at),
+            (&artifact.id, &id, created_at),
         )?;
         if let Some(content) = content {
             let change = ArtifactRevise {
-                id: attachment.id,
+                id,
                 version: artifact.version,
                 content: 0,
                 media_type: None,

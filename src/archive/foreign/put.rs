@@ -153,10 +153,11 @@ impl Putting<'_> {
     ) -> Result<MessageId> {
         let place = message.source_id.as_deref().unwrap_or(uuid);
         let (given, files) = self.at_hand(uuid, message);
+        let parts = self.parts(place, given)?;
         let new = NewMessage {
             role: message.role,
             text: None,
-            parts: Some(self.parts(place, &given)?),
+            parts: Some(parts),
             parent_id: parent,
             author: self.label(place, "author", message.author.as_deref()),
             model: self.label(place, "model", message.model.as_deref()),
@@ -172,23 +173,13 @@ impl Putting<'_> {
         let id = messages::append(self.tx, conversation, &new)?.id;
         let now = self.tx.now_ms();
         let created_at = message.created_at.or(message.updated_at);
-        for (index, found) in files {
-            if let Some(Part::File {
-                reference,
-                name,
-                media_type,
-            }) = given.get(index)
-            {
-                self.attachments.push(Attachment {
-                    id: reference.clone(),
-                    message: id,
-                    created_at: created_at.unwrap_or(now),
-                    name: name.clone(),
-                    media_type: media_type.clone(),
-                    found,
-                });
-            }
-        }
+        self.attachments
+            .extend(files.into_iter().map(|(artifact, found)| Attachment {
+                id: artifact,
+                message: id,
+                created_at: created_at.unwrap_or(now),
+                found,
+            }));
         self.tx.execute(
             "UPDATE message SET uuid = ?4, parent = ?5, status = ?6, created_at = coalesce(?7, ?9), updated_at = coalesce(?8, ?7, ?9)
              WHERE user = ?1 AND conversation = ?2 AND message = ?3",
@@ -207,9 +198,9 @@ impl Putting<'_> {
         Ok(id)
     }
 
-    /// The parts of a message, with those files that are at hand named as the artifacts they become, and what was found for which
-    /// part.
-    fn at_hand(&self, uuid: &str, message: &interop::Message) -> (Vec<Part>, Vec<(usize, Found)>) {
+    /// The parts of a message, with those files that are at hand named as the artifacts they become, and those artifacts' ids with
+    /// what was found.
+    fn at_hand(&self, uuid: &str, message: &interop::Message) -> (Vec<Part>, Vec<(String, Found)>) {
         let mut parts = message.parts.clone();
         let mut files = Vec::new();
         for (index, part) in parts.iter_mut().enumerate() {
@@ -221,29 +212,32 @@ impl Putting<'_> {
             else {
                 continue;
             };
-            let Some(found) = self.beside.content(reference) else {
+            let Some(mut found) = self.beside.content(reference) else {
                 continue;
             };
             *reference = derived(&[uuid, "file", &index.to_string()]);
-            *name = name.take().or_else(|| found.name.clone());
-            *media_type = media_type.take().or_else(|| found.media_type.clone());
-            files.push((index, found));
+            // What the message says of it goes before what its file does.
+            found.name = name.take().or(found.name);
+            found.media_type = media_type.take().or(found.media_type);
+            name.clone_from(&found.name);
+            media_type.clone_from(&found.media_type);
+            files.push((reference.clone(), found));
         }
         (parts, files)
     }
 
     /// The parts of a message; one that is too large to be kept as it is becomes the text of its JSON.
-    fn parts(&mut self, place: &str, parts: &[Part]) -> Result<Vec<Part>> {
-        let fitting = parts.iter().map(|part| {
+    fn parts(&mut self, place: &str, parts: Vec<Part>) -> Result<Vec<Part>> {
+        let fitting = parts.into_iter().map(|part| {
             let is_text = matches!(part, Part::Text { .. } | Part::Reasoning { .. });
-            if is_text || parts::to_data(part).is_ok() {
-                return Ok(part.clone());
+            if is_text || parts::to_data(&part).is_ok() {
+                return Ok(part);
             }
             let kind = part.kind();
             self.notes.push(format!(
                 "{place}: a part of the kind {kind} is too large and is kept as text"
             ));
-            let text = serde_json::to_string(part)
+            let text = serde_json::to_string(&part)
                 .map_err(|error| Error::invalid("a part is not JSON").caused_by(error))?;
             Ok(Part::Text { text })
         });

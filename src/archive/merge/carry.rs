@@ -9,8 +9,8 @@ use super::{Action, PARTS};
 use crate::blob::Piece;
 use crate::domain::charts::graph;
 use crate::domain::{blobs, packed, pass_number};
-use crate::error::Result;
-use crate::id::ConversationId;
+use crate::error::{Error, Result};
+use crate::id::{ConversationId, MAX_NUMBER};
 use crate::store::{Tx, View};
 
 /// Carries out what was decided.
@@ -71,13 +71,13 @@ impl Carry<'_> {
         match new.table {
             "job" | "timeline_event" => {
                 let counter = if new.table == "job" { "job" } else { "event" };
-                let number = new.number("number").unwrap_or(0)
-                    + self.behind(counter, || {
-                        let mut last = self.tx.prepare(
-                            "SELECT coalesce((SELECT value FROM counter WHERE name = ?1), 0)",
-                        )?;
-                        Ok(last.query_row([counter], |row| row.get(0))?)
-                    })?;
+                let behind = self.behind(counter, || {
+                    let mut last = self.tx.prepare(
+                        "SELECT coalesce((SELECT value FROM counter WHERE name = ?1), 0)",
+                    )?;
+                    Ok(last.query_row([counter], |row| row.get(0))?)
+                })?;
+                let number = moved(new.number("number").unwrap_or(0), behind)?;
                 pass_number(self.tx, counter, number)?;
                 new.set("number", Value::Integer(number));
             }
@@ -91,7 +91,8 @@ impl Carry<'_> {
                     graph::next_position(self.tx, graph)?
                 } else {
                     let name = format!("{user}/{context}");
-                    wanted + self.behind(&name, || Ok(graph::next_position(self.tx, graph)? - 1))?
+                    let last = || Ok(graph::next_position(self.tx, graph)? - 1);
+                    moved(wanted, self.behind(&name, last)?)?
                 };
                 new.set("position", Value::Integer(position));
             }
@@ -227,7 +228,7 @@ impl Carry<'_> {
             Some((what, user)) => format!("{what}/{}", renamed_id(self.staged, user)?),
             None => name.to_owned(),
         };
-        pass_number(self.tx, &name, value)
+        pass_number(self.tx, &name, moved(value, 0)?)
     }
 
     /// Sees to it that no number that was given is given again.
@@ -257,6 +258,14 @@ impl Carry<'_> {
         }
         Ok(())
     }
+}
+
+/// A number behind others.
+fn moved(number: i64, behind: i64) -> Result<i64> {
+    let moved = number.checked_add(behind);
+    moved
+        .filter(|moved| *moved <= MAX_NUMBER)
+        .ok_or_else(|| Error::invalid("no number is left"))
 }
 
 /// Whether a line of a graph has a position.

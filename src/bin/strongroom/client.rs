@@ -95,7 +95,7 @@ impl Client {
     pub fn call(&mut self, method: &str, args: &Value) -> Result<Value> {
         self.rest()?;
         let args = args.to_string();
-        let request = request(method, &args);
+        let request = Request::new(method, &args);
         match self.engine.turn(&[request]).pop() {
             Some(Answer::Done(json)) => read(&json),
             Some(Answer::Failed(error) | Answer::Again(error)) => Err(error),
@@ -111,7 +111,7 @@ impl Client {
         progress: &mut dyn FnMut(&Value),
     ) -> Result<Value> {
         let args = args.to_string();
-        let request = request(method, &args);
+        let request = Request::new(method, &args);
         loop {
             self.rest()?;
             let mut tell = |step: &str| {
@@ -131,7 +131,7 @@ impl Client {
     pub fn bytes(&mut self, method: &str, args: &Value, bytes: &[u8]) -> Result<(Value, Vec<u8>)> {
         self.rest()?;
         let args = args.to_string();
-        let request = request(method, &args);
+        let request = Request::new(method, &args);
         let answer = ready(async { Ok(self.engine.bytes(request, bytes).await) })?;
         let answer = answer.ok_or_else(|| unknown(method))?;
         let (json, bytes) = answer?;
@@ -264,9 +264,12 @@ fn files_of(from: &Path) -> Result<Vec<(PathBuf, u64)>> {
         return Ok(files);
     };
     for base in manifest.base {
-        // One that is missing is missed when the archive is opened.
-        let path = from.with_file_name(base);
-        if path.is_file() {
+        // Nothing but a name leads to a file beside it. One that is missing is missed when the archive is opened.
+        let path = from.with_file_name(&base);
+        if path.file_name() == Some(base.as_ref())
+            && path.parent() == from.parent()
+            && path.is_file()
+        {
             files.extend(files_in(&path)?);
         }
     }
@@ -309,16 +312,6 @@ fn named(from: &Path, path: &Path) -> Value {
         _ => path.file_name().map_or(path, Path::new),
     };
     name.to_string_lossy().replace('\\', "/").into()
-}
-
-/// A request of the app's own.
-fn request<'a>(method: &'a str, args: &'a str) -> Request<'a> {
-    Request {
-        method,
-        args,
-        user: None,
-        request_id: None,
-    }
 }
 
 fn unknown(method: &str) -> Error {

@@ -8,16 +8,11 @@ use age::armor::ArmoredReader;
 use age::secrecy::SecretString;
 use age::{DecryptError, Decryptor, Encryptor, Identity, IdentityFile, Recipient, scrypt, x25519};
 use clap::Args;
+use strongroom::archive::is_encrypted;
 use strongroom::{Code, Error, Result};
 use tempfile::TempDir;
 
 use crate::client::io;
-
-/// How encrypted files begin: as bytes, and in armour.
-const BEGINNINGS: [&[u8]; 2] = [
-    b"age-encryption.org/v1",
-    b"-----BEGIN AGE ENCRYPTED FILE-----",
-];
 
 /// A file that is encrypted as it is written.
 type EncryptedFile = age::stream::StreamWriter<File>;
@@ -85,7 +80,7 @@ impl Keys {
         let file = File::open(path).map_err(|error| unreadable(path, &error))?;
         let mut file = BufReader::new(file);
         let beginning = file.fill_buf().map_err(|error| unreadable(path, &error))?;
-        if !BEGINNINGS.iter().any(|one| beginning.starts_with(one)) {
+        if !is_encrypted(beginning) {
             return Ok(reader(Box::new(file), false));
         }
         let refused = |error| self.refused(path, error);

@@ -55,32 +55,36 @@ pub struct Tree {
     pub links: Vec<Link>,
 }
 
+/// Of the user ?1, the context ?2 and the chart ?3: `below` is the chart with those below it, and `part` their entities, with those
+/// that they contain without saying of which chart they are.
+pub(crate) const PARTS: &str = "
+  below (chart) AS (
+    SELECT ?3 UNION
+    SELECT e.chart FROM below JOIN entity AS e
+      ON e.user = ?1 AND e.context = ?2 AND e.parent_chart = below.chart AND e.chart IS NOT NULL),
+  own (id, name) AS (
+    SELECT e.id, e.name FROM below CROSS JOIN entity AS e ON e.user = ?1 AND e.context = ?2 AND e.chart = below.chart),
+  part (id, name) AS (
+    SELECT id, name FROM own
+    UNION
+    SELECT e.id, e.name FROM own
+      CROSS JOIN relation AS r ON r.user = ?1 AND r.context = ?2 AND r.source = own.name AND r.type = 'contains'
+      CROSS JOIN entity AS e ON e.user = ?1 AND e.context = ?2 AND e.name = r.target
+    WHERE e.chart IS NULL)";
+
 /// The ids of all entities of a chart and those below it, and of the relations between them.
 ///
 /// # Errors
 /// `not_found` when there is no such chart.
 pub fn records(view: &View<'_>, place: &Place, chart: &str) -> Result<HashSet<String>> {
-    let mut statement = view.prepare(
-        "WITH RECURSIVE
-           below (chart) AS (
-             SELECT ?3 UNION
-             SELECT e.chart FROM below JOIN entity AS e
-               ON e.user = ?1 AND e.context = ?2 AND e.parent_chart = below.chart AND e.chart IS NOT NULL),
-           own (id, name) AS (
-             SELECT e.id, e.name FROM below CROSS JOIN entity AS e ON e.user = ?1 AND e.context = ?2 AND e.chart = below.chart),
-           part (id, name) AS (
-             SELECT id, name FROM own
-             UNION
-             SELECT e.id, e.name FROM own
-               CROSS JOIN relation AS r ON r.user = ?1 AND r.context = ?2 AND r.source = own.name AND r.type = 'contains'
-               CROSS JOIN entity AS e ON e.user = ?1 AND e.context = ?2 AND e.name = r.target
-             WHERE e.chart IS NULL)
+    let mut statement = view.prepare(&format!(
+        "WITH RECURSIVE {PARTS}
          SELECT id FROM part
          UNION
          SELECT r.id FROM part AS s
            CROSS JOIN relation AS r ON r.user = ?1 AND r.context = ?2 AND r.source = s.name
-         WHERE r.target IN (SELECT name FROM part)",
-    )?;
+         WHERE r.target IN (SELECT name FROM part)"
+    ))?;
     let ids = statement.query_map((place.user.user, &place.context, chart), |row| row.get(0))?;
     let ids = ids.collect::<rusqlite::Result<HashSet<String>>>()?;
     if ids.is_empty() {

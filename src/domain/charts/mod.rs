@@ -16,6 +16,8 @@ pub mod tension;
 pub(crate) mod time;
 pub mod warnings;
 
+pub(crate) use hierarchy::PARTS;
+
 use super::{contexts, owner};
 use crate::error::{Error, Result};
 use crate::id::UserId;
