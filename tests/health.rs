@@ -724,13 +724,3 @@ fn what_no_migration_made_is_found_and_goes_with_a_repair() {
     let conversation = fixture.call("conversations.get", json!({ "id": "us01-co01" }));
     assert_eq!(conversation["title"], "Plan");
 }
-
-#[test]
-fn a_check_on_a_full_disk_finds_what_is_wrong() {
-    let mut fixture = Fixture::new();
-    fixture.rest();
-    fixture.disk.set_capacity(fixture.file_bytes());
-    let report = fixture.task("health.check", json!({}));
-    assert_eq!(report["findings"], json!([]), "{report}");
-    assert!(report["lines"].as_u64().unwrap() > 60);
-}

@@ -251,7 +251,7 @@ impl Check {
 
     /// Looks for what no migration made, as a trigger that somebody slipped in, and for what is missing.
     async fn schema(&mut self, store: &mut Store) -> Result<()> {
-        // In memory: a check finds what is wrong on a full disk, too.
+        // In memory: a check writes nothing but its report.
         let disk = MemoryDisk::new();
         let made = Scratch::create(&disk, store.host().clone(), SCHEMA_FILE, store.schema());
         let expected = schema_of(made.await?.connection())?;
