@@ -204,7 +204,7 @@ fn what_operations_would_never_leave_is_found_and_named() {
         (
             "UPDATE counter SET value = 1 WHERE name = 'user'".to_owned(),
             "counter",
-            "",
+            "us02",
         ),
         (
             format!("UPDATE conversation SET leaf = 99 WHERE {ids}"),

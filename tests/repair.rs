@@ -201,6 +201,58 @@ fn a_damaged_database_is_made_anew_and_nothing_is_lost() {
     assert_eq!(records(&mut fixture), whole);
 }
 
+/// One record more of each kind that has a number of its own.
+fn one_more_of_each(fixture: &mut Fixture) {
+    fixture.call("users.create", json!({ "name": "Zoe" }));
+    let users = fixture.call("users.list", json!({}))["items"].clone();
+    for user in users.as_array().unwrap() {
+        let user = &user["id"];
+        let conversation = json!({ "userId": user, "title": "Plans" });
+        let conversation = fixture.call("conversations.create", conversation)["id"].clone();
+        let message = json!({ "role": "user", "text": "How?" });
+        let message = json!({ "conversationId": conversation, "message": message });
+        fixture.call("messages.append", message);
+        let listed = fixture.call("conversations.list", json!({ "userId": user }))["items"].clone();
+        for conversation in listed.as_array().unwrap() {
+            let message = json!({ "role": "user", "text": "And then?" });
+            let message = json!({ "conversationId": conversation["id"], "message": message });
+            fixture.call("messages.append", message);
+        }
+        let job = json!({ "userId": user, "queue": "mail", "payload": {} });
+        let job = fixture.call("jobs.enqueue", job);
+        fixture.call("jobs.cancel", json!({ "id": job["id"] }));
+        let event = json!({ "userId": user, "kind": "note" });
+        fixture.call("timeline.append", event);
+        let number = u8::try_from(listed.as_array().unwrap().len()).unwrap();
+        fixture.attach(user.as_str().unwrap(), &noise(number, 3000));
+    }
+}
+
+#[test]
+fn a_store_goes_on_whichever_line_of_its_journal_is_lost() {
+    let mut fixture = Fixture::new(1);
+    one_more_of_each(&mut fixture);
+    one_more_of_each(&mut fixture);
+    let lines = usize::try_from(fixture.engine.store().last_seq()).unwrap();
+    let Fixture { engine, disk, host } = fixture;
+    ready(engine.close()).unwrap();
+    ready(disk.remove(database::FILE)).unwrap();
+    assert!(lines > 30, "{lines}");
+    for line in 0..lines {
+        let disk = disk.fork(line as u64);
+        damage_line(&disk, line);
+        let mut fixture = Fixture::open(disk, host.clone());
+        let report = fixture.task("health.check", json!({}));
+        let findings = report["findings"].as_array().unwrap().iter();
+        let mut codes = findings.map(|it| it["code"].as_str().unwrap());
+        assert!(codes.all(|it| it == "journal"), "line {line}: {report}");
+        one_more_of_each(&mut fixture);
+        let seen = fixture.seen();
+        let mut fixture = fixture.reopened();
+        assert!(fixture.seen() == seen, "line {line}");
+    }
+}
+
 #[test]
 fn rows_that_make_no_sense_are_mended() {
     let ids = "user = 1 AND conversation = 2";

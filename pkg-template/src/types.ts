@@ -5953,6 +5953,10 @@ export type ImportConflict = {
  */
 table: string, 
 /**
+ * The kind by which [`ImportOptions::kinds`] decide about it; absent where none does.
+ */
+kind?: string, 
+/**
  * Its id in the archive.
  */
 id: string, 

@@ -5,6 +5,7 @@
 
 pub mod apply;
 pub mod capture;
+pub mod counters;
 pub mod frozen;
 pub mod migrate;
 pub mod orphans;

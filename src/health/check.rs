@@ -10,6 +10,7 @@ use super::{
 };
 use crate::backup::{self, Backup, Verifying};
 use crate::blob::Piece;
+use crate::database::counters;
 use crate::database::rows::{key_columns, references};
 use crate::database::schema::{RecordKey, TABLES};
 use crate::database::scratch::Scratch;
@@ -561,26 +562,14 @@ fn rules(view: &View<'_>, table: &str, last_seq: u64) -> Result<Vec<Rule>> {
         let message = format!("a {table} refers to a {} that is not there", key.parent);
         add(code, key.is_missing(), message, repair);
     }
-    let counters: &[(&str, &str)] = match table {
-        "user" => &[(
-            "child.next_conversation <= (SELECT max(c.conversation) FROM conversation AS c WHERE c.user = child.user)",
-            "the user's next conversation would get a number that is taken",
-        )],
-        "conversation" => &[(
-            "child.next_message <= (SELECT max(m.message) FROM message AS m
-               WHERE m.user = child.user AND m.conversation = child.conversation)",
-            "the conversation's next message would get a number that is taken",
-        )],
-        "counter" => &[(
-            "child.name = 'user' AND child.value < (SELECT max(user) FROM user)",
-            "the next user would get a number that is taken",
-        )],
-        _ => &[],
-    };
-    for (condition, message) in counters {
+    for counter in counters::all().into_iter().filter(|it| it.table == table) {
         let repair = "the counter goes on behind the greatest number";
-        let (condition, message) = ((*condition).to_owned(), (*message).to_owned());
-        add(FindingCode::Counter, condition, message, repair);
+        add(
+            FindingCode::Counter,
+            counter.lags,
+            counter.message.to_owned(),
+            repair,
+        );
     }
     if table == "message" {
         let message = "a message comes before the one that it follows".to_owned();

@@ -12,9 +12,9 @@ use super::check::{Check, has_column};
 use super::{FindingCode, HealthDepth, HealthFinding, HealthReport, KNOWN_DAMAGE};
 use crate::archive::{self, Salvaged};
 use crate::backup;
-use crate::database::orphans;
 use crate::database::rows::{key_columns, matching, values};
 use crate::database::schema::TABLES;
+use crate::database::{counters, orphans};
 use crate::disk::{LocalFuture, OpenMode};
 use crate::domain::{blobs, settings};
 use crate::error::{Code, Error, Result};
@@ -221,7 +221,7 @@ impl Repair {
         let last_seq = store.last_seq();
         store.write("health.repair", Caller::default(), |tx| {
             taken = orphans::take(tx.connection())?.taken;
-            count_on(tx)?;
+            counters::mend(tx.connection())?;
             name_anew(tx)?;
             tx.execute(
                 "UPDATE message SET parent = NULL WHERE parent >= message",
@@ -390,24 +390,6 @@ fn is_about_the_file(error: &Error) -> bool {
         error.code(),
         Code::Corrupt | Code::NotFound | Code::Internal | Code::SchemaTooNew
     )
-}
-
-/// Counters go on behind the greatest number there is.
-fn count_on(tx: &Tx<'_>) -> Result<()> {
-    for sql in [
-        "UPDATE user AS u SET next_conversation = 1 +
-           (SELECT max(c.conversation) FROM conversation AS c WHERE c.user = u.user)
-         WHERE next_conversation <= (SELECT max(c.conversation) FROM conversation AS c WHERE c.user = u.user)",
-        "UPDATE conversation AS c SET next_message = 1 +
-           (SELECT max(m.message) FROM message AS m WHERE m.user = c.user AND m.conversation = c.conversation)
-         WHERE next_message <=
-           (SELECT max(m.message) FROM message AS m WHERE m.user = c.user AND m.conversation = c.conversation)",
-        "UPDATE counter SET value = (SELECT max(user) FROM user)
-         WHERE name = 'user' AND value < (SELECT max(user) FROM user)",
-    ] {
-        tx.execute(sql, [])?;
-    }
-    Ok(())
 }
 
 /// Gives another UUID to what has none, or another's.

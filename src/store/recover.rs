@@ -346,7 +346,7 @@ impl<'a> Recoverer<'a> {
             }
         }
         if !self.report.damage.is_empty() {
-            self.set_orphans_aside(database).await?;
+            self.go_on_without(database).await?;
         }
         if std::mem::take(&mut self.index_distrusted) {
             derived.search.restart(database, schema)?;
@@ -373,7 +373,7 @@ impl<'a> Recoverer<'a> {
         at_ms: i64,
     ) -> Result<()> {
         if !self.report.damage.is_empty() {
-            self.set_orphans_aside(database).await?;
+            self.go_on_without(database).await?;
         }
         self.commit(database, reached)?;
         database.connection().flush_prepared_statement_cache();
@@ -429,9 +429,11 @@ impl<'a> Recoverer<'a> {
         Ok(())
     }
 
-    /// Lets rows go without what was lost if they can, and writes those that cannot to `quarantine/` as JSON Lines.
-    async fn set_orphans_aside(&mut self, database: &Database) -> Result<()> {
+    /// Lets rows go without what was lost if they can, writes those that cannot to `quarantine/` as JSON Lines, and takes
+    /// counters behind the rows that are left.
+    async fn go_on_without(&mut self, database: &Database) -> Result<()> {
         let orphans = database::orphans::take(database.connection())?;
+        database::counters::mend(database.connection())?;
         if orphans.kept > 0 {
             self.index_distrusted = true;
             self.report.damage.push(format!(

@@ -10,29 +10,6 @@ import { ScopeChoice } from './scopes.js';
 import { word } from './strings.js';
 import type { Say } from './strings.js';
 
-/** The groups of calls by which conflicts are decided, by the tables of their records. */
-const KINDS: Record<string, string> = {
-  user: 'users',
-  context: 'contexts',
-  setting: 'settings',
-  user_setting: 'settings',
-  retention_policy: 'retention',
-  conversation: 'conversations',
-  message: 'messages',
-  construct: 'constructs',
-  session: 'sessions',
-  construct_link: 'links',
-  artifact: 'artifacts',
-  upload: 'uploads',
-  timeline_event: 'timeline',
-  metric: 'metrics',
-  learning: 'learnings',
-  job: 'jobs',
-  entity: 'charts',
-  relation: 'charts',
-  chart_line: 'charts',
-};
-
 const CHOICES: readonly OnConflict[] = ['skip', 'replace', 'keepBoth', 'newest'];
 
 interface PickingWindow {
@@ -146,7 +123,7 @@ class ConflictChoice {
   constructor(say: Say, report: ImportReport) {
     const offered = (): HTMLElement[] => CHOICES.map((value) => h('option', { value }, say(value)));
     this.#all = h('select', { part: 'select' }, ...offered());
-    const kinds = new Set(report.conflicts.map(({ table: name }) => KINDS[name]).filter((kind) => kind !== undefined));
+    const kinds = new Set(report.conflicts.flatMap(({ kind }) => kind ?? []));
     this.#kinds = new Map(
       [...kinds].map((kind) => [
         kind,

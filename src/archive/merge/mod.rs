@@ -163,6 +163,9 @@ pub struct ImportCount {
 pub struct ImportConflict {
     /// The table.
     pub table: String,
+    /// The kind by which [`ImportOptions::kinds`] decide about it; absent where none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
     /// Its id in the archive.
     pub id: String,
     /// Its id in the store.

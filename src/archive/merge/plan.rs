@@ -231,7 +231,7 @@ impl Plan<'_> {
         report: &mut ImportReport,
     ) -> Result<(String, Action, Option<String>)> {
         let id = readable(row.table, &row.key_text());
-        let kind = group(row.table).unwrap_or("");
+        let kind = group(row.table);
         let decision = self.options.decisions.iter().flatten();
         let decision = decision
             .filter(|one| one.table == row.table && one.id == id)
@@ -239,7 +239,7 @@ impl Plan<'_> {
             .next();
         let by_kind = self.options.kinds.iter().flatten();
         let by_kind = by_kind
-            .filter(|one| one.kind == kind)
+            .filter(|one| Some(&*one.kind) == kind)
             .map(|one| one.on_conflict)
             .next();
         let chosen = decision.or(by_kind).or(self.options.on_conflict);
@@ -250,6 +250,7 @@ impl Plan<'_> {
         if decision.is_none() && report.conflicts.len() < MAX_CONFLICTS {
             report.conflicts.push(ImportConflict {
                 table: row.table.to_owned(),
+                kind,
                 id,
                 store_id: readable(row.table, &key),
                 on_conflict: chosen,
