@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use rusqlite::params_from_iter;
 use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
 use serde_json::value::RawValue;
 
 use super::source::{Source, SumReader};
@@ -80,6 +80,8 @@ enum Content {
     Rows {
         spec: &'static TableSpec,
         columns: Vec<String>,
+        /// Puts a row.
+        insert: String,
         /// The beginning of a line whose end was not read yet.
         rest: Vec<u8>,
         line: u64,
@@ -123,6 +125,9 @@ impl Staging {
             manifest.schema,
         )
         .await?;
+        if manifest.schema == LATEST {
+            drop_orders(scratch.connection())?;
+        }
         scratch.connection().execute_batch("BEGIN")?;
         let total = manifest.entries.iter().map(|entry| entry.size).sum();
         let are_own = manifest.store == store.id();
@@ -241,8 +246,10 @@ impl Staging {
                     "records called {table:?} are newer than the archive says"
                 )));
             }
+            let marks: Vec<&str> = columns.iter().map(|_| "?").collect();
             Content::Rows {
                 spec,
+                insert: format!("INSERT INTO \"{table}\" VALUES ({})", marks.join(", ")),
                 columns,
                 rest: Vec::new(),
                 line: 0,
@@ -279,16 +286,21 @@ impl Staging {
             Content::Rows {
                 spec,
                 columns,
+                insert,
                 rest,
                 line,
             } => {
+                let connection = self.staged.scratch.connection();
+                let mut insert = connection.prepare_cached(insert)?;
                 for part in bytes.split_inclusive(|byte| *byte == b'\n') {
                     rest.extend_from_slice(part);
                     if !part.ends_with(b"\n") {
                         continue;
                     }
                     *line += 1;
-                    insert(&self.staged.scratch, spec, columns, rest).map_err(|error| {
+                    let row = read_row(spec.name, columns, rest);
+                    let put = row.and_then(|row| Ok(insert.execute(params_from_iter(row))?));
+                    put.map_err(|error| {
                         invalid(format!(
                             "line {line} of {:?}: {error}",
                             open.reader.sum.name
@@ -509,8 +521,22 @@ impl Staging {
     }
 }
 
-/// Puts a line's row into its table.
-fn insert(scratch: &Scratch, spec: &TableSpec, columns: &[String], line: &[u8]) -> Result<()> {
+/// Takes away the indexes by which an app finds records: here they are only read in the order of their keys. Contents are
+/// looked up.
+fn drop_orders(connection: &Connection) -> Result<()> {
+    let mut indexes = connection.prepare(
+        "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql LIKE 'CREATE INDEX %'
+           AND tbl_name NOT IN ('blob', 'blob_piece', 'piece', 'artifact_revision')",
+    )?;
+    let names = indexes.query_map([], |row| row.get::<_, String>(0))?;
+    for name in names.collect::<rusqlite::Result<Vec<_>>>()? {
+        connection.execute_batch(&format!("DROP INDEX \"{name}\""))?;
+    }
+    Ok(())
+}
+
+/// The values of a line's row, in the order of the columns.
+fn read_row(table: &str, columns: &[String], line: &[u8]) -> Result<Vec<Value>> {
     let fields: Fields<'_> = serde_json::from_slice(line)
         .map_err(|error| invalid("it is no JSON object").caused_by(error))?;
     let mut values = vec![Value::Null; columns.len()];
@@ -526,16 +552,9 @@ fn insert(scratch: &Scratch, spec: &TableSpec, columns: &[String], line: &[u8]) 
         if *value != Value::Null {
             return Err(invalid(format!("the field {name:?} stands twice")));
         }
-        *value = read_value(spec.name, name, json)?;
+        *value = read_value(table, name, json)?;
     }
-    let marks: Vec<&str> = columns.iter().map(|_| "?").collect();
-    let mut statement = scratch.connection().prepare_cached(&format!(
-        "INSERT INTO \"{}\" VALUES ({})",
-        spec.name,
-        marks.join(", ")
-    ))?;
-    statement.execute(params_from_iter(values))?;
-    Ok(())
+    Ok(values)
 }
 
 fn read_value(table: &str, column: &str, json: &RawValue) -> Result<Value> {

@@ -136,21 +136,43 @@ impl Index {
     /// Brings what waits into the index, within the open transaction, or puts it off where it is much. What is there is looked
     /// at as it is now, so it does not matter how often or in which order it changed.
     pub fn write(&mut self, database: &Database, schema: u32) -> Result<()> {
-        if !self.waiting.is_empty() && schema >= SINCE_VERSION {
-            let mut ids: Vec<_> = self.waiting.iter().map(|id| RecordId::new(id)).collect();
-            ids.sort_unstable();
-            ids.dedup();
-            let puts_off = ids.len() > AT_ONCE;
-            self.is_building |= puts_off;
-            unrecorded(database, |view| {
-                if puts_off {
-                    return put_off(view, &ids);
-                }
-                ids.iter().try_for_each(|id| refresh(view, id).map(|_| ()))
-            })?;
+        let ids = self.take_waiting(schema);
+        if ids.len() > AT_ONCE {
+            return self.note_due(database, &ids);
         }
-        self.waiting.clear();
-        Ok(())
+        unrecorded(database, |view| {
+            ids.iter().try_for_each(|id| refresh(view, id).map(|_| ()))
+        })
+    }
+
+    /// Puts off what waits, within the open transaction: it is part of something large.
+    pub fn put_off(&mut self, database: &Database, schema: u32) -> Result<()> {
+        let ids = self.take_waiting(schema);
+        self.note_due(database, &ids)
+    }
+
+    /// What waits, each once; nothing where there is no index.
+    fn take_waiting(&mut self, schema: u32) -> Vec<RecordId> {
+        let waiting = std::mem::take(&mut self.waiting);
+        if schema < SINCE_VERSION {
+            return Vec::new();
+        }
+        let mut ids: Vec<_> = waiting.iter().map(|id| RecordId::new(id)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    fn note_due(&mut self, database: &Database, ids: &[RecordId]) -> Result<()> {
+        self.is_building |= !ids.is_empty();
+        unrecorded(database, |view| {
+            let mut insert =
+                view.prepare("INSERT OR IGNORE INTO search_due (record) VALUES (?1)")?;
+            for id in ids {
+                insert.execute([id.as_str()])?;
+            }
+            Ok(())
+        })
     }
 
     /// Reads what was put off, as far as a search can wait for it, within the open transaction.
@@ -217,14 +239,6 @@ fn due(view: &View<'_>, limit: usize) -> Result<Vec<RecordId>> {
     let mut statement = view.prepare("SELECT record FROM search_due LIMIT ?1")?;
     let ids = statement.query_map([limit], |row| Ok(RecordId::new(row.get_ref(0)?.as_str()?)))?;
     Ok(ids.collect::<rusqlite::Result<_>>()?)
-}
-
-fn put_off(view: &View<'_>, ids: &[RecordId]) -> Result<()> {
-    let mut insert = view.prepare("INSERT OR IGNORE INTO search_due (record) VALUES (?1)")?;
-    for id in ids {
-        insert.execute([id.as_str()])?;
-    }
-    Ok(())
 }
 
 /// Brings some of what was put off into the index; true while there is more.

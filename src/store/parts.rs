@@ -73,6 +73,7 @@ impl Store {
     ) -> Result<Vec<Change>> {
         let mut changes = Vec::new();
         let mut waiting: Option<Waiting> = None;
+        let mut is_large = false;
         loop {
             let database = self.database()?;
             let tx = Tx::new(View::new(database.connection(), user), &*self.host);
@@ -91,7 +92,8 @@ impl Store {
                     changes.push(Change::of(&recorded.touch));
                 }
                 if let Some(before) = waiting.replace(recorded) {
-                    self.write_part(before, true)?;
+                    is_large = true;
+                    self.write_part(before, true, is_large)?;
                 }
             }
             if !more {
@@ -99,12 +101,14 @@ impl Store {
             }
         }
         if let Some(last) = waiting {
-            self.write_part(last, false)?;
+            self.write_part(last, false, is_large)?;
         }
         Ok(changes)
     }
 
-    fn write_part(&mut self, Waiting { touch, rows }: Waiting, more: bool) -> Result<()> {
+    /// Writes a part. What is large is not searched at once: its texts are read afterwards, a few at a time.
+    fn write_part(&mut self, part: Waiting, more: bool, is_large: bool) -> Result<()> {
+        let Waiting { touch, rows } = part;
         let record = Record {
             seq: touch.seq,
             v: self.schema,
@@ -127,7 +131,11 @@ impl Store {
         let mut search = std::mem::take(&mut self.search);
         let written = self.database().and_then(|database| {
             audit.write(database, schema)?;
-            search.write(database, schema)
+            if is_large {
+                search.put_off(database, schema)
+            } else {
+                search.write(database, schema)
+            }
         });
         (self.audit, self.search) = (audit, search);
         written

@@ -1,11 +1,11 @@
 //! Carrying out what was decided.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
+use rusqlite::{OptionalExtension as _, params_from_iter};
 
-use super::names::{decided, renamed_id, translated};
-use super::row::{Row, goes_with, key_of, numbers, parts};
-use super::{Action, PARTS};
+use super::Action;
+use super::names::{Decided, Names};
+use super::row::{PartKind, Row, key_of, key_text, numbers, parts};
 use crate::blob::Piece;
 use crate::domain::charts::graph;
 use crate::domain::{blobs, packed, pass_number};
@@ -16,47 +16,58 @@ use crate::store::{Tx, View};
 /// Carries out what was decided.
 pub(super) struct Carry<'a> {
     pub tx: &'a Tx<'a>,
-    pub staged: &'a Connection,
+    pub names: Names<'a>,
     /// Whether records go back to the numbers that they had here.
     pub keeps_numbers: bool,
 }
 
 impl Carry<'_> {
-    pub fn out(&self, row: &Row) -> Result<()> {
-        let Some(decided) = decided(self.staged, row.table, &row.key_text())? else {
-            return Ok(());
-        };
-        if row.table == "counter" {
-            return self.counter(row, decided.action);
+    pub fn out(&self, mut row: Row) -> Result<()> {
+        let old = row.key_values();
+        let table = row.kind.table;
+        let decided = self.names.decided(table, &key_text(&old))?;
+        if table == "counter" {
+            // One that is noted is not taken.
+            return decided.map_or_else(|| self.counter(&row), |_| Ok(()));
         }
-        let mut new = translated(self.staged, row)?;
-        for (index, value) in new.key.clone().into_iter().zip(key_of(row, &decided.new)) {
-            if let Some(slot) = new.values.get_mut(index) {
+        let Some(Decided { new, action, uuid }) = decided else {
+            self.names.translate(&mut row)?;
+            return self.add(row, &old);
+        };
+        let key = key_of(&row, &new);
+        self.names.translate(&mut row)?;
+        for (index, value) in row.kind.key.iter().zip(key) {
+            if let Some(slot) = row.values.get_mut(*index) {
                 *slot = value;
             }
         }
-        match decided.action {
-            Action::Same => self.take_up(&new),
+        match action {
+            Action::Same => self.take_up(&row),
             Action::Skip => Ok(()),
             Action::Add | Action::Both => {
-                if let Some(uuid) = decided.uuid {
-                    new.set("uuid", Value::Text(uuid));
+                if let Some(uuid) = uuid {
+                    row.set("uuid", Value::Text(uuid));
                 }
-                self.number(&mut new)?;
-                self.insert(&new)?;
-                self.parts(row)
+                self.add(row, &old)
             }
             Action::Replace => {
-                self.replace(&new)?;
-                self.remove_parts(&new)?;
-                self.parts(row)
+                self.replace(&row)?;
+                self.remove_parts(&row)?;
+                self.parts(&row, &old)
             }
         }
     }
 
+    /// Adds a record, with what goes with it in the archive.
+    fn add(&self, mut row: Row, old: &[Value]) -> Result<()> {
+        self.number(&mut row)?;
+        self.insert(&row)?;
+        self.parts(&row, old)
+    }
+
     /// A content that nothing had any more is had again.
     fn take_up(&self, new: &Row) -> Result<()> {
-        if new.table == "blob" {
+        if new.kind.table == "blob" {
             self.tx.execute(
                 "UPDATE blob SET unused_since = NULL WHERE blob = ?1 AND unused_since IS NOT NULL",
                 params_from_iter(new.key_values()),
@@ -68,9 +79,13 @@ impl Carry<'_> {
     /// Gives a new row the number that orders it: what comes in lies behind what is there, in its own order. What was this
     /// store's goes back to where it was.
     fn number(&self, new: &mut Row) -> Result<()> {
-        match new.table {
+        match new.kind.table {
             "job" | "timeline_event" => {
-                let counter = if new.table == "job" { "job" } else { "event" };
+                let counter = if new.kind.table == "job" {
+                    "job"
+                } else {
+                    "event"
+                };
                 let behind = self.behind(counter, || {
                     let mut last = self.tx.prepare(
                         "SELECT coalesce((SELECT value FROM counter WHERE name = ?1), 0)",
@@ -108,6 +123,7 @@ impl Carry<'_> {
         }
         let name = format!("behind/{name}");
         let mut given = self
+            .names
             .staged
             .prepare_cached("SELECT value FROM given WHERE name = ?1")?;
         let known: Option<i64> = given.query_row([&name], |row| row.get(0)).optional()?;
@@ -116,6 +132,7 @@ impl Carry<'_> {
         }
         let last = last()?;
         let mut note = self
+            .names
             .staged
             .prepare_cached("INSERT INTO given (name, value) VALUES (?1, ?2)")?;
         note.execute((name, last))?;
@@ -123,22 +140,16 @@ impl Carry<'_> {
     }
 
     fn insert(&self, row: &Row) -> Result<()> {
-        let marks: Vec<&str> = row.columns.iter().map(|_| "?").collect();
-        let sql = format!(
-            "INSERT INTO \"{}\" (\"{}\") VALUES ({})",
-            row.table,
-            row.columns.join("\", \""),
-            marks.join(", ")
-        );
-        self.tx.execute(&sql, params_from_iter(row.values.iter()))?;
+        self.tx
+            .execute(&row.kind.insert, params_from_iter(&row.values))?;
         Ok(())
     }
 
     fn replace(&self, row: &Row) -> Result<()> {
         let mut sets = Vec::new();
         let mut values = Vec::new();
-        for (index, (column, value)) in row.columns.iter().zip(&row.values).enumerate() {
-            let stays = row.key.contains(&index)
+        for (index, (column, value)) in row.kind.columns.iter().zip(&row.values).enumerate() {
+            let stays = row.kind.key.contains(&index)
                 || matches!(
                     column.as_str(),
                     "uuid"
@@ -156,14 +167,13 @@ impl Carry<'_> {
             }
         }
         let mut matches = Vec::new();
-        for (index, value) in row.key.iter().zip(row.key_values()) {
+        for (column, value) in row.kind.key_columns().zip(row.key_values()) {
             values.push(value);
-            let column = row.columns.get(*index).map_or("", |name| name);
             matches.push(format!("\"{column}\" = ?{}", values.len()));
         }
         let sql = format!(
             "UPDATE \"{}\" SET {} WHERE {}",
-            row.table,
+            row.kind.table,
             sets.join(", "),
             matches.join(" AND ")
         );
@@ -171,61 +181,57 @@ impl Carry<'_> {
         Ok(())
     }
 
-    /// Puts the rows that go with a record.
-    fn parts(&self, row: &Row) -> Result<()> {
-        for (table, part, _) in PARTS {
-            if *table == row.table {
-                for part in parts(self.staged, row, part, &row.key_values())? {
-                    self.insert(&translated(self.staged, &part)?)?;
-                }
+    /// Puts the rows that go with a record, which has another key in the archive.
+    fn parts(&self, row: &Row, old: &[Value]) -> Result<()> {
+        for part in &row.kind.parts {
+            for mut part in parts(self.names.staged, part, old)? {
+                self.names.translate(&mut part)?;
+                self.insert(&part)?;
             }
         }
-        if row.table == "blob" {
-            self.pieces(row)?;
+        if let ("blob", [Value::Integer(old)]) = (row.kind.table, old) {
+            self.pieces(row, *old)?;
         }
         Ok(())
     }
 
     /// Puts the pieces of a content, which are kept already.
-    fn pieces(&self, row: &Row) -> Result<()> {
-        let new = translated(self.staged, row)?;
-        let (Some(old), Some(new)) = (row.number("blob"), new.number("blob")) else {
+    fn pieces(&self, row: &Row, old: i64) -> Result<()> {
+        let Some(new) = row.number("blob") else {
             return Ok(());
         };
-        let pieces = blobs::pieces(&View::new(self.staged, None), old, 0, u64::MAX)?;
+        let pieces = blobs::pieces(&View::new(self.names.staged, None), old, 0, u64::MAX)?;
         let pieces: Vec<Piece> = pieces.into_iter().map(|(_, piece)| piece).collect();
         blobs::add_pieces(self.tx, new, 0, &pieces)
     }
 
     /// Takes away the rows that went with the store's own record.
     fn remove_parts(&self, new: &Row) -> Result<()> {
-        if new.table == "message"
+        if new.kind.table == "message"
             && let (Some(user), Some(conversation)) =
                 (new.number("user"), new.number("conversation"))
         {
             let id = ConversationId { user, conversation };
             packed::unpack_all(self.tx, id)?;
         }
-        for (table, part, _) in PARTS {
-            if *table != new.table {
-                continue;
-            }
-            let sql = format!("DELETE FROM \"{part}\" WHERE {}", goes_with(new));
+        for PartKind { kind: part, .. } in &new.kind.parts {
+            let sql = format!(
+                "DELETE FROM \"{}\" WHERE {}",
+                part.table,
+                new.kind.goes_with()
+            );
             self.tx.execute(&sql, params_from_iter(new.key_values()))?;
         }
         Ok(())
     }
 
     /// Counters never go back.
-    fn counter(&self, row: &Row, action: Action) -> Result<()> {
-        if action != Action::Add {
-            return Ok(());
-        }
+    fn counter(&self, row: &Row) -> Result<()> {
         let (Some(name), Some(value)) = (row.text("name"), row.number("value")) else {
             return Ok(());
         };
         let name = match name.split_once('/') {
-            Some((what, user)) => format!("{what}/{}", renamed_id(self.staged, user)?),
+            Some((what, user)) => format!("{what}/{}", self.names.renamed_id(user)?),
             None => name.to_owned(),
         };
         pass_number(self.tx, &name, moved(value, 0)?)
@@ -234,6 +240,7 @@ impl Carry<'_> {
     /// Sees to it that no number that was given is given again.
     pub fn numbers(&self) -> Result<()> {
         let mut statement = self
+            .names
             .staged
             .prepare_cached("SELECT name, value FROM given ORDER BY name")?;
         let mut rows = statement.query([])?;

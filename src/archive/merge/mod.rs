@@ -24,7 +24,8 @@ use crate::host::Host;
 use crate::id::UserId;
 use crate::store::{Caller, Store, View};
 use carry::Carry;
-use plan::Plan;
+use names::Names;
+use plan::{Decisions, Plan};
 use row::Cursor;
 
 pub(super) use row::key_text;
@@ -244,6 +245,7 @@ pub struct Merge {
     seq: u64,
     tables: Vec<&'static str>,
     cursor: Option<Cursor>,
+    decided: Decisions,
     done: u64,
 }
 
@@ -287,6 +289,7 @@ impl Merge {
             seq: store.last_seq(),
             tables,
             cursor: None,
+            decided: Decisions::default(),
             done: 0,
         })
     }
@@ -326,20 +329,24 @@ impl Merge {
                 return Ok(false);
             };
             self.cursor = Some(Cursor::begin(staged, table)?);
+            let mut any = live.prepare(&format!("SELECT 1 FROM \"{table}\" LIMIT 1"))?;
+            self.decided.is_new = !any.exists([])?;
             return Ok(true);
         };
         let rows = cursor.next(staged)?;
-        let plan = Plan {
+        let mut plan = Plan {
             live,
             staged,
             host,
             options: &self.options,
             keeps_numbers: self.keeps_numbers,
+            decided: &mut self.decided,
         };
         staged.execute_batch("BEGIN")?;
         for row in &rows {
             plan.decide(row, &mut self.report)?;
         }
+        self.decided.note_given(staged)?;
         staged.execute_batch("COMMIT")?;
         self.done += rows.len() as u64;
         if !rows.is_empty() {
@@ -369,7 +376,10 @@ impl Merge {
         store.write_in_parts(self.op, caller.user, &mut |tx| {
             let carry = Carry {
                 tx,
-                staged: connection,
+                names: Names {
+                    staged: connection,
+                    changed: &self.decided.changed,
+                },
                 keeps_numbers: self.keeps_numbers,
             };
             let Some(mut going) = cursor.take() else {
@@ -381,11 +391,11 @@ impl Merge {
                 return Ok(true);
             };
             let rows = going.next(connection)?;
-            for row in &rows {
-                carry.out(row)?;
-            }
             if !rows.is_empty() {
                 cursor = Some(going);
+            }
+            for row in rows {
+                carry.out(row)?;
             }
             Ok(true)
         })?;

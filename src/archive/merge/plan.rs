@@ -1,17 +1,18 @@
 //! Deciding what becomes of records.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
-use super::names::{readable, translated};
+use super::names::{Names, readable};
 use super::row::{Row, key_of, key_text, numbers, parts, row_of};
-use super::{Action, ImportConflict, ImportCount, ImportOptions, ImportReport, OnConflict, PARTS};
+use super::{Action, ImportConflict, ImportCount, ImportOptions, ImportReport, OnConflict};
 use crate::database::rows::{matching, values};
 use crate::database::schema::group;
 use crate::domain::packed::chunks;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::host::Host;
 use crate::store::View;
 
@@ -40,22 +41,60 @@ pub(super) struct Plan<'a> {
     pub options: &'a ImportOptions,
     /// Whether records go back to the numbers that they had here.
     pub keeps_numbers: bool,
+    pub decided: &'a mut Decisions,
+}
+
+/// What goes with the plan that is noted beside the rows.
+#[derive(Default)]
+pub(super) struct Decisions {
+    /// The tables with records that do not simply come in as they are: of no others is anything noted.
+    pub changed: BTreeSet<&'static str>,
+    /// Whether the store has no such record as those that are being looked at.
+    pub is_new: bool,
+    given: Option<Given>,
+}
+
+/// The numbers that are given to what is alike: those of one conversation's messages.
+struct Given {
+    name: String,
+    /// The store's last one.
+    last: i64,
+    /// The last one that was given.
+    value: Option<i64>,
+}
+
+impl Decisions {
+    /// Notes the last number that was given, so that [`Carry::numbers`](super::carry::Carry::numbers) finds it.
+    pub fn note_given(&mut self, staged: &Connection) -> Result<()> {
+        if let Some(Given {
+            name,
+            value: Some(value),
+            ..
+        }) = self.given.take()
+        {
+            let mut note = staged
+                .prepare_cached("INSERT OR REPLACE INTO given (name, value) VALUES (?1, ?2)")?;
+            note.execute((name, value))?;
+        }
+        Ok(())
+    }
 }
 
 impl Plan<'_> {
-    pub fn decide(&self, row: &Row, report: &mut ImportReport) -> Result<()> {
+    pub fn decide(&mut self, row: &Row, report: &mut ImportReport) -> Result<()> {
         let old = row.key_text();
+        let table = row.kind.table;
         if self.options.into.is_some() {
-            let is_the_apps = matches!(row.table, "setting" | "request" | "erasure" | "counter")
-                || (row.table == "retention_policy" && row.number("user").is_none());
+            let is_the_apps = matches!(table, "setting" | "request" | "erasure" | "counter")
+                || (table == "retention_policy" && row.number("user").is_none());
             if is_the_apps {
-                return self.note(row.table, &old, &old, Action::Skip, None);
+                return self.note(table, &old, &old, Action::Skip, None);
             }
         }
-        if row.table == "counter" {
-            return self.note("counter", &old, &old, Action::Add, None);
+        if table == "counter" {
+            return Ok(());
         }
-        let new = translated(self.staged, row)?;
+        let new = self.names().translated(row)?;
         let found = self.find(&new)?;
         let (key, action, uuid) = match found {
             Found::Nothing => self.fresh(&new, Action::Add, false)?,
@@ -68,18 +107,29 @@ impl Plan<'_> {
                 }
             }
         };
-        count(report, row.table, action);
-        self.note(row.table, &old, &key, action, uuid.as_deref())
+        count(report, table, action);
+        self.note(table, &old, &key, action, uuid.as_deref())
+    }
+
+    const fn names(&self) -> Names<'_> {
+        Names {
+            staged: self.staged,
+            changed: &self.decided.changed,
+        }
     }
 
     fn note(
-        &self,
-        table: &str,
+        &mut self,
+        table: &'static str,
         old: &str,
         new: &str,
         action: Action,
         uuid: Option<&str>,
     ) -> Result<()> {
+        if action == Action::Add && old == new && uuid.is_none() {
+            return Ok(());
+        }
+        self.decided.changed.insert(table);
         let mut insert = self.staged.prepare_cached(
             "INSERT INTO plan (tab, old, new, action, uuid) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
@@ -89,6 +139,10 @@ impl Plan<'_> {
 
     /// Looks for the store's own of a record.
     fn find(&self, new: &Row) -> Result<Found> {
+        let table = new.kind.table;
+        if self.decided.is_new && (table != "user" || self.options.into.is_none()) {
+            return Ok(Found::Nothing);
+        }
         let one = |sql: &str, bound: Vec<Value>| -> Result<Option<Vec<Value>>> {
             let mut statement = self.live.prepare(sql)?;
             let width = statement.column_count();
@@ -100,26 +154,21 @@ impl Plan<'_> {
         };
         let value = |column: &str| new.get(column).cloned().unwrap_or(Value::Null);
         let by = |columns: &[&str]| -> Result<Found> {
-            let key: Vec<String> = new
-                .key
-                .iter()
-                .filter_map(|index| new.columns.get(*index).cloned())
-                .collect();
+            let key: Vec<&str> = new.kind.key_columns().map(String::as_str).collect();
             let matches: Vec<String> = columns
                 .iter()
                 .zip(1..)
                 .map(|(column, n)| format!("\"{column}\" IS ?{n}"))
                 .collect();
             let sql = format!(
-                "SELECT \"{}\" FROM \"{}\" WHERE {} LIMIT 1",
+                "SELECT \"{}\" FROM \"{table}\" WHERE {} LIMIT 1",
                 key.join("\", \""),
-                new.table,
                 matches.join(" AND ")
             );
             let found = one(&sql, columns.iter().map(|column| value(column)).collect())?;
             Ok(found.map_or(Found::Nothing, |key| Found::Here(key_text(&key))))
         };
-        Ok(match new.table {
+        Ok(match table {
             "user" => match self.options.into {
                 Some(into) => Found::Here(into.user.to_string()),
                 None => by(&["uuid"])?,
@@ -146,7 +195,7 @@ impl Plan<'_> {
                 found => found,
             },
             "blob" => by(&["hash"])?,
-            "setting" | "request" => by(&[new.columns.first().map_or("", |it| it)])?,
+            "setting" | "request" => by(&[new.kind.columns.first().map_or("", |it| it)])?,
             "context" | "user_setting" => by(&["user", "name"])?,
             "retention_policy" => by(&[
                 "user", "kind", "context", "status", "age_ms", "keep", "action",
@@ -154,7 +203,7 @@ impl Plan<'_> {
             "erasure" => by(&["record", "requested_at"])?,
             "chart_event" => by(&["user", "context", "chart", "kind", "entity", "detail", "at"])?,
             table => {
-                let id = new.columns.first().map_or("", |name| name.as_str());
+                let id = new.kind.columns.first().map_or("", |name| name.as_str());
                 let owner = one(
                     &format!("SELECT user FROM \"{table}\" WHERE \"{id}\" = ?1"),
                     vec![value(id)],
@@ -173,31 +222,29 @@ impl Plan<'_> {
 
     /// Whether a staged record and the store's own say the same.
     fn is_same(&self, row: &Row, new: &Row, key: &str) -> Result<bool> {
-        if matches!(row.table, "blob" | "request" | "erasure" | "chart_event") {
+        let table = row.kind.table;
+        if matches!(table, "blob" | "request" | "erasure" | "chart_event") {
             return Ok(true);
         }
-        if row.table == "user" && self.options.into.is_some() {
+        if table == "user" && self.options.into.is_some() {
             return Ok(true);
         }
         let live = row_of(self.live, new, key)?;
-        let own_key = |index: usize| new.key.contains(&index);
-        for (index, column) in new.columns.iter().enumerate() {
+        let own_key = |index: usize| new.kind.key.contains(&index);
+        for (index, column) in new.kind.columns.iter().enumerate() {
             let is_aside = ASIDE.contains(&column.as_str()) || own_key(index) || column == "leaf";
             if !is_aside && new.values.get(index) != live.values.get(index) {
                 return Ok(false);
             }
         }
-        if row.table == "conversation"
+        if table == "conversation"
             && leaf_of(self.staged, row)? != leaf_of(self.live.connection(), &live)?
         {
             return Ok(false);
         }
-        for (table, part, columns) in PARTS {
-            if *table != row.table {
-                continue;
-            }
+        for part in &row.kind.parts {
             let own_keys = key_of(new, key);
-            if *part == "chunk" {
+            if part.kind.table == "chunk" {
                 if text_of(self.staged, &row.key_values())?
                     != text_of(self.live.connection(), &own_keys)?
                 {
@@ -206,12 +253,13 @@ impl Plan<'_> {
                 continue;
             }
             let mut staged = Vec::new();
-            for row in parts(self.staged, row, part, &row.key_values())? {
-                staged.push(said(&translated(self.staged, &row)?, columns));
+            for mut row in parts(self.staged, part, &row.key_values())? {
+                self.names().translate(&mut row)?;
+                staged.push(said(&row, part.alike));
             }
             let mut there = Vec::new();
-            for row in parts(self.live.connection(), row, part, &own_keys)? {
-                there.push(said(&row, columns));
+            for row in parts(self.live.connection(), part, &own_keys)? {
+                there.push(said(&row, part.alike));
             }
             staged.sort();
             there.sort();
@@ -224,17 +272,18 @@ impl Plan<'_> {
 
     /// Decides about a record that the store has with another content.
     fn conflict(
-        &self,
+        &mut self,
         row: &Row,
         new: &Row,
         key: String,
         report: &mut ImportReport,
     ) -> Result<(String, Action, Option<String>)> {
-        let id = readable(row.table, &row.key_text());
-        let kind = group(row.table);
+        let table = row.kind.table;
+        let id = readable(table, &row.key_text());
+        let kind = group(table);
         let decision = self.options.decisions.iter().flatten();
         let decision = decision
-            .filter(|one| one.table == row.table && one.id == id)
+            .filter(|one| one.table == table && one.id == id)
             .map(|one| one.on_conflict)
             .next();
         let by_kind = self.options.kinds.iter().flatten();
@@ -249,17 +298,17 @@ impl Plan<'_> {
         report.conflict_count += 1;
         if decision.is_none() && report.conflicts.len() < MAX_CONFLICTS {
             report.conflicts.push(ImportConflict {
-                table: row.table.to_owned(),
+                table: table.to_owned(),
                 kind,
                 id,
-                store_id: readable(row.table, &key),
+                store_id: readable(table, &key),
                 on_conflict: chosen,
                 changed_at: changed(row),
                 store_changed_at: changed(&live),
             });
         }
         let can_be_twice = matches!(
-            row.table,
+            table,
             "conversation"
                 | "message"
                 | "construct"
@@ -295,12 +344,12 @@ impl Plan<'_> {
         let mut stays = self
             .staged
             .prepare_cached("SELECT 1 FROM stays WHERE tab = ?1 AND key = ?2")?;
-        Ok(!stays.exists((row.table, row.key_text()))?)
+        Ok(!stays.exists((row.kind.table, row.key_text()))?)
     }
 
     /// The key of a record that the store does not have; `is_renamed` asks for another id than it has.
     fn fresh(
-        &self,
+        &mut self,
         new: &Row,
         action: Action,
         is_renamed: bool,
@@ -313,7 +362,7 @@ impl Plan<'_> {
             uuid = Some(self.host.uuid().to_string());
         }
         let wanted = |column| new.number(column).filter(|_| !is_renamed);
-        let key = match new.table {
+        let key = match new.kind.table {
             "user" => {
                 let last = "SELECT max(coalesce((SELECT value FROM counter WHERE name = 'user'), 0), coalesce(max(user), 0)) FROM user";
                 self.give("user", wanted("user"), keeps, last, &[])?
@@ -362,43 +411,56 @@ impl Plan<'_> {
 
     /// Whether nothing in the store has the key of a record.
     fn is_free(&self, new: &Row) -> Result<bool> {
-        let keys = new.key.iter().filter_map(|index| new.columns.get(*index));
+        if self.decided.is_new {
+            return Ok(true);
+        }
         let mut taken = self.live.prepare(&format!(
             "SELECT 1 FROM \"{}\" WHERE {}",
-            new.table,
-            matching(keys, 1)
+            new.kind.table,
+            matching(new.kind.key_columns(), 1)
         ))?;
         Ok(!taken.exists(params_from_iter(new.key_values()))?)
     }
 
     /// A number that is not taken: the one that is wanted if it is behind all that were given, or was the record's before and is
-    /// kept, else the next.
+    /// kept, else the next. `last` finds the store's last one.
     fn give(
-        &self,
+        &mut self,
         name: &str,
         wanted: Option<i64>,
         keeps: bool,
         last: &str,
         key: &[i64],
     ) -> Result<i64> {
-        let mut given = self
-            .staged
-            .prepare_cached("SELECT value FROM given WHERE name = ?1")?;
-        let given: Option<i64> = given.query_row([name], |row| row.get(0)).optional()?;
-        let mut statement = self.live.prepare(last)?;
-        let last: i64 = statement.query_row(params_from_iter(key), |row| row.get(0))?;
-        if let Some(wanted) = wanted.filter(|wanted| keeps && *wanted <= last) {
+        if self
+            .decided
+            .given
+            .as_ref()
+            .is_none_or(|given| given.name != name)
+        {
+            self.decided.note_given(self.staged)?;
+            let mut find = self.live.prepare(last)?;
+            let mut noted = self
+                .staged
+                .prepare_cached("SELECT value FROM given WHERE name = ?1")?;
+            self.decided.given = Some(Given {
+                name: name.to_owned(),
+                last: find.query_row(params_from_iter(key), |row| row.get(0))?,
+                value: noted.query_row([name], |row| row.get(0)).optional()?,
+            });
+        }
+        let Some(given) = &mut self.decided.given else {
+            return Err(Error::new(Code::Internal, "a number was forgotten"));
+        };
+        if let Some(wanted) = wanted.filter(|wanted| keeps && *wanted <= given.last) {
             return Ok(wanted);
         }
-        let last = given.unwrap_or(last);
+        let last = given.value.unwrap_or(given.last);
         let number = wanted.filter(|wanted| *wanted > last).unwrap_or(last + 1);
         if number > crate::id::MAX_NUMBER {
             return Err(Error::invalid("no number is left"));
         }
-        let mut note = self
-            .staged
-            .prepare_cached("INSERT OR REPLACE INTO given (name, value) VALUES (?1, ?2)")?;
-        note.execute((name, number))?;
+        given.value = Some(number);
         Ok(number)
     }
 }
@@ -468,7 +530,7 @@ pub(super) fn text_of(connection: &Connection, key: &[Value]) -> Result<blake3::
 
 /// Parts of graphs are the same by their names, whatever their ids.
 fn by_what_it_says(new: &Row, by: &dyn Fn(&[&str]) -> Result<Found>) -> Result<Found> {
-    match new.table {
+    match new.kind.table {
         "entity" => by(&["user", "context", "name"]),
         "relation" => by(&["user", "context", "source", "target", "type"]),
         "chart_line" => by(&["user", "context", "text"]),

@@ -1,10 +1,11 @@
-//! Rows of any table, with their columns, read in slices.
+//! Rows of any table, with what is known of their kind, read in slices.
 
 use std::rc::Rc;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
+use super::PARTS;
 use crate::archive::records::in_slices;
 use crate::database::rows::{columns, key_columns, matching, values};
 use crate::error::{Error, Result};
@@ -15,38 +16,107 @@ const SLICE_ROWS: usize = 256;
 
 /// Rows of a staged table in the order of their keys.
 pub(super) struct Cursor {
-    table: &'static str,
-    columns: Rc<Vec<String>>,
-    key: Vec<usize>,
+    kind: Rc<Kind>,
     first: String,
     next: String,
     last: Vec<Value>,
 }
 
-/// A row with its columns.
+/// What the rows of a table have in common.
+pub(super) struct Kind {
+    pub table: &'static str,
+    pub columns: Vec<String>,
+    /// Where the columns of its key are.
+    pub key: Vec<usize>,
+    /// Puts a row.
+    pub insert: String,
+    /// Tables whose rows go with one of these.
+    pub parts: Vec<PartKind>,
+}
+
+/// Rows that go with a record.
+pub(super) struct PartKind {
+    pub kind: Rc<Kind>,
+    /// Those of a record, by the values of its key.
+    pub select: String,
+    /// The columns by which two of them are alike.
+    pub alike: &'static [&'static str],
+}
+
+/// A row with what is known of its kind.
 #[derive(Clone)]
 pub(super) struct Row {
-    pub table: &'static str,
-    pub columns: Rc<Vec<String>>,
+    pub kind: Rc<Kind>,
     pub values: Vec<Value>,
-    /// Where the columns of its key are; empty where it only goes with another.
-    pub key: Vec<usize>,
+}
+
+impl Kind {
+    fn of(connection: &Connection, table: &'static str) -> Result<Self> {
+        let columns = columns(connection, table)?;
+        let key = key_columns(connection, table)?;
+        let place = |name: &String| columns.iter().position(|column| column == name);
+        let marks: Vec<&str> = columns.iter().map(|_| "?").collect();
+        let mut kind = Self {
+            table,
+            key: key.iter().filter_map(place).collect(),
+            insert: format!(
+                "INSERT INTO \"{table}\" (\"{}\") VALUES ({})",
+                columns.join("\", \""),
+                marks.join(", ")
+            ),
+            columns,
+            parts: Vec::new(),
+        };
+        for (_, part, alike) in PARTS.iter().filter(|(record, ..)| *record == table) {
+            let part = Self::of(connection, part)?;
+            kind.parts.push(PartKind {
+                select: format!(
+                    "SELECT \"{}\" FROM \"{}\" WHERE {}",
+                    part.columns.join("\", \""),
+                    part.table,
+                    kind.goes_with()
+                ),
+                kind: Rc::new(part),
+                alike,
+            });
+        }
+        Ok(kind)
+    }
+
+    /// The names of the columns of its key.
+    pub fn key_columns(&self) -> impl Iterator<Item = &String> {
+        self.key.iter().filter_map(|index| self.columns.get(*index))
+    }
+
+    /// The condition under which a row goes with one of these, whose key's values are bound in their order.
+    pub fn goes_with(&self) -> String {
+        let matches: Vec<String> = (1..)
+            .zip(self.key_columns())
+            .map(|(n, column)| match self.table {
+                "entity" => format!("\"entity\" = ?{n}"),
+                _ => format!("\"{column}\" = ?{n}"),
+            })
+            .collect();
+        matches.join(" AND ")
+    }
 }
 
 impl Cursor {
     pub fn begin(connection: &Connection, table: &'static str) -> Result<Self> {
-        let key = key_columns(connection, table)?;
-        let columns = columns(connection, table)?;
-        let keys: Vec<String> = key.iter().map(|name| format!("\"{name}\"")).collect();
-        let select = format!("SELECT * FROM \"{table}\" WHERE 1");
+        let kind = Kind::of(connection, table)?;
+        let keys: Vec<String> = kind
+            .key_columns()
+            .map(|name| format!("\"{name}\""))
+            .collect();
+        let select = format!(
+            "SELECT \"{}\" FROM \"{table}\" WHERE 1",
+            kind.columns.join("\", \"")
+        );
         let [first, next] = in_slices(&select, &keys, SLICE_ROWS);
-        let place = |name: &String| columns.iter().position(|column| column == name);
         Ok(Self {
-            table,
-            key: key.iter().filter_map(place).collect(),
+            kind: Rc::new(kind),
             first,
             next,
-            columns: Rc::new(columns),
             last: Vec::new(),
         })
     }
@@ -62,10 +132,8 @@ impl Cursor {
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             found.push(Row {
-                table: self.table,
-                columns: self.columns.clone(),
-                values: values(row, self.columns.len())?,
-                key: self.key.clone(),
+                values: values(row, self.kind.columns.len())?,
+                kind: self.kind.clone(),
             });
         }
         if let Some(last) = found.last() {
@@ -77,7 +145,7 @@ impl Cursor {
 
 impl Row {
     pub fn place(&self, column: &str) -> Option<usize> {
-        self.columns.iter().position(|name| name == column)
+        self.kind.columns.iter().position(|name| name == column)
     }
 
     pub fn get(&self, column: &str) -> Option<&Value> {
@@ -116,7 +184,7 @@ impl Row {
 
     pub fn key_values(&self) -> Vec<Value> {
         let of = |index: &usize| self.values.get(*index).cloned();
-        self.key.iter().filter_map(of).collect()
+        self.kind.key.iter().filter_map(of).collect()
     }
 
     /// Its key as one text.
@@ -146,10 +214,10 @@ pub(super) fn numbers(key: &str) -> Vec<i64> {
 /// The values of a key of the store, of the kinds that a row's key has.
 pub(super) fn key_of(row: &Row, key: &str) -> Vec<Value> {
     let is_number = |index: &usize| matches!(row.values.get(*index), Some(Value::Integer(_)));
-    if row.key.iter().all(is_number) {
+    if row.kind.key.iter().all(is_number) {
         return numbers(key).into_iter().map(Value::Integer).collect();
     }
-    if row.key.len() == 1 {
+    if row.kind.key.len() == 1 {
         return vec![Value::Text(key.to_owned())];
     }
     // A number, and a name that may hold anything.
@@ -160,57 +228,29 @@ pub(super) fn key_of(row: &Row, key: &str) -> Vec<Value> {
 
 /// The store's row with a key.
 pub(super) fn row_of(view: &View<'_>, like: &Row, key: &str) -> Result<Row> {
-    let keys = like.key.iter().filter_map(|index| like.columns.get(*index));
-    let columns = like.columns.join("\", \"");
+    let Kind { table, columns, .. } = &*like.kind;
     let mut statement = view.prepare(&format!(
-        "SELECT \"{columns}\" FROM \"{}\" WHERE {}",
-        like.table,
-        matching(keys, 1)
+        "SELECT \"{}\" FROM \"{table}\" WHERE {}",
+        columns.join("\", \""),
+        matching(like.kind.key_columns(), 1)
     ))?;
     let mut rows = statement.query(params_from_iter(key_of(like, key)))?;
-    let row = rows
-        .next()?
-        .ok_or_else(|| Error::not_found(like.table, key))?;
+    let row = rows.next()?.ok_or_else(|| Error::not_found(table, key))?;
     Ok(Row {
-        values: values(row, like.columns.len())?,
-        ..like.clone()
+        values: values(row, columns.len())?,
+        kind: like.kind.clone(),
     })
 }
 
-/// The condition under which a row goes with a record, whose key's values are bound in their order.
-pub(super) fn goes_with(record: &Row) -> String {
-    let column = |index: &usize| match record.table {
-        "entity" => "entity",
-        _ => record.columns.get(*index).map_or("", |name| name),
-    };
-    let matches: Vec<String> = (1..)
-        .zip(record.key.iter().map(column))
-        .map(|(n, column)| format!("\"{column}\" = ?{n}"))
-        .collect();
-    matches.join(" AND ")
-}
-
-/// The rows of a part's table that go with a record.
-pub(super) fn parts(
-    connection: &Connection,
-    record: &Row,
-    part: &'static str,
-    key: &[Value],
-) -> Result<Vec<Row>> {
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT * FROM \"{part}\" WHERE {}",
-        goes_with(record)
-    ))?;
-    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    let columns = Rc::new(columns);
+/// The rows that go with a record, by the values of its key.
+pub(super) fn parts(connection: &Connection, part: &PartKind, key: &[Value]) -> Result<Vec<Row>> {
+    let mut statement = connection.prepare_cached(&part.select)?;
     let mut rows = statement.query(params_from_iter(key))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(Row {
-            table: part,
-            values: values(row, columns.len())?,
-            columns: columns.clone(),
-            key: Vec::new(),
+            values: values(row, part.kind.columns.len())?,
+            kind: part.kind.clone(),
         });
     }
     Ok(found)
