@@ -5,6 +5,9 @@ import { searchText } from './search-text.js';
 /** Messages in one call, where many are brought in. */
 const MESSAGES_AT_ONCE = 1000;
 
+/** How long upkeep takes at most after much was written, in milliseconds; a page is not told when it is over. */
+const UPKEEP_MS = 10_000;
+
 export async function open({ durability, directory, create }) {
   const store = await openStore(directory, { durability });
   const { users, conversations, messages } = store;
@@ -74,6 +77,7 @@ export async function open({ durability, directory, create }) {
       }
       return { index: (await store.search.status()).bytes, text };
     },
+    settle: () => new Promise((resolve) => setTimeout(resolve, UPKEEP_MS)),
     exportAll: async () => (await store.backups.export()).blob(),
     openEmpty: () => open({ durability, directory: `${directory}-empty` }),
     importAll: (file) => store.backups.import(file),

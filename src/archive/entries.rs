@@ -45,6 +45,18 @@ impl Entries {
 
     pub fn begin(&mut self, name: &str, is_compressible: bool) -> Result<()> {
         self.zip.begin(name, is_compressible)?;
+        self.open(name);
+        Ok(())
+    }
+
+    /// Begins rows, which are packed as fast as can be: they are most of an archive.
+    pub fn begin_rows(&mut self, name: &str) -> Result<()> {
+        self.zip.begin_text(name)?;
+        self.open(name);
+        Ok(())
+    }
+
+    fn open(&mut self, name: &str) {
         let entry = EntrySum {
             name: name.to_owned(),
             size: 0,
@@ -52,7 +64,6 @@ impl Entries {
             within: None,
         };
         self.open = Some((entry, Sha256::new()));
-        Ok(())
     }
 
     pub fn put(&mut self, bytes: &[u8]) -> Result<()> {

@@ -337,7 +337,7 @@ impl Export {
             count: 0,
         });
         if self.backup.is_none() {
-            self.out.begin(&format!("data/{}.jsonl", spec.name), true)?;
+            self.out.begin_rows(&format!("data/{}.jsonl", spec.name))?;
         }
         Ok(Stage::Rows(rows))
     }

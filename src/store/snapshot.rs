@@ -23,6 +23,9 @@ const KEPT: usize = 2;
 /// Bytes copied or compared in one step.
 const STEP_BYTES: usize = 512 << 10;
 
+/// The fastest compression that still fits its codes to what is written.
+const LEVEL: Compression = Compression::new(2);
+
 /// A snapshot being made.
 pub struct Job {
     seq: u64,
@@ -37,7 +40,7 @@ pub struct Job {
 }
 
 enum Phase {
-    Copy(GzEncoder<Vec<u8>>),
+    Copy(Box<GzEncoder<Vec<u8>>>),
     Verify {
         decoder: Box<GzDecoder<Hashing>>,
         copied: blake3::Hash,
@@ -93,7 +96,7 @@ impl Job {
             target_size: 0,
             done: 0,
             hasher: blake3::Hasher::new(),
-            phase: Phase::Copy(GzEncoder::new(Vec::new(), Compression::fast())),
+            phase: Phase::Copy(Box::new(GzEncoder::new(Vec::new(), LEVEL))),
             disk,
         })
     }

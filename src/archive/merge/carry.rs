@@ -183,7 +183,7 @@ impl Carry<'_> {
 
     /// Puts the rows that go with a record, which has another key in the archive.
     fn parts(&self, row: &Row, old: &[Value]) -> Result<()> {
-        for part in &row.kind.parts {
+        for part in row.kind.parts.iter().filter(|part| part.is_staged) {
             for mut part in parts(self.names.staged, part, old)? {
                 self.names.translate(&mut part)?;
                 self.insert(&part)?;

@@ -41,6 +41,8 @@ pub(super) struct PartKind {
     pub select: String,
     /// The columns by which two of them are alike.
     pub alike: &'static [&'static str],
+    /// Whether any were staged.
+    pub is_staged: bool,
 }
 
 /// A row with what is known of its kind.
@@ -69,6 +71,9 @@ impl Kind {
         };
         for (_, part, alike) in PARTS.iter().filter(|(record, ..)| *record == table) {
             let part = Self::of(connection, part)?;
+            let mut any =
+                connection.prepare(&format!("SELECT 1 FROM \"{}\" LIMIT 1", part.table))?;
+            let is_staged = any.exists([])?;
             kind.parts.push(PartKind {
                 select: format!(
                     "SELECT \"{}\" FROM \"{}\" WHERE {}",
@@ -78,6 +83,7 @@ impl Kind {
                 ),
                 kind: Rc::new(part),
                 alike,
+                is_staged,
             });
         }
         Ok(kind)

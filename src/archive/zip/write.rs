@@ -17,6 +17,12 @@ const MADE_BY: u16 = 0x032D;
 const NEEDS_ZIP64: u16 = 45;
 const NEEDS_DEFLATE: u16 = 20;
 
+/// The fastest that fits its codes to what is written.
+const LEVEL: Compression = Compression::new(2);
+
+/// The fastest there is: its codes are made for text, which becomes a third larger than it would, and what is no text may grow.
+const TEXT_LEVEL: Compression = Compression::new(1);
+
 /// An ordinary file that its owner may write.
 const ATTRIBUTES: u32 = 0o100_644 << 16;
 
@@ -91,9 +97,21 @@ impl ZipWriter {
     /// # Errors
     /// `invalid_argument` for a name of more than 65,535 bytes.
     pub fn begin(&mut self, name: &str, is_compressible: bool) -> Result<()> {
+        self.begin_at(name, is_compressible.then_some(LEVEL))
+    }
+
+    /// The same for much text, as fast as can be.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub fn begin_text(&mut self, name: &str) -> Result<()> {
+        self.begin_at(name, Some(TEXT_LEVEL))
+    }
+
+    fn begin_at(&mut self, name: &str, level: Option<Compression>) -> Result<()> {
         let name_bytes = u16::try_from(name.len())
             .map_err(|_| Error::invalid("a name in an archive has 65,535 bytes at most"))?;
-        let method = if is_compressible { DEFLATED } else { STORED };
+        let method = if level.is_some() { DEFLATED } else { STORED };
         let offset = self.position();
         self.u32(LOCAL_HEADER);
         self.heading(NEEDS_DEFLATE, method);
@@ -114,7 +132,7 @@ impl ZipWriter {
                 offset,
             },
             crc: crc32fast::Hasher::new(),
-            deflate: is_compressible.then(|| DeflateEncoder::new(Vec::new(), Compression::fast())),
+            deflate: level.map(|level| DeflateEncoder::new(Vec::new(), level)),
             begins: self.position(),
         });
         Ok(())
