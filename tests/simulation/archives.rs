@@ -15,7 +15,7 @@ use crate::operations::{Answers, Driver, Random};
 use crate::{cases, run, seeds, settled};
 
 /// An archive of everything.
-fn exported(store: &mut Store) -> Result<Vec<u8>> {
+pub fn exported(store: &mut Store) -> Result<Vec<u8>> {
     let mut export = Export::begin(store, &ExportRequest::default(), None)?;
     let mut archive = Vec::new();
     let done = loop {
@@ -81,7 +81,7 @@ fn records(archive: &[u8]) -> BTreeMap<String, Vec<String>> {
     records
 }
 
-fn assert_alike(one: &[u8], other: &[u8]) {
+pub fn assert_alike(one: &[u8], other: &[u8]) {
     let (one, other) = (records(one), records(other));
     assert_eq!(
         one.keys().collect::<Vec<_>>(),

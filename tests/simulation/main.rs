@@ -11,6 +11,7 @@
 )]
 
 mod archives;
+mod backups;
 mod charts;
 mod contents;
 mod letting_go;
