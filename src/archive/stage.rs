@@ -246,10 +246,9 @@ impl Staging {
                     "records called {table:?} are newer than the archive says"
                 )));
             }
-            let marks: Vec<&str> = columns.iter().map(|_| "?").collect();
             Content::Rows {
                 spec,
-                insert: format!("INSERT INTO \"{table}\" VALUES ({})", marks.join(", ")),
+                insert: rows::insertion(table, &columns),
                 columns,
                 rest: Vec::new(),
                 line: 0,

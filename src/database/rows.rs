@@ -214,6 +214,14 @@ pub fn matching<'a>(columns: impl IntoIterator<Item = &'a String>, first: usize)
     equal.join(" AND ")
 }
 
+/// The statement that puts a row, whose values are bound in the order of the columns.
+#[must_use]
+pub fn insertion(table: &str, columns: &[String]) -> String {
+    let marks = vec!["?"; columns.len()].join(", ");
+    let columns = columns.join("\", \"");
+    format!("INSERT INTO \"{table}\" (\"{columns}\") VALUES ({marks})")
+}
+
 /// A row's first columns.
 pub fn values(row: &rusqlite::Row<'_>, width: usize) -> rusqlite::Result<Vec<Value>> {
     (0..width).map(|index| row.get(index)).collect()

@@ -11,8 +11,8 @@ use strongroom::disk::sim::SimDisk;
 use strongroom::disk::{Disk as _, File, OpenMode, ready};
 use strongroom::store::{Caller, Store};
 
-use crate::operations::{Answers, Driver, Random};
-use crate::{cases, run, seeds, settled};
+use crate::operations::{Answers, Driver};
+use crate::{cases, restart, run, seeds, settled, stopped};
 
 /// An archive of everything.
 pub fn exported(store: &mut Store) -> Result<Vec<u8>> {
@@ -130,7 +130,6 @@ fn every_random_store_comes_back_from_its_archive() {
 
 #[test]
 fn wherever_the_machine_stops_a_random_store_has_an_archive_whole_or_not_at_all() {
-    const STOPS: u64 = 16;
     let seeds = seeds(2100, 10, &[]);
     let (mut none, mut all) = (0, 0);
     for &seed in &seeds {
@@ -158,13 +157,7 @@ fn wherever_the_machine_stops_a_random_store_has_an_archive_whole_or_not_at_all(
             assert_eq!(driver.disk.operations().changes, first);
             driver.disk.crash_at(at);
             let done = imported(driver.store(), &archive);
-            if is_power_loss {
-                driver.disk.crash();
-            } else {
-                driver.disk.kill();
-            }
-            driver.store = None;
-            driver.open_unchecked().unwrap();
+            restart(&mut driver, is_power_loss);
             let found = driver.read().unwrap();
             let mut counts = counts.borrow_mut();
             if found == before {
@@ -186,22 +179,7 @@ fn wherever_the_machine_stops_a_random_store_has_an_archive_whole_or_not_at_all(
             imported(driver.store(), &archive).unwrap();
             driver.check_integrity();
         };
-        let mut random = Random(seed);
-        let mut stops: Vec<u64> = (0..STOPS)
-            .map(|_| first + random.below(last - first))
-            .collect();
-        // Where it happens is near the end.
-        stops.extend(last.saturating_sub(6)..=last);
-        let run_one = &stop;
-        cases(
-            seed,
-            stops.into_iter().flat_map(|at| {
-                [true, false].map(|is_power_loss| {
-                    let run: Box<dyn Fn() + '_> = Box::new(move || run_one(at, is_power_loss));
-                    (format!("change {at}, power loss: {is_power_loss}"), run)
-                })
-            }),
-        );
+        stopped(seed, first, last, &stop);
         let (nothing, everything) = *counts.borrow();
         none += nothing;
         all += everything;

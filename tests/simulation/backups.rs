@@ -10,8 +10,8 @@ use strongroom::disk::{Disk as _, ready};
 use strongroom::store::Job as _;
 
 use crate::archives::{assert_alike, exported};
-use crate::operations::{Answers, Driver, Random};
-use crate::{cases, run, seeds};
+use crate::operations::{Answers, Driver};
+use crate::{cases, restart, run, seeds, stopped};
 
 /// Makes a backup of everything, a day after what was before: which one is the newest is told by the clock, which goes back a
 /// little here and there.
@@ -93,7 +93,6 @@ fn every_random_store_comes_back_from_its_newest_backup() {
 
 #[test]
 fn wherever_the_machine_stops_a_backup_leaves_the_store_and_the_other_backups_as_they_were() {
-    const STOPS: u64 = 16;
     let seeds = seeds(2300, 10, &[]);
     let (none, named) = (Cell::new(0), Cell::new(0));
     for &seed in &seeds {
@@ -117,13 +116,7 @@ fn wherever_the_machine_stops_a_backup_leaves_the_store_and_the_other_backups_as
             assert_eq!(driver.disk.operations().changes, first);
             driver.disk.crash_at(at);
             let done = made(&mut driver);
-            if is_power_loss {
-                driver.disk.crash();
-            } else {
-                driver.disk.kill();
-            }
-            driver.store = None;
-            driver.open_unchecked().unwrap();
+            restart(&mut driver, is_power_loss);
             let found = driver.read().unwrap();
             assert!(found == before, "{}", found.difference(&before));
             let left = backups(&driver);
@@ -138,22 +131,7 @@ fn wherever_the_machine_stops_a_backup_leaves_the_store_and_the_other_backups_as
             lose_all_else(&mut driver);
             assert_alike(&archive, &exported(driver.store()).unwrap());
         };
-        let mut random = Random(seed);
-        let mut stops: Vec<u64> = (0..STOPS)
-            .map(|_| first + random.below(last - first))
-            .collect();
-        // It gets its name near the end.
-        stops.extend(last.saturating_sub(6)..=last);
-        let run_one = &stop;
-        cases(
-            seed,
-            stops.into_iter().flat_map(|at| {
-                [true, false].map(|is_power_loss| {
-                    let run: Box<dyn Fn() + '_> = Box::new(move || run_one(at, is_power_loss));
-                    (format!("change {at}, power loss: {is_power_loss}"), run)
-                })
-            }),
-        );
+        stopped(seed, first, last, &stop);
     }
     println!(
         "stops: {} before, {} named, seeds: {}",

@@ -63,6 +63,37 @@ fn cases<'a>(seed: u64, all: impl IntoIterator<Item = (String, Box<dyn Fn() + 'a
     assert_eq!(failed, 0, "cases of seed {seed} failed");
 }
 
+/// Stops the machine, by power loss and without, at some of the changes from `first` to `last`, and at the last few, where what is
+/// done happens.
+fn stopped(seed: u64, first: u64, last: u64, stop: &dyn Fn(u64, bool)) {
+    const STOPS: u64 = 16;
+    let mut random = Random(seed);
+    let mut stops: Vec<u64> = (0..STOPS)
+        .map(|_| first + random.below(last - first))
+        .collect();
+    stops.extend(last.saturating_sub(6)..=last);
+    cases(
+        seed,
+        stops.into_iter().flat_map(|at| {
+            [true, false].map(|is_power_loss| {
+                let run: Box<dyn Fn() + '_> = Box::new(move || stop(at, is_power_loss));
+                (format!("change {at}, power loss: {is_power_loss}"), run)
+            })
+        }),
+    );
+}
+
+/// Opens what is left once the machine has stopped.
+fn restart(driver: &mut Driver, is_power_loss: bool) {
+    if is_power_loss {
+        driver.disk.crash();
+    } else {
+        driver.disk.kill();
+    }
+    driver.store = None;
+    driver.open_unchecked().unwrap();
+}
+
 const STEPS: usize = 70;
 
 /// Takes steps until the machine dies or `steps` are taken.

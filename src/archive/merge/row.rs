@@ -7,7 +7,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::PARTS;
 use crate::archive::records::in_slices;
-use crate::database::rows::{columns, key_columns, matching, values};
+use crate::database::rows::{columns, insertion, key_columns, matching, values};
 use crate::error::{Error, Result};
 use crate::store::View;
 
@@ -57,15 +57,10 @@ impl Kind {
         let columns = columns(connection, table)?;
         let key = key_columns(connection, table)?;
         let place = |name: &String| columns.iter().position(|column| column == name);
-        let marks: Vec<&str> = columns.iter().map(|_| "?").collect();
         let mut kind = Self {
             table,
             key: key.iter().filter_map(place).collect(),
-            insert: format!(
-                "INSERT INTO \"{table}\" (\"{}\") VALUES ({})",
-                columns.join("\", \""),
-                marks.join(", ")
-            ),
+            insert: insertion(table, &columns),
             columns,
             parts: Vec::new(),
         };
