@@ -37,7 +37,7 @@ function watchDisk() {
 
 export async function open({ durability, directory, create }) {
   const { memory } = await init();
-  const engine = await Engine.open({ name: directory, storage: 'opfs', engine: { durability } });
+  const engine = await Engine.open({ name: directory, storage: 'opfs', engine: { durability } }, () => {});
   engine.setListening(false);
 
   /** Requests that wait together, answered as its worker does: urgent upkeep before, due upkeep after. */

@@ -10,7 +10,7 @@ import { StrongroomError } from './errors.js';
 import type { CallOptions } from './options.js';
 import { PROTOCOL, priorityOf } from './protocol.js';
 import type { Answer, OpenOptions, Port, Request, ToPage, ToWorker, WasmSource } from './protocol.js';
-import type { Event, FollowerNews, News } from './types.js';
+import type { Event, FollowerNews, MigrationProgress, News } from './types.js';
 
 /** Batches that may be unanswered before the next one waits: one being served, one waiting to be. */
 const BATCHES_IN_FLIGHT = 2;
@@ -35,6 +35,7 @@ export type Withdraw = (error: StrongroomError) => void;
 /** Who hears of what happens beside the answers. */
 export interface Owner {
   alive?(): void;
+  opening?(step: MigrationProgress): void;
   opened(): void;
   refused(error: StrongroomError): void;
   crashed(reason: string): void;
@@ -167,6 +168,8 @@ export class Connection {
     switch (message.type) {
       case 'alive':
         return this.#owner.alive?.();
+      case 'opening':
+        return this.#owner.opening?.(JSON.parse(message.step) as MigrationProgress);
       case 'opened':
         this.#isOpen = true;
         this.#owner.opened();
@@ -230,6 +233,11 @@ export interface CallExtras<T> {
   answered?: (value: T) => void;
   /** Called with a value that came after the caller had given up, to undo what it stands for. */
   unwanted?: (value: T) => void;
+}
+
+/** A listener as the extra `progress` of a call whose steps are like this. */
+export function told<T>(onProgress: ((step: T) => void) | undefined): ((value: unknown) => void) | undefined {
+  return onProgress && ((value) => onProgress(value as T));
 }
 
 /** Calls a method: checks and copies the arguments now, and gives the answer. */

@@ -4,10 +4,11 @@ import { wireError } from './protocol.js';
 import type { OpenOptions, WasmSource } from './protocol.js';
 import init, { Engine } from './strongroom.js';
 
-/** Loads the wasm, once for each place that imports this, and opens a store. */
+/** Loads the wasm, once for each place that imports this, and opens a store; `progress` is told steps of its migration as JSON. */
 export async function openEngine(
   options: OpenOptions,
   wasm: WasmSource | undefined | Promise<WasmSource | undefined>,
+  progress: (step: string) => void,
 ): Promise<Engine> {
   try {
     const source = await wasm;
@@ -16,5 +17,5 @@ export async function openEngine(
     const isRefused = error instanceof WebAssembly.CompileError;
     throw wireError(isRefused ? 'unsupported' : 'io', 'the wasm of strongroom could not be loaded', error);
   }
-  return Engine.open(options);
+  return Engine.open(options, progress);
 }

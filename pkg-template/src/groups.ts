@@ -2,7 +2,7 @@
 
 import { withContents } from './artifacts.js';
 import type { ArtifactGroup } from './artifacts.js';
-import { call } from './connection.js';
+import { call, told } from './connection.js';
 import type { CallExtras, Connection } from './connection.js';
 import { StrongroomError } from './errors.js';
 import { follow } from './follow.js';
@@ -54,6 +54,7 @@ import type {
   User,
   UserList,
   UserUpdate,
+  WorkProgress,
 } from './types.js';
 import { withSending } from './uploads.js';
 import type { UploadGroup } from './uploads.js';
@@ -101,9 +102,12 @@ export class Caller {
 export interface RetentionGroup extends Retention {
   /**
    * Removes contents that no artifact has any more, at once rather than a day after they were let go of. Only the app itself may;
-   * works in slices. Rejects with `locked` while an export reads them.
+   * works in slices, and `onProgress` is told how far it has looked. Rejects with `locked` while an export reads them.
    */
-  collect(args?: Collect, options?: CallOptions): Promise<Collected>;
+  collect(
+    args?: Collect & { onProgress?: (progress: WorkProgress) => void },
+    options?: CallOptions,
+  ): Promise<Collected>;
 }
 
 /** The groups that are made from the table of methods, with what is built on them. */
@@ -141,8 +145,10 @@ export function groups(caller: Caller): TableGroups {
     artifacts: withContents(made.artifacts, caller),
     retention: Object.freeze({
       ...made.retention,
-      collect: (args: Collect = {}, options?: CallOptions) =>
-        caller.call<Collected>('retention.collect', args, options),
+      collect: (
+        { onProgress, ...args }: Parameters<RetentionGroup['collect']>[0] & object = {},
+        options?: CallOptions,
+      ) => caller.call<Collected>('retention.collect', args, options, { progress: told(onProgress) }),
     }),
     uploads: withSending(made.uploads, caller),
   };
@@ -572,12 +578,14 @@ export class Migrations {
     return this.#caller.call('migrations.status', {}, options);
   }
 
-  /** Migrates to a version, up or down, after a snapshot. Rejects with `conflict` while streams are open. */
+  /**
+   * Migrates to a version, up or down, after a snapshot; `onProgress` is told before the first step and after each. Rejects with `conflict`
+   * while streams are open.
+   */
   migrate(
     { to, onProgress }: { to: number; onProgress?: (progress: MigrationProgress) => void },
     options?: CallOptions,
   ): Promise<MigrationStatus[]> {
-    const progress = onProgress && ((value: unknown): void => onProgress(value as MigrationProgress));
-    return this.#caller.call('migrations.migrate', { to }, options, { progress });
+    return this.#caller.call('migrations.migrate', { to }, options, { progress: told(onProgress) });
   }
 }

@@ -1,8 +1,10 @@
 /** Whether what is stored is sound, and how much room it takes and has. */
 
+import { told } from './connection.js';
 import type { Caller } from './groups.js';
 import type { CallOptions } from './options.js';
 import type {
+  Compacted,
   HealthCheck,
   HealthProgress,
   HealthRepair,
@@ -11,7 +13,9 @@ import type {
   OperationStats,
   Reclaimable,
   Setting,
+  Upkeep,
   UsageQuery,
+  WorkProgress,
 } from './types.js';
 
 /** The app's setting that holds how much was stored on past days. */
@@ -76,6 +80,24 @@ export class Health {
     return this.#caller.call('health.repair', {}, options, { progress: told(onProgress) });
   }
 
+  /**
+   * Gives back, at once, what upkeep gives back by and by: free pages of the database, and plain segments of the journal, which
+   * are compressed; chunks of archived conversations are packed. Nothing that is kept goes. Works in slices, so that other calls
+   * go on; what was done when `signal` ends it stays done. Rejects with `locked` while an export reads the store or an
+   * erasure is under way.
+   */
+  compact(
+    { onProgress }: { onProgress?: (progress: WorkProgress) => void } = {},
+    options?: CallOptions,
+  ): Promise<Compacted> {
+    return this.#caller.call('health.compact', {}, options, { progress: told(onProgress) });
+  }
+
+  /** What the store is doing by itself, or will in the next quiet moment, and how far it is. Nothing is the usual answer. */
+  upkeep(options?: CallOptions): Promise<Upkeep[]> {
+    return this.#caller.call('health.upkeep', {}, options);
+  }
+
   /** Counts where the bytes are: by kind, adding up to the sizes of the files, and by user, context and construct. */
   usage(query: UsageQuery = {}, options?: CallOptions): Promise<HealthUsage> {
     return this.#caller.call('health.usage', query, options);
@@ -128,11 +150,6 @@ export class Health {
     await this.#caller.call('settings.set', { name: SAMPLES, value: samples }, options);
     return samples;
   }
-}
-
-/** Steps as the call tells them. */
-function told(onProgress: ((progress: HealthProgress) => void) | undefined): ((value: unknown) => void) | undefined {
-  return onProgress && ((value) => onProgress(value as HealthProgress));
 }
 
 /** @internal How samples go on. */

@@ -8,7 +8,7 @@ import { serve } from './serve.js';
 export function serveHere(port: MessagePort): void {
   serve(
     port,
-    (options, wasm) => openEngine(options, readable(wasm)),
+    (options, wasm, progress) => openEngine(options, readable(wasm), progress),
     () => port.close(),
   );
 }

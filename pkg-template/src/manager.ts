@@ -7,11 +7,13 @@ import type { Context } from './manager/panel.js';
 import { inWords } from './manager/panel.js';
 import { pruningPanel } from './manager/pruning.js';
 import { retentionPanel } from './manager/retention.js';
+import { Scopes } from './manager/scopes.js';
 import { STRINGS, saying } from './manager/strings.js';
 import type { ManagerStrings, Say } from './manager/strings.js';
 import { sheet } from './manager/style.js';
 import { transferPanel } from './manager/transfer.js';
-import { reclaimPanel, usagePanel } from './manager/usage.js';
+import { upkeepPanel } from './manager/upkeep.js';
+import { usagePanel } from './manager/usage.js';
 import type { Store } from './store.js';
 import type { Recovery } from './types.js';
 
@@ -20,7 +22,7 @@ export type { ManagerStrings } from './manager/strings.js';
 let styles: CSSStyleSheet | undefined;
 
 /**
- * `<strongroom-manager>`: usage, clean-up, export and import, retention, health and backups of one store. Importing
+ * `<strongroom-manager>`: usage, upkeep and clean-up, export and import, retention, health and backups of one store. Importing
  * `strongroom/manager` defines it.
  *
  * @example
@@ -94,17 +96,18 @@ export class StrongroomManager extends HTMLElement {
       for (const one of read) if (one.status === 'rejected') context.alert(inWords(say, one.reason));
     };
     const usage = usagePanel(context);
-    const reclaim = reclaimPanel(context);
+    const upkeep = upkeepPanel(context, refresh);
     const retention = retentionPanel(context, refresh);
     const pruning = pruningPanel(context, refresh);
-    const transfer = transferPanel(context, refresh);
-    const backups = backupsPanel(context, refresh);
-    const panels = [usage, reclaim, pruning, retention, transfer, backups];
+    const scopes = new Scopes(store, say);
+    const transfer = transferPanel(context, scopes, refresh);
+    const backups = backupsPanel(context, scopes, refresh);
+    const panels = [usage, upkeep, pruning, retention, transfer, backups];
     this.#refresh = refresh;
     this.#root.replaceChildren(
       this.#alerts,
       usage.element,
-      reclaim.element,
+      upkeep.element,
       pruning.element,
       retention.element,
       transfer.element,
@@ -112,6 +115,7 @@ export class StrongroomManager extends HTMLElement {
       healthPanel(context, refresh),
     );
     this.#unlisten = [
+      () => upkeep.stop(),
       store.on('recovery', (recovery) => context.alert(recovered(say, recovery))),
       store.on('trouble', ({ message }) => context.alert(say('trouble', { message }))),
       store.on('health', ({ findings }) => context.alert(say('healthAlert', { count: findings.length }))),

@@ -8,7 +8,7 @@
 import type { Code, EngineOptions } from './types.js';
 
 /** The version both sides must have; a page and a worker from different releases must not talk past each other. */
-export const PROTOCOL = 5;
+export const PROTOCOL = 6;
 
 /** A worker, the inside of a worker, or a MessagePort. */
 export interface Port {
@@ -67,6 +67,8 @@ export type ToWorker =
 export type ToPage =
   /** The worker runs and holds its lifeline, if it was given one; opening follows. */
   | { type: 'alive' }
+  /** The store is being migrated; the step is JSON. */
+  | { type: 'opening'; step: string }
   | { type: 'opened' }
   /** The store could not be opened; nothing else follows. */
   | { type: 'refused'; error: WireError }

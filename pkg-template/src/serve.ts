@@ -12,8 +12,12 @@ import type { Engine as BoundEngine } from './strongroom.js';
 /** What is served. */
 export type Engine = Pick<BoundEngine, keyof BoundEngine>;
 
-/** Brings up an engine. */
-export type OpenEngine = (options: OpenOptions, wasm: WasmSource | undefined) => Promise<Engine>;
+/** Brings up an engine; `progress` is told steps of the store's migration as JSON. */
+export type OpenEngine = (
+  options: OpenOptions,
+  wasm: WasmSource | undefined,
+  progress: (step: string) => void,
+) => Promise<Engine>;
 
 /** Calls in one turn, so that stream writes that arrive behind a thousand calls wait for a few of them only. */
 const CALLS_PER_TURN = 128;
@@ -121,7 +125,7 @@ class Server {
     const patientUntil = Date.now() + lockPatienceMs;
     for (;;) {
       try {
-        return await this.#openEngine(options, wasm);
+        return await this.#openEngine(options, wasm, (step) => this.#post({ type: 'opening', step }));
       } catch (error) {
         const isLocked = isWireError(error) && error.code === 'locked';
         if (!isLocked || Date.now() >= patientUntil) throw error;

@@ -4,6 +4,7 @@ import { BackupFolder } from './backup-folder.js';
 import type { FolderState } from './backup-folder.js';
 import { Backups } from './backups.js';
 import type { Exported, RehearseOptions, TakeInOptions } from './backups.js';
+import { told } from './connection.js';
 import type { Caller } from './groups.js';
 import type { CallOptions } from './options.js';
 import type {
@@ -74,13 +75,13 @@ export class StoreBackups extends Backups {
       ...(scope && { scope: scope === 'all' ? { kind: 'all' } : scope }),
       ...(full !== undefined && { full }),
     };
-    return this.#caller.call('backups.create', asked, rest, { progress: progressTo(onProgress) });
+    return this.#caller.call('backups.create', asked, rest, { progress: told(onProgress) });
   }
 
   /** Reads a backup back, with what it builds on. Rejects with `not_found` when there is none of this name. */
   verify(name: string, options: VerifyBackupOptions = {}): Promise<BackupVerified> {
     const { onProgress, ...rest } = options;
-    return this.#caller.call('backups.verify', { name }, rest, { progress: progressTo(onProgress) });
+    return this.#caller.call('backups.verify', { name }, rest, { progress: told(onProgress) });
   }
 
   /**
@@ -156,8 +157,4 @@ export class StoreBackups extends Backups {
     const begun = await this.calls.call<ExportBegun>('exports.backup', { name, ...asked }, { signal });
     return this.exported(begun, signal, onProgress);
   }
-}
-
-function progressTo<T>(onProgress: ((progress: T) => void) | undefined): ((value: unknown) => void) | undefined {
-  return onProgress && ((value) => onProgress(value as T));
 }

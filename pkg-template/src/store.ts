@@ -38,6 +38,7 @@ import type {
   Event,
   HealthReport,
   LogEvent,
+  MigrationProgress,
   Recovery,
   StoreStats,
   StreamSettings,
@@ -99,6 +100,14 @@ export interface StoreOptions extends CallOptions {
   onText?: TextHook;
   /** How many characters of a stream are held back for `onText`: at least as many as a match can have. 256 by default. */
   holdBack?: number;
+  /**
+   * Told how far the migration is when a store of an older version of this package is opened: before the first step, which a
+   * snapshot precedes, and after each. A store that needs none, or is new, tells nothing.
+   *
+   * @example
+   * const onMigration = ({ done, total }) => (bar.value = done / total);
+   */
+  onMigration?: (progress: MigrationProgress) => void;
   /** The worker, where the one beside this package cannot be used: its URL, or a function that makes a new one. */
   worker?: URL | string | (() => Worker);
   /** The wasm, where the file beside this package cannot be used: its URL, its bytes or the compiled module. */
@@ -357,6 +366,7 @@ export class Store {
     };
     const connection = new Connection(host.port, {
       alive: () => host.watch?.(),
+      opening: (step) => this.#options.onMigration?.(step),
       opened: () => {
         this.#wasOpen = true;
         opened();

@@ -12,7 +12,10 @@ export default function init(input?: {
 
 export class Engine {
   private constructor();
-  static open(options: { name: string; storage: 'opfs' | 'memory'; engine: EngineOptions }): Promise<Engine>;
+  static open(
+    options: { name: string; storage: 'opfs' | 'memory'; engine: EngineOptions },
+    progress: (step: string) => void,
+  ): Promise<Engine>;
   turn(requests: string): Turned;
   /** Undefined if there is no such method; null when it is to be asked again because there is more to do. */
   task(request: string, progress: (step: string) => void): Promise<string | null | undefined>;

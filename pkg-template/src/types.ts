@@ -2145,6 +2145,50 @@ files: number,
 bytes: number, };
 
 /**
+ * What a compaction came to.
+ */
+export type Compacted = { 
+/**
+ * Bytes that the store's files take less than before.
+ */
+bytes: number, };
+
+/**
+ * How far long work is, in whatever it counts.
+ */
+export type WorkProgress = { 
+/**
+ * How much is done.
+ */
+done: number, 
+/**
+ * How much there is in all.
+ */
+total: number, };
+
+/**
+ * Work that the store does by itself, between calls.
+ */
+export type UpkeepWork = "erase" | "snapshot" | "seal" | "index" | "pack" | "vacuum" | "collect" | "check" | "backup";
+
+/**
+ * Work under way, and how far it is.
+ */
+export type Upkeep = { 
+/**
+ * What is being done.
+ */
+work: UpkeepWork, 
+/**
+ * How much of it is done, in whatever it counts; absent where that is not known.
+ */
+done?: number, 
+/**
+ * How much there is in all; absent where that is not known.
+ */
+total?: number, };
+
+/**
  * Something that happened. It is never changed, and goes with what it hangs on.
  */
 export type TimelineEvent = { 

@@ -1,16 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname } from 'node:path';
 import { expect, test } from '@playwright/test';
 import type { BrowserContext, Page } from '@playwright/test';
 import type * as Strongroom from '../../pkg/index.js';
 import { launch } from '../../tests/e2e/support/browser.js';
 import { Coverage } from '../../tests/e2e/support/coverage.js';
-
-const PACKAGE = new URL('../../pkg/', import.meta.url);
-const TYPES: Record<string, string> = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' };
+import { servePackage } from './package-server.js';
+import type { PackageServer } from './package-server.js';
 
 /** A worker that serves the store and fails when it is told to. */
 const FRAGILE = `
@@ -26,25 +20,15 @@ declare global {
   }
 }
 
-let server: Server;
-let origin: string;
+let server: PackageServer;
 let context: BrowserContext;
 let coverage: Coverage | undefined;
 
 test.beforeAll(async () => {
-  server = createServer((request, response) => {
-    const path = (request.url ?? '/').slice(1) || 'index.html';
-    const send = (body: string | Buffer): void =>
-      void response.setHeader('content-type', TYPES[extname(path)] ?? 'text/plain').end(body);
-    if (path === 'index.html') return send('<!doctype html><title>Test</title>');
-    if (path === 'fragile.js') return send(FRAGILE);
-    readFile(new URL(path, PACKAGE)).then(send, () => void response.writeHead(404).end());
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = await servePackage({ 'index.html': '<!doctype html><title>Test</title>', 'fragile.js': FRAGILE });
 });
 
-test.afterAll(() => void server.close());
+test.afterAll(() => server.close());
 
 test.beforeEach(async ({}, info) => {
   context = await launch(info.outputPath('profile'));
@@ -59,7 +43,7 @@ test.afterEach(async ({}, info) => {
 
 async function openPage(): Promise<Page> {
   const page = await context.newPage();
-  await page.goto(origin);
+  await page.goto(server.origin);
   await page.evaluate(async () => {
     ({ openStore: window.openStore } = await import('/index.js' as string));
   });
@@ -299,4 +283,27 @@ test('the age library is loaded when a key is first given, and not before', asyn
   });
   expect(isDone).toBe(true);
   expect(loaded).toContain('/age.js');
+});
+
+test('a store of an older version tells how far its migration is while it is opened', async () => {
+  const page = await openPage();
+  const told = await page.evaluate(async () => {
+    const steps: [number, number][] = [];
+    const onMigration = ({ done, total }: Strongroom.MigrationProgress): void => void steps.push([done, total]);
+    const store = await window.openStore('app', { onMigration });
+    const { length } = await store.migrations.status();
+    await store.migrations.migrate({ to: length - 2 });
+    await store.close();
+    const told: unknown[] = [steps.splice(0)];
+    await (await window.openStore('app', { onMigration })).close();
+    return [...told, steps];
+  });
+  expect(told).toEqual([
+    [],
+    [
+      [0, 2],
+      [1, 2],
+      [2, 2],
+    ],
+  ]);
 });

@@ -1,44 +1,25 @@
-import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
 import type { BrowserContext, Page } from '@playwright/test';
 import { generateIdentity, identityToRecipient } from 'age-encryption';
 import type { Store } from '../../pkg/index.js';
 import { launch } from '../../tests/e2e/support/browser.js';
+import { servePackage } from './package-server.js';
+import type { PackageServer } from './package-server.js';
 
-const PACKAGE = new URL('../../pkg/', import.meta.url);
-const TYPES: Record<string, string> = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' };
+const PAGE =
+  '<!doctype html><html lang="en"><title>Test</title><main><h1>Test</h1><strongroom-manager></strongroom-manager></main>';
 const CSP =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; style-src 'none'; worker-src 'self'";
 
-let server: Server;
-let origin: string;
+let server: PackageServer;
 let context: BrowserContext;
 
 test.beforeAll(async () => {
-  server = createServer((request, response) => {
-    const path = (request.url ?? '/').slice(1) || 'index.html';
-    const send = (body: string | Buffer): void =>
-      void response
-        .setHeader('content-type', TYPES[extname(path)] ?? 'text/plain')
-        .setHeader('content-security-policy', CSP)
-        .end(body);
-    if (path === 'index.html') {
-      return send(
-        '<!doctype html><html lang="en"><title>Test</title><main><h1>Test</h1><strongroom-manager></strongroom-manager></main>',
-      );
-    }
-    readFile(new URL(path, PACKAGE)).then(send, () => void response.writeHead(404).end());
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = await servePackage({ 'index.html': PAGE }, { 'content-security-policy': CSP });
 });
 
-test.afterAll(() => void server.close());
+test.afterAll(() => server.close());
 
 test.beforeEach(async ({}, info) => {
   context = await launch(info.outputPath('profile'));
@@ -49,7 +30,7 @@ test.afterEach(() => context.close());
 /** A page with the element and a store in memory that holds one conversation. */
 async function openPage(): Promise<Page> {
   const page = await context.newPage();
-  await page.goto(origin);
+  await page.goto(server.origin);
   await page.evaluate(async () => {
     const { memoryStore } = await import('/testing.js' as string);
     await import('/manager.js' as string);
@@ -70,6 +51,8 @@ function withStore<T>(page: Page, use: (store: Store) => Promise<T>): Promise<T>
 
 test('usage by kind is what the store counts', async () => {
   const page = await openPage();
+  // Deleting leaves free pages, and a log.
+  await withStore(page, (store) => store.conversations.delete('us01-co01'));
   const kinds = (await withStore(page, (store) => store.health.usage())).kinds;
   await page.getByRole('button', { name: 'Refresh' }).first().click();
   await page.getByText('Bytes by kind').first().click();
@@ -156,6 +139,51 @@ test('a backup is made, read back and deleted', async () => {
   await page.getByRole('button', { name: 'Remove', exact: true }).click();
   await expect(page.getByText('There are no backups yet.')).toBeVisible();
   expect(await withStore(page, (store) => store.backups.list())).toEqual([]);
+});
+
+test('a compaction gives room back and says how much', async () => {
+  const page = await openPage();
+  await withStore(page, async (store) => {
+    const { id } = await store.conversations.create({ userId: 'us01' });
+    const message = { role: 'user', text: 'and so on '.repeat(20_000) } as const;
+    for (let n = 0; n < 10; n += 1) await store.messages.append(id, message);
+    await store.conversations.delete(id);
+  });
+  await page.getByRole('button', { name: 'Compact now' }).press('Enter');
+  await expect(page.getByText(/^[\d.]+ MB were freed\.$/)).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Compact now' })).toBeFocused();
+  expect(await withStore(page, (store) => store.health.compact())).toEqual({ bytes: 0 });
+});
+
+test('what the store does by itself is shown with how far it is, until it is done', async () => {
+  const page = await openPage();
+  await page.evaluate(() => {
+    const manager = document.querySelector('strongroom-manager')! as unknown as { store: Store };
+    const works: object[] = [{ work: 'seal', done: 3, total: 4 }, { work: 'erase' }];
+    Object.assign(manager.store.health, { upkeep: () => Promise.resolve(works.splice(0)) });
+  });
+  const upkeep = page.getByRole('list', { name: 'What the store is doing by itself' });
+  await expect(upkeep.getByLabel('Compressing the journal')).toHaveJSProperty('position', 0.75);
+  await expect(upkeep.getByLabel('Removing the last traces of what was erased')).toHaveJSProperty('position', -1);
+  await expect(upkeep).toBeEmpty();
+});
+
+test('a database of an older version is updated, and only then', async () => {
+  const page = await openPage();
+  const update = page.getByRole('button', { name: 'Update the database' });
+  await expect(update).toHaveCount(0);
+  const latest = await withStore(page, async (store) => {
+    const { length } = await store.migrations.status();
+    await store.migrations.migrate({ to: length - 1 });
+    return length;
+  });
+  await page.evaluate(() => document.querySelector('strongroom-manager')!.refresh());
+  await expect(page.getByText(`The database is at version ${latest - 1} of ${latest}.`)).toBeVisible();
+  await update.click();
+  await expect(page.getByText(`The database is at version ${latest}.`)).toBeVisible();
+  await expect(update).toHaveCount(0);
+  const status = await withStore(page, (store) => store.migrations.status());
+  expect(status.every(({ appliedAt }) => appliedAt !== undefined)).toBe(true);
 });
 
 test('a check says that everything is sound', async () => {

@@ -354,6 +354,15 @@ impl Database {
         }
     }
 
+    /// How many pages the file has, and how many of them hold nothing.
+    pub fn pages(&self) -> Result<Pages> {
+        let count = |sql: &str| self.connection.query_row(sql, [], |row| row.get(0));
+        Ok(Pages {
+            all: count("PRAGMA page_count")?,
+            free: count("PRAGMA freelist_count")?,
+        })
+    }
+
     /// Gives some free pages at the end of the file back to the disk; true while there are more. The next checkpoint cuts
     /// the file. No transaction may be open.
     pub fn give_back_pages(&self, pages: u32) -> Result<bool> {
@@ -361,10 +370,7 @@ impl Database {
         let mut statement = self.connection.prepare(&vacuum)?;
         let mut rows = statement.query([])?;
         while rows.next()?.is_some() {}
-        let left = self
-            .connection
-            .query_row("PRAGMA freelist_count", [], |row| row.get::<_, u32>(0))?;
-        Ok(left > 0)
+        Ok(self.pages()?.free > 0)
     }
 
     /// Makes the database file as long as it is about to say it is. So a file that is shorter was cut off.
@@ -458,6 +464,15 @@ fn claimed_bytes(file: &dyn File) -> Result<u64> {
 /// SQLite has no better name for counts too: on a disk that answers, only files that are not ours make it fail so.
 pub fn is_damage(error: &Error) -> bool {
     matches!(error.code(), Code::Corrupt | Code::Internal)
+}
+
+/// The pages of the database file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pages {
+    /// All of them.
+    pub all: u64,
+    /// Those that hold nothing.
+    pub free: u64,
 }
 
 /// What became of looks for pages since the database was opened.

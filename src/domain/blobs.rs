@@ -217,6 +217,12 @@ pub fn mark_unused(tx: &Tx<'_>, after: i64, limit: usize) -> Result<Option<i64>>
     Ok(looked_at.last().map(|&(blob, ..)| blob))
 }
 
+/// The number of the newest content; 0 if there is none.
+pub fn last(view: &View<'_>) -> Result<u64> {
+    let mut statement = view.prepare("SELECT coalesce(max(blob), 0) FROM blob")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
+}
+
 /// Some contents that nothing has had since a time.
 pub fn unused(view: &View<'_>, since_ms: i64, limit: usize) -> Result<Vec<i64>> {
     let mut statement = view.prepare(

@@ -31,7 +31,10 @@ use crate::health::{self, Check, HealthCheck, HealthDepth, Repair, Usage, Weighi
 use crate::history::{self, Asker};
 use crate::host::Host;
 use crate::search::SearchCheck;
-use crate::store::{Caller, Collection, Durability, Event, Job, Listening, Options, Store, Turn};
+use crate::store::{
+    Caller, Collection, Compaction, Durability, Event, Job, Listening, MigrationProgress, Options,
+    Store, Turn, Upkeep, UpkeepWork,
+};
 use crate::stream::StreamSettings;
 use contents::Contents;
 use exports::Exports;
@@ -208,6 +211,19 @@ impl Engine {
         host: Rc<dyn Host>,
         options: &EngineOptions,
     ) -> Result<Self> {
+        Self::open_telling(disk, host, options, &mut |_| {}).await
+    }
+
+    /// Like [`open`](Self::open), and tells `progress` how far the migration of a store from an older version is, as JSON.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_telling(
+        disk: Rc<dyn Disk>,
+        host: Rc<dyn Host>,
+        options: &EngineOptions,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Self> {
         let settings = options.stream.unwrap_or_default().check()?;
         let store_options = Options {
             durability: options.durability.unwrap_or_default(),
@@ -217,7 +233,8 @@ impl Engine {
         if check_every_ms < 0 {
             return Err(Error::invalid("checkEveryMs is not negative"));
         }
-        let mut store = Store::open(disk, host, store_options).await?;
+        let mut tell = |step| tell_step(progress, step);
+        let mut store = Store::open_telling(disk, host, store_options, &mut tell).await?;
         Box::pin(backup::rescue(&mut store)).await?;
         Box::pin(health::salvage(&mut store)).await?;
         let mut engine = Self::over(store, settings);
@@ -603,6 +620,9 @@ impl Engine {
             "health.repair" => request.for_the_app().map(|NoArguments {}| -> Box<dyn Job> {
                 Box::new(Repair::new(store.host().now_ms()))
             }),
+            "health.compact" => request
+                .for_the_app()
+                .map(|NoArguments {}| -> Box<dyn Job> { Box::new(Compaction::default()) }),
             "health.usage" => request
                 .for_the_app()
                 .map(|query| -> Box<dyn Job> { Box::new(Usage::new(query)) }),
@@ -637,6 +657,9 @@ impl Engine {
             "health.operations" => Some(
                 self.app_only::<NoArguments, _>(request, |engine, _| Ok(engine.operations.stats())),
             ),
+            "health.upkeep" => {
+                Some(self.app_only::<NoArguments, _>(request, |engine, _| engine.upkeep()))
+            }
             "backups.list" => Some(match request.for_the_app() {
                 Ok(NoArguments {}) => {
                     let listed = backup::list(&*self.store.backup_files()).await;
@@ -697,6 +720,20 @@ impl Engine {
         }
     }
 
+    /// What is being done by itself, or waits for a quiet moment.
+    fn upkeep(&mut self) -> Result<Vec<Upkeep>> {
+        let mut all = self.store.upkeep()?;
+        if let Some(check) = &self.check {
+            let progress = check.progress();
+            let (done, total) = (progress.done.into(), progress.total.into());
+            all.push(Upkeep::at(UpkeepWork::Check, done, total));
+        }
+        if self.backup.is_some() {
+            all.push(Upkeep::somewhere(UpkeepWork::Backup));
+        }
+        Ok(all)
+    }
+
     /// Answers a request that concerns the store as a whole.
     fn app_only<A: DeserializeOwned, T: Serialize>(
         &mut self,
@@ -726,11 +763,7 @@ impl Engine {
             ));
         }
         self.store
-            .migrate(to, &mut |step| {
-                if let Ok(step) = json::write(&step) {
-                    progress(&step);
-                }
-            })
+            .migrate(to, &mut |step| tell_step(progress, step))
             .await?;
         json::write(&self.store.migration_status()?)
     }
@@ -785,6 +818,13 @@ impl Engine {
     pub async fn close(mut self) -> Result<()> {
         self.end_streams().await?;
         Box::pin(self.store.close()).await
+    }
+}
+
+/// Tells a step of a migration as JSON.
+fn tell_step(progress: &mut dyn FnMut(&str), step: MigrationProgress) {
+    if let Ok(step) = json::write(&step) {
+        progress(&step);
     }
 }
 

@@ -664,6 +664,8 @@ fn contents(asking: &mut Asking, construct: &Value) {
     );
     asking.user("artifacts.delete", json!({ "id": put["id"] }));
     asking.task("retention.collect", json!({}));
+    asking.task("health.compact", json!({}));
+    asking.task("health.upkeep", json!({}));
     asking.rest();
 }
 

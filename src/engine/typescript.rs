@@ -55,8 +55,8 @@ use crate::search::{
     SearchStatus, Snippet,
 };
 use crate::store::{
-    Change, Collected, Durability, Event, LogEvent, LogKind, MigrationProgress, Recovery,
-    RecoveryCause, Trouble,
+    Change, Collected, Compacted, Durability, Event, LogEvent, LogKind, MigrationProgress,
+    Recovery, RecoveryCause, Trouble, Upkeep, UpkeepWork, WorkProgress,
 };
 use crate::stream::StreamSettings;
 
@@ -329,6 +329,10 @@ fn generate() -> String {
         ContentPieces,
         Collect,
         Collected,
+        Compacted,
+        WorkProgress,
+        UpkeepWork,
+        Upkeep,
         t::TimelineEvent,
         t::NewTimelineEvent,
         t::TimelineEventRef,

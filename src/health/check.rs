@@ -469,7 +469,8 @@ impl Check {
         Ok(Some(self.report.clone()))
     }
 
-    fn progress(&self) -> HealthProgress {
+    /// How far it is.
+    pub fn progress(&self) -> HealthProgress {
         let tables = TABLES.len() + OWN_TABLES.len();
         let done = match self.stage {
             Stage::Pages(_) => 0,

@@ -72,7 +72,7 @@ const REMOVABLE: &[(&str, &str)] = &[
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum Remedy {
-    /// Cutting pages that hold nothing off the database file. The store does so by itself.
+    /// Cutting pages that hold nothing off the database file. The store does so by itself when they are many.
     Vacuum,
     /// Moving the database's log into its file.
     Checkpoint,

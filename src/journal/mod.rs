@@ -72,6 +72,15 @@ impl SegmentInfo {
     }
 }
 
+/// How much of the closed segments is compressed, in bytes before compression.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SealingProgress {
+    /// Of segments that are compressed.
+    pub done: u64,
+    /// Of all that are closed.
+    pub total: u64,
+}
+
 /// What [`Journal::open`] found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Opened {
@@ -467,6 +476,20 @@ impl Journal {
         self.segments
             .last()
             .is_some_and(|newest| newest.first > self.last_seq && newest.header.is_some())
+    }
+
+    /// How much of the closed segments is compressed.
+    pub fn sealing_progress(&self) -> SealingProgress {
+        let closed = self.segments.split_last().map(|(_, closed)| closed);
+        let mut progress = SealingProgress::default();
+        for segment in closed.unwrap_or_default() {
+            // Upkeep leaves damaged ones alone.
+            if segment.sealed || segment.header.is_some() {
+                progress.total += segment.bytes;
+                progress.done += if segment.sealed { segment.bytes } else { 0 };
+            }
+        }
+        progress
     }
 
     fn next_to_seal(&self) -> Option<Name> {

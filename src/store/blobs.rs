@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Caller, Job, Store, answer};
+use super::{Caller, Job, Store, WorkProgress, answer};
 use crate::blob::{FOLDERS, Files, Hash, Packing, Piece, Writer};
 use crate::disk::{LocalFuture, OpenMode};
 use crate::domain::blobs;
@@ -311,7 +311,7 @@ impl Job for Collection {
     fn step<'a>(
         &'a mut self,
         store: &'a mut Store,
-        _progress: &'a mut dyn FnMut(&str),
+        progress: &'a mut dyn FnMut(&str),
     ) -> LocalFuture<'a, Result<Option<String>>> {
         Box::pin(async move {
             if store.is_held() {
@@ -320,7 +320,11 @@ impl Job for Collection {
                     "an export reads contents; try again when it is done",
                 ));
             }
-            if Self::step(self, store).await? {
+            let more = Self::step(self, store).await?;
+            let total = store.read(Caller::default(), blobs::last)?;
+            let done = self.looked_at.map_or(total, i64::unsigned_abs);
+            progress(&answer(&WorkProgress { done, total })?);
+            if more {
                 return Ok(None);
             }
             answer(&self.collected).map(Some)

@@ -29,9 +29,6 @@ use crate::search;
 /// Lines looked at in one slice.
 const SLICE_LINES: usize = 200;
 
-/// Pages given back in one slice.
-const SLICE_PAGES: u32 = 256;
-
 /// An erasure on its way.
 pub(super) struct Erasing {
     waiting: Vec<Erasure>,
@@ -133,9 +130,7 @@ impl Store {
                 }
             }
             Stage::Pages => {
-                self.commit();
-                self.check_sound()?;
-                if self.database()?.give_back_pages(SLICE_PAGES)? {
+                if self.give_back_pages()? {
                     Stage::Pages
                 } else {
                     self.snapshot = None;

@@ -22,6 +22,17 @@ pub trait Job {
     fn give_up(&mut self, _store: &mut Store) {}
 }
 
+/// How far long work is, in whatever it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct WorkProgress {
+    /// How much is done.
+    pub done: u64,
+    /// How much there is in all.
+    pub total: u64,
+}
+
 /// An answer as JSON.
 pub fn answer<T: Serialize + ?Sized>(value: &T) -> Result<String> {
     serde_json::to_string(value)

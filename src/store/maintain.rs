@@ -16,6 +16,9 @@ const PRUNE_STEP: u32 = 500;
 const RETENTION_MS: i64 = 60 * 60 * 1000;
 const RETENTION_EVERY_MS: i64 = 24 * RETENTION_MS;
 
+/// How often free pages are looked for, in milliseconds.
+const VACUUM_MS: i64 = 60 * 60 * 1000;
+
 /// How often contents that nothing has are looked for, in milliseconds.
 const COLLECTION_MS: i64 = 60 * 60 * 1000;
 
@@ -146,6 +149,9 @@ impl Store {
         {
             return Ok(Some(0));
         }
+        if quiet && !is_held && self.vacuum_step(now)? {
+            return Ok(Some(0));
+        }
         // It waits for a quiet moment, which this may not be.
         let sweep_in = sweep_in.map(|left| left.max(RETRY_MS));
         let waits = [quiet_in.filter(|left| *left > 0), batch_due, sweep_in];
@@ -272,6 +278,22 @@ impl Store {
         Ok(false)
     }
 
+    /// Gives some free pages back where they have become many; true while there is more to do. The next checkpoint cuts the
+    /// file.
+    fn vacuum_step(&mut self, now: i64) -> Result<bool> {
+        if !self.vacuuming {
+            let looked = self.vacuumed_at.map(|at| now.saturating_sub(at));
+            if looked.is_some_and(|age| age < VACUUM_MS) {
+                return Ok(false);
+            }
+            self.vacuumed_at = Some(now);
+            self.vacuuming = self.has_many_free_pages()?;
+        }
+        let had_some = self.vacuuming;
+        self.vacuuming = had_some && self.give_back_pages()?;
+        Ok(had_some)
+    }
+
     /// Lets go of some records that a policy is for; true while there is more to do.
     fn run_retention(&mut self, now: i64) -> Result<bool> {
         if self.database()?.has_table("retention_policy")? {
@@ -324,6 +346,7 @@ impl Store {
         self.snapshot = None;
         self.held = None;
         self.erasing = None;
+        self.vacuuming = false;
         self.erasures_wanted = true;
         self.packing = Packing::default();
         self.batch_since = None;

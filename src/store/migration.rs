@@ -28,7 +28,8 @@ impl Store {
         migrate::status(self.database()?.connection())
     }
 
-    /// Migrates to a schema version, up or down, one step after the other.
+    /// Migrates to a schema version, up or down, one step after the other. `progress` is told before the first, which a
+    /// snapshot precedes, and after each.
     ///
     /// # Errors
     /// `schema_too_new` for a version this build does not know. A step that fails leaves the schema as it was before it;
@@ -51,11 +52,16 @@ impl Store {
         }
         self.commit();
         self.check_sound()?;
+        let total = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+        progress(MigrationProgress {
+            done: 0,
+            total,
+            version: self.schema,
+        });
         if self.schema > 0 && self.journal.last_seq() > self.snapshot_seq {
             self.snapshot_now().await?;
         }
         self.snapshot = None;
-        let total = u32::try_from(steps.len()).unwrap_or(u32::MAX);
         for (step, done) in steps.iter().zip(1..) {
             if self.journal.needs_rotation() {
                 self.journal.rotate(self.host.now_ms()).await?;

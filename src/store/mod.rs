@@ -6,6 +6,7 @@
 mod ahead;
 mod audit;
 mod blobs;
+mod compact;
 mod erase;
 mod event;
 mod files;
@@ -21,6 +22,7 @@ mod search;
 mod snapshot;
 mod transaction;
 mod turn;
+mod upkeep;
 
 use std::rc::Rc;
 
@@ -45,9 +47,10 @@ use moment::Held;
 use packing::Packing;
 
 pub use blobs::{Collected, Collection};
+pub use compact::{Compacted, Compaction};
 pub use event::{Change, Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
 pub use files::FileSize;
-pub use job::{Job, answer};
+pub use job::{Job, WorkProgress, answer};
 pub use migration::MigrationProgress;
 pub use moment::Moment;
 pub use recover::MIGRATE_OP;
@@ -55,6 +58,7 @@ pub use recover::MIGRATE_OP;
 pub use transaction::asked;
 pub use transaction::{Tx, View};
 pub use turn::{Caller, Outcome, Rows, Turn};
+pub use upkeep::{Upkeep, UpkeepWork};
 
 /// When a write is answered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -178,6 +182,9 @@ pub struct Store {
     recoveries: u64,
     last_recovery: Option<Recovery>,
     pruned_at: i64,
+    /// Free pages are being given back, and when it was last looked for many of them.
+    vacuuming: bool,
+    vacuumed_at: Option<i64>,
     /// Conversations whose chunks may have to be packed, or unpacked.
     packing: Packing,
     /// Pieces of contents on their way.
@@ -203,18 +210,37 @@ impl Store {
     /// `locked` when another owner has it; `schema_too_new` and `unsupported` leave it untouched; `quota_exceeded` and `io`
     /// are the disk's. Damage is no error: it is dealt with and told as [`Event::Recovery`].
     pub async fn open(disk: Rc<dyn Disk>, host: Rc<dyn Host>, options: Options) -> Result<Self> {
+        Self::open_telling(disk, host, options, &mut |_| {}).await
+    }
+
+    /// Like [`open`](Self::open), and tells `progress` how far the migration of a store from an older version is.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_telling(
+        disk: Rc<dyn Disk>,
+        host: Rc<dyn Host>,
+        options: Options,
+        progress: &mut dyn FnMut(MigrationProgress),
+    ) -> Result<Self> {
         let mut store = Box::pin(Self::open_as_it_is(disk, host, options)).await?;
-        let mut prepared = store.prepare().await;
+        let mut prepared = store.prepare(progress).await;
         if prepared.is_err() && store.is_damaged() {
             Box::pin(store.recover()).await?;
-            prepared = store.prepare().await;
+            prepared = store.prepare(progress).await;
         }
         prepared.map(|()| store)
     }
 
     /// Brings an open store to the schema of this build, and its streams to an end.
-    async fn prepare(&mut self) -> Result<()> {
-        self.migrate(crate::database::migrate::LATEST, &mut |_| {})
+    async fn prepare(&mut self, progress: &mut dyn FnMut(MigrationProgress)) -> Result<()> {
+        let is_new = self.schema == 0;
+        let mut tell = |step| {
+            if !is_new {
+                progress(step);
+            }
+        };
+        self.migrate(crate::database::migrate::LATEST, &mut tell)
             .await?;
         self.interrupt_streams()
     }
@@ -264,6 +290,8 @@ impl Store {
             recoveries: 0,
             last_recovery: None,
             pruned_at: now,
+            vacuuming: false,
+            vacuumed_at: None,
             packing: Packing::default(),
             leases: Leases::default(),
             next_folder: Some(0),

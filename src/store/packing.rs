@@ -32,6 +32,11 @@ impl Default for Packing {
 }
 
 impl Packing {
+    /// Whether some conversations wait to be packed or unpacked.
+    pub fn is_under_way(&self) -> bool {
+        !self.wanted.is_empty()
+    }
+
     /// Wants a look at what a write touched.
     pub fn add(&mut self, touched: &Touched) {
         let tables = &touched.tables;

@@ -106,6 +106,14 @@ impl Job {
         self.seq
     }
 
+    /// Bytes of the database that are copied, and in all.
+    pub const fn progress(&self) -> (u64, u64) {
+        match self.phase {
+            Phase::Copy(_) => (self.done, self.source_size),
+            Phase::Verify { .. } => (self.source_size, self.source_size),
+        }
+    }
+
     /// Does the next slice.
     ///
     /// # Errors

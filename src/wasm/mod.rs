@@ -46,14 +46,17 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Opens a store by its name.
-    pub async fn open(options: JsValue) -> std::result::Result<Engine, JsValue> {
-        Self::open_inner(options)
+    /// Opens a store by its name. `progress` is told how far its migration is, as JSON.
+    pub async fn open(
+        options: JsValue,
+        progress: Function,
+    ) -> std::result::Result<Engine, JsValue> {
+        Self::open_inner(options, &mut |step| tell(&progress, step))
             .await
             .map_err(|error| failure(&error))
     }
 
-    async fn open_inner(options: JsValue) -> Result<Engine> {
+    async fn open_inner(options: JsValue, progress: &mut dyn FnMut(&str)) -> Result<Engine> {
         let options: OpenOptions = from_js(options)?;
         let host = Rc::new(BrowserHost::new()?);
         let disk: Rc<dyn Disk> = match options.storage {
@@ -63,7 +66,7 @@ impl Engine {
                 Rc::new(OpfsDisk::open(&format!("{ROOT}/{}", options.name)).await?)
             }
         };
-        let inner = engine::Engine::open(disk, host, &options.engine).await?;
+        let inner = engine::Engine::open_telling(disk, host, &options.engine, progress).await?;
         Ok(Engine { inner: Some(inner) })
     }
 
@@ -95,10 +98,7 @@ impl Engine {
         progress: Function,
     ) -> std::result::Result<JsValue, JsValue> {
         let engine = self.engine()?;
-        let mut report = |step: &str| {
-            // A listener that throws must not stop the work it listens to.
-            let _thrown = progress.call1(&JsValue::UNDEFINED, &step.into());
-        };
+        let mut report = |step: &str| tell(&progress, step);
         let task = async {
             let request: WireRequest<'_> = json::read_requests(&request)?;
             let stepped = engine.task(request.0, request.request(), &mut report).await;
@@ -210,6 +210,12 @@ impl Engine {
         let closed = || failure(&Error::new(Code::Closed, "the store is closed"));
         self.inner.as_mut().ok_or_else(closed)
     }
+}
+
+/// Tells a step.
+fn tell(progress: &Function, step: &str) {
+    // A listener that throws must not stop the work it listens to.
+    let _thrown = progress.call1(&JsValue::UNDEFINED, &step.into());
 }
 
 /// A store's name is a folder's name.

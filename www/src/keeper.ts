@@ -1,6 +1,6 @@
 // Opens the store, with a worker that can be killed.
 
-import { openStore, type Store } from '../../pkg/index.js';
+import { openStore, type Store, type StoreOptions } from '../../pkg/index.js';
 import workerUrl from '../../pkg/worker.js?worker&url';
 import { scriptUrl } from './trusted.js';
 
@@ -11,12 +11,17 @@ export interface Keeper {
   killWorker(): void;
 }
 
-/** Opens the store of this name. Rejects as `openStore` does. */
-export async function openKeeper(name: string, storage: 'opfs' | 'memory' = 'opfs'): Promise<Keeper> {
+/** Opens the store of this name; `onMigration` is told how far its update is. Rejects as `openStore` does. */
+export async function openKeeper(
+  name: string,
+  storage: 'opfs' | 'memory' = 'opfs',
+  onMigration: StoreOptions['onMigration'] & object = () => {},
+): Promise<Keeper> {
   let worker: Worker | undefined;
   const store = await openStore(name, {
     durability: 'strict',
     storage,
+    onMigration,
     worker: () => (worker = new Worker(scriptUrl(workerUrl), { type: 'module', name: 'strongroom' })),
   });
   return {

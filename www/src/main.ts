@@ -24,7 +24,7 @@ const panels = makePanels();
 async function start(storage: 'opfs' | 'memory'): Promise<void> {
   setState('Opening…');
   try {
-    const keeper = await openKeeper(STORE, storage);
+    const keeper = await openKeeper(STORE, storage, ({ done, total }) => setState(`Updating, ${done} of ${total}…`));
     await run(keeper, storage);
   } catch (error) {
     console.error(error);

@@ -6,6 +6,7 @@ import { formatBytes, h, table } from './dom.js';
 import { Panel } from './panel.js';
 import type { Context } from './panel.js';
 import { ScopeChoice } from './scopes.js';
+import type { Scopes } from './scopes.js';
 import type { Say } from './strings.js';
 import { counted, save } from './transfer.js';
 
@@ -16,6 +17,7 @@ interface FolderWindow {
 /** Makes the section; `changed` is called when a backup was brought back. */
 export function backupsPanel(
   context: Context,
+  from: Scopes,
   changed: () => Promise<void>,
 ): { element: HTMLElement; refresh(): Promise<void> } {
   const { store, say } = context;
@@ -64,7 +66,7 @@ export function backupsPanel(
   const daily = h('input', { type: 'number', min: 0, part: 'input' });
   const weekly = h('input', { type: 'number', min: 0, part: 'input' });
   const maxAge = h('input', { type: 'number', min: 1, part: 'input' });
-  const scopes = new ScopeChoice(store, say);
+  const scopes = new ScopeChoice(from);
   // What somebody fills in just now is not overwritten by what is read again.
   let isEdited = false;
   const apply = async (): Promise<void> => {

@@ -19,6 +19,7 @@ label { display: inline-grid; grid-template-columns: minmax(0, 1fr); gap: .2rem;
 .bars { display: grid; gap: .35rem; margin: .75rem 0; padding: 0; list-style: none; }
 .bars li { display: grid; grid-template-columns: 9rem 1fr 5.5rem; gap: .5rem; align-items: center; overflow-wrap: anywhere; }
 .bar { background: var(--_accent); height: .8rem; border-radius: 4px; min-width: 2px; } .bars span:last-child { text-align: end; }
+.works { list-style: none; margin: 0; padding: 0; } .works label { display: grid; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 caption { text-align: start; color: var(--_muted); } th, td { text-align: start; padding: .35rem .5rem; border-bottom: 1px solid var(--_border); font-weight: 400; }
 thead th { font-weight: 600; } progress { width: 100%; accent-color: var(--_accent); }

@@ -7,6 +7,7 @@ import { h, table } from './dom.js';
 import { Panel } from './panel.js';
 import type { Context } from './panel.js';
 import { ScopeChoice } from './scopes.js';
+import type { Scopes } from './scopes.js';
 import { word } from './strings.js';
 import type { Say } from './strings.js';
 
@@ -19,6 +20,7 @@ interface PickingWindow {
 /** Makes the section; `changed` is called when something came in. */
 export function transferPanel(
   context: Context,
+  from: Scopes,
   changed: () => Promise<void>,
 ): { element: HTMLElement; refresh(): Promise<void> } {
   const { store, say } = context;
@@ -66,7 +68,7 @@ export function transferPanel(
     const files = [...(list ?? [])];
     if (files.length > 0) takeIn(files).catch(refused);
   };
-  const scopes = new ScopeChoice(store, say);
+  const scopes = new ScopeChoice(from);
   const markdown = h('input', { type: 'checkbox' });
   const secret = h('input', { type: 'password', part: 'input', autocomplete: 'off' });
   const input = h('input', { type: 'file', part: 'file', multiple: true, change: () => begin(input.files) });

@@ -78,32 +78,3 @@ function bar(kind: string, bytes: number, largest: number): HTMLElement {
 function details(caption: string, headings: string[], rows: string[][]): HTMLElement {
   return h('details', {}, h('summary', {}, caption), table(caption, headings, rows));
 }
-
-/** The bytes that remedies would free, as a section of their own. */
-export function reclaimPanel(context: Context): { element: HTMLElement; refresh(): Promise<void> } {
-  const { store, say } = context;
-  const panel = new Panel(context, 'clean-up', say('cleanUp'));
-  const refresh = async (): Promise<void> => {
-    const freed = (await store.health.reclaimable()).filter(({ bytes }) => bytes > 0);
-    const rows = freed.map(({ remedy, bytes }) => [word(say, `remedy.${remedy}`, remedy), formatBytes(bytes)]);
-    const shown =
-      rows.length > 0
-        ? table(say('reclaimable'), [say('remedy'), say('size')], rows)
-        : h('p', {}, say('nothingToFree'));
-    panel.show(
-      panel.body,
-      shown,
-      h('div', { class: 'row' }, panel.button(say('refresh'), refresh), panel.button(say('collect'), collect)),
-    );
-  };
-  const collect = async (): Promise<void> => {
-    const done = await panel.run(
-      say('collecting'),
-      (signal) => store.retention.collect({}, { signal }),
-      say('stopped'),
-    );
-    await refresh();
-    if (done) panel.tell(say('collected', { bytes: formatBytes(done.bytes) }));
-  };
-  return { element: panel.element, refresh };
-}
