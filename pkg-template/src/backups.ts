@@ -252,12 +252,16 @@ async function decisionsAbout(
   return decisions;
 }
 
-/** Reads an archive as it is asked for. */
+/** How far an export is, and the bytes that it has come to. */
+type Piece = [progress: ExportProgress, bytes: Uint8Array | undefined];
+
+/** Reads an archive as it is asked for, one piece ahead. */
 class Archive implements UnderlyingDefaultSource<Uint8Array> {
   readonly #calls: Calls;
   readonly #export: number;
   readonly #signal: AbortSignal | undefined;
   readonly #onProgress: ((progress: ExportProgress) => void) | undefined;
+  #ahead: Promise<Piece> | undefined;
 
   constructor(
     calls: Calls,
@@ -272,13 +276,10 @@ class Archive implements UnderlyingDefaultSource<Uint8Array> {
   }
 
   async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    const read = (value: unknown, bytes?: Uint8Array): [ExportProgress, Uint8Array | undefined] => [
-      value as ExportProgress,
-      bytes,
-    ];
     try {
-      const options = { signal: this.#signal };
-      const [progress, bytes] = await this.#calls.call('exports.next', { export: this.#export }, options, { read });
+      const [progress, bytes] = await (this.#ahead ?? this.#next());
+      // The worker goes on while the page takes this piece.
+      this.#ahead = progress.isDone ? undefined : this.#next();
       if (bytes?.length) controller.enqueue(bytes);
       this.#onProgress?.(progress);
       if (!progress.isDone) return;
@@ -293,5 +294,14 @@ class Archive implements UnderlyingDefaultSource<Uint8Array> {
   /** Lets go of what was held; it may be gone already. */
   async cancel(): Promise<void> {
     await this.#calls.call('exports.end', { export: this.#export }).catch(() => {});
+  }
+
+  #next(): Promise<Piece> {
+    const read = (value: unknown, bytes?: Uint8Array): Piece => [value as ExportProgress, bytes];
+    const options = { signal: this.#signal };
+    const next = this.#calls.call('exports.next', { export: this.#export }, options, { read });
+    // Whoever takes the piece hears of its error; maybe nobody does.
+    next.catch(() => {});
+    return next;
   }
 }
