@@ -307,3 +307,34 @@ test('a store of an older version tells how far its migration is while it is ope
     ],
   ]);
 });
+
+test('what was said comes back from a database without its header, although the journal is gone', async () => {
+  const page = await openPage();
+  const found = await page.evaluate(async () => {
+    const options = { automaticBackups: false };
+    const store = await window.openStore('app', options);
+    const user = await store.users.create({ name: 'Ada' });
+    const { id } = await store.conversations.create({ userId: user.id, title: 'Engines' });
+    await store.messages.append(id, { role: 'user', text: 'How should we store this?' });
+    await store.close();
+    const root = await navigator.storage.getDirectory();
+    const folder = await (await root.getDirectoryHandle('strongroom')).getDirectoryHandle('app');
+    await folder.removeEntry('journal', { recursive: true });
+    await folder.removeEntry('snapshots', { recursive: true }).catch(() => {});
+    const file = await (await folder.getFileHandle('store.sqlite3')).createWritable({ keepExistingData: true });
+    await file.write(new Uint8Array(4096));
+    await file.close();
+    const again = await window.openStore('app', options);
+    const recovered = new Promise<Strongroom.Recovery>((resolve) => {
+      again.on('recovery', (recovery) => recovery.salvaged && resolve(recovery));
+    });
+    const { items } = await again.messages.list(id);
+    const { title } = await again.conversations.get(id);
+    return { title, texts: items.map(({ text }) => text), salvaged: (await recovered).salvaged };
+  });
+  expect(found).toMatchObject({
+    title: 'Engines',
+    texts: ['How should we store this?'],
+    salvaged: { unreadable: [] },
+  });
+});

@@ -1,8 +1,8 @@
 //! What can still be read of a damaged database, brought in where the store lacks it.
 //!
 //! A page that fails its checksum is never believed. A table is read from its beginning up to the first of them and from its end
-//! back to the last; between the two it is looked for in small ranges of its keys. What was changed or deleted after the
-//! database stood still stays as it is now.
+//! back to the last; then each of its other pages is read by itself. What was changed or deleted after the database stood
+//! still stays as it is now.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
@@ -12,17 +12,20 @@ use super::merge::{ImportOptions, Merge, OnConflict, PARTS, key_text};
 use super::records;
 use super::stage::{Problems, Staged};
 use crate::blob::{Packing, Piece};
+use crate::database::WAL_FILE;
+use crate::database::damaged::Damaged;
+use crate::database::is_damage;
 use crate::database::migrate::{self, LATEST};
 use crate::database::orphans;
-use crate::database::rows::{columns, key_columns, matching, values};
+use crate::database::rows::{columns, insertion, key_columns, matching, values};
 use crate::database::schema::{RecordKey, TableSpec};
 use crate::database::scratch::{self, Scratch};
-use crate::database::{Database, WAL_FILE};
 use crate::disk::memory::MemoryDisk;
 use crate::disk::{Disk, OpenMode};
 use crate::domain::blobs;
 use crate::domain::packed::chunks;
 use crate::error::{Code, Error, Result};
+use crate::host::Host;
 use crate::store::{Caller, Store, View};
 
 /// Tables that tell how contents and the chunks of archived conversations are kept.
@@ -63,14 +66,18 @@ pub async fn salvage(store: &mut Store, file: &str) -> Result<Salvaged> {
     // The audit index must name every line.
     store.commit_now()?;
     let damaged = open(store, file).await?;
-    let position = damaged.position()?;
+    let position = damaged.position();
     if position
         .as_ref()
         .is_some_and(|position| position.store != store.id())
     {
         return Err(Error::corrupt("it belongs to another store"));
     }
-    let schema = migrate::verified_version(damaged.connection())?;
+    // It is of the version that the store is of, unless it says otherwise.
+    let schema = match migrate::verified_version(damaged.connection()) {
+        Err(error) if is_damage(&error) => store.schema(),
+        version => version?,
+    };
     let scratch = Scratch::create(&**store.disk(), store.host().clone(), SCRATCH, schema).await?;
     let staged = Staged {
         scratch,
@@ -78,12 +85,12 @@ pub async fn salvage(store: &mut Store, file: &str) -> Result<Salvaged> {
         are_own: true,
     };
     let connection = staged.scratch.connection();
-    let read = read_all(damaged.connection(), connection);
-    drop(damaged);
+    let read = read_all(&damaged, connection);
     let stood_still = StoodStill {
-        seq: position.map_or(0, |position| position.seq),
+        seq: position.map_or_else(|| last_line(damaged.connection()), |position| position.seq),
         at_ms: set_aside_at(file),
     };
+    drop(damaged);
     let mut pieces = Vec::new();
     let salvaged = match read {
         Ok(salvaged) => bring_in(store, &staged, schema, &stood_still, &mut pieces, salvaged).await,
@@ -126,8 +133,14 @@ struct StoodStill {
     at_ms: i64,
 }
 
+/// The last line that a database holds by its audit index; 0 if that cannot be read either.
+fn last_line(damaged: &Connection) -> u64 {
+    let last = "SELECT max(last_seq) FROM history";
+    damaged.query_row(last, [], |row| row.get(0)).unwrap_or(0)
+}
+
 /// Opens a database that was set aside, with its log.
-async fn open(store: &Store, file: &str) -> Result<Database> {
+async fn open(store: &Store, file: &str) -> Result<Damaged> {
     let disk = store.disk();
     let main = disk.open(file, OpenMode::Existing).await?;
     let log = file.strip_suffix(crate::database::FILE).unwrap_or(file);
@@ -142,7 +155,7 @@ async fn open(store: &Store, file: &str) -> Result<Database> {
         }
         opened => opened?,
     };
-    Database::look_into(main, wal, store.host().clone())
+    Damaged::open(main, &*wal, store.schema(), store.host().clone()).await
 }
 
 async fn bring_in(
@@ -156,9 +169,10 @@ async fn bring_in(
     let connection = staged.scratch.connection();
     unpack_chunks(connection)?;
     store.read(Caller::default(), |view| {
-        fill_up(view, connection, &salvaged.unreadable)?;
+        fill_up(view, connection, &salvaged.unreadable, stood_still)?;
         heed_later(view, connection, stood_still)
     })?;
+    stand_in(connection, &**store.host())?;
     staged.interrupt_streams()?;
     drop_unfinished(connection)?;
     keep_pieces(store, connection, pieces).await?;
@@ -187,7 +201,7 @@ async fn bring_in(
 }
 
 /// Copies every row that can be read; leaves a transaction open.
-fn read_all(damaged: &Connection, into: &Connection) -> Result<Salvaged> {
+fn read_all(damaged: &Damaged, into: &Connection) -> Result<Salvaged> {
     into.execute_batch("BEGIN")?;
     let mut salvaged = Salvaged::default();
     let names = records::tables().map(|spec| spec.name);
@@ -196,19 +210,16 @@ fn read_all(damaged: &Connection, into: &Connection) -> Result<Salvaged> {
         if reading.columns.is_empty() {
             continue;
         }
-        let everything = Range::all();
-        let mut is_whole = reading.copy(damaged, into, &everything, "", &mut salvaged.rows)?;
+        let rows = &mut salvaged.rows;
+        let read =
+            |order: &str, rows: &mut u64| reading.copy(damaged.connection(), into, order, rows);
+        let is_whole = read(&reading.in_order(""), rows)? || read(&reading.in_order("DESC"), rows)?;
         if !is_whole {
-            is_whole = reading.copy(damaged, into, &everything, "DESC", &mut salvaged.rows)?;
-            for range in reading.ranges(into)? {
-                for order in ["", "DESC"] {
-                    if reading.copy(damaged, into, &range, order, &mut salvaged.rows)? {
-                        break;
-                    }
-                }
+            for page in damaged.pages_of(table)? {
+                damaged.show_alone(table, page)?;
+                read("", rows)?;
             }
-        }
-        if !is_whole {
+            damaged.show_all()?;
             salvaged.unreadable.push(table.to_owned());
         }
     }
@@ -218,19 +229,9 @@ fn read_all(damaged: &Connection, into: &Connection) -> Result<Salvaged> {
     Ok(salvaged)
 }
 
-/// Rows of a table that are read together.
-struct Range {
-    condition: String,
-    values: Vec<Value>,
-}
-
-impl Range {
-    fn all() -> Self {
-        Self {
-            condition: "1".to_owned(),
-            values: Vec::new(),
-        }
-    }
+/// The same statement, which passes over rows that are there or break a rule.
+fn or_ignore(insertion: &str) -> String {
+    insertion.replacen("INSERT", "INSERT OR IGNORE", 1)
 }
 
 /// How a table is read.
@@ -249,38 +250,35 @@ impl<'a> Reading<'a> {
         })
     }
 
-    /// Copies the rows of a range in one direction, until there are no more or one cannot be read; whether it came to the end.
+    /// The order of the keys, in one direction.
+    fn in_order(&self, direction: &str) -> String {
+        let keys = self.keys.iter();
+        let keys: Vec<String> = keys.map(|key| format!("\"{key}\" {direction}")).collect();
+        format!("ORDER BY {}", keys.join(", "))
+    }
+
+    /// Copies rows in an order, until there are no more or one cannot be read; whether it came to the end.
     fn copy(
         &self,
         damaged: &Connection,
         into: &Connection,
-        range: &Range,
         order: &str,
         rows_read: &mut u64,
     ) -> Result<bool> {
-        let ordered: Vec<String> = self
-            .keys
-            .iter()
-            .map(|key| format!("\"{key}\" {order}"))
-            .collect();
         let names = self.columns.join("\", \"");
-        let select = format!(
-            "SELECT \"{names}\" FROM \"{}\" WHERE {} ORDER BY {}",
-            self.table,
-            range.condition,
-            ordered.join(", ")
-        );
-        let marks = vec!["?"; self.columns.len()];
-        let mut insert = into.prepare_cached(&format!(
-            "INSERT OR IGNORE INTO \"{}\" (\"{names}\") VALUES ({})",
-            self.table,
-            marks.join(", ")
-        ))?;
+        let from = if order.is_empty() {
+            "NOT INDEXED"
+        } else {
+            order
+        };
+        let select = format!("SELECT \"{names}\" FROM \"{}\" {from}", self.table);
+        let insertion = or_ignore(&insertion(self.table, &self.columns));
+        let mut insert = into.prepare_cached(&insertion)?;
         // Whatever SQLite finds wrong with it ends the reading in this direction.
         let Ok(mut statement) = damaged.prepare_cached(&select) else {
             return Ok(false);
         };
-        let Ok(mut rows) = statement.query(params_from_iter(&range.values)) else {
+        let Ok(mut rows) = statement.query([]) else {
             return Ok(false);
         };
         loop {
@@ -298,37 +296,6 @@ impl<'a> Reading<'a> {
                 *rows_read += added as u64;
             }
         }
-    }
-
-    /// Small ranges that together hold what lies between two damaged pages.
-    fn ranges(&self, into: &Connection) -> Result<Vec<Range>> {
-        let keys: Vec<&str> = self.keys.iter().map(String::as_str).collect();
-        let numbered = match keys.as_slice() {
-            ["user", "conversation", ..] => "SELECT user, conversation FROM conversation",
-            ["user", ..] => "SELECT user FROM user",
-            ["blob", ..] => "SELECT blob FROM blob",
-            [key, ..] => {
-                // Ids and hashes are hexadecimal.
-                let range = |prefix: u8| Range {
-                    condition: format!("\"{key}\" >= ?1 AND \"{key}\" < ?2"),
-                    values: [format!("{prefix:02x}"), format!("{prefix:02x}g")]
-                        .map(Value::Text)
-                        .to_vec(),
-                };
-                return Ok((0..=u8::MAX).map(range).collect());
-            }
-            [] => return Ok(Vec::new()),
-        };
-        let mut statement = into.prepare(numbered)?;
-        let width = statement.column_count();
-        let condition = matching(self.keys.iter().take(width), 1);
-        let found = statement.query_map([], |row| {
-            Ok(Range {
-                condition: condition.clone(),
-                values: values(row, width)?,
-            })
-        })?;
-        Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 }
 
@@ -348,8 +315,16 @@ fn unpack_chunks(connection: &Connection) -> Result<()> {
 
 /// Gives records of which some rows could not be read those that the store has, so that what is merged never lacks what is
 /// there.
-fn fill_up(view: &View<'_>, connection: &Connection, unreadable: &[String]) -> Result<()> {
+fn fill_up(
+    view: &View<'_>,
+    connection: &Connection,
+    unreadable: &[String],
+    stood_still: &StoodStill,
+) -> Result<()> {
     let lacks = |table: &str| unreadable.iter().any(|lacking| lacking == table);
+    for table in unreadable {
+        fill_up_table(view, connection, table, stood_still.at_ms)?;
+    }
     if lacks("message") {
         fill_up_with(view, connection, "conversation", "message")?;
     }
@@ -371,6 +346,39 @@ fn fill_up(view: &View<'_>, connection: &Connection, unreadable: &[String]) -> R
     Ok(())
 }
 
+/// Adds the store's own records of a table that were there already when the database was set aside: others refer to them. Later
+/// ones may have been given the numbers of those that cannot be read.
+fn fill_up_table(
+    view: &View<'_>,
+    connection: &Connection,
+    table: &str,
+    before_ms: i64,
+) -> Result<()> {
+    let shared = shared_columns(view, connection, table)?;
+    // Messages and contents are looked at more closely.
+    if matches!(table, "message" | "blob") || !shared.iter().any(|name| name == "created_at") {
+        return Ok(());
+    }
+    let names = shared.join("\", \"");
+    let mut own = view.prepare(&format!(
+        "SELECT \"{names}\" FROM \"{table}\" WHERE created_at < ?1"
+    ))?;
+    let mut insert = connection.prepare(&or_ignore(&insertion(table, &shared)))?;
+    let mut rows = own.query([before_ms])?;
+    while let Some(row) = rows.next()? {
+        insert.execute(params_from_iter(values(row, shared.len())?))?;
+    }
+    Ok(())
+}
+
+/// The columns of a table that the store has and the staged records have.
+fn shared_columns(view: &View<'_>, connection: &Connection, table: &str) -> Result<Vec<String>> {
+    let mut shared = columns(view.connection(), table)?;
+    let staged = columns(connection, table)?;
+    shared.retain(|column| staged.contains(column));
+    Ok(shared)
+}
+
 /// Takes out the records with an id of their own that the store has.
 fn keep_out(view: &View<'_>, connection: &Connection, record: &str) -> Result<()> {
     let mut known = view.prepare(&format!("SELECT \"{record}\" FROM \"{record}\""))?;
@@ -385,9 +393,7 @@ fn keep_out(view: &View<'_>, connection: &Connection, record: &str) -> Result<()
 
 /// Adds the store's rows of a table to the staged records that they belong to, where they are not among those that were read.
 fn fill_up_with(view: &View<'_>, connection: &Connection, record: &str, table: &str) -> Result<()> {
-    let mut shared = columns(view.connection(), table)?;
-    let staged_columns = columns(connection, table)?;
-    shared.retain(|column| staged_columns.contains(column));
+    let shared = shared_columns(view, connection, table)?;
     if shared.is_empty() {
         return Ok(());
     }
@@ -401,10 +407,7 @@ fn fill_up_with(view: &View<'_>, connection: &Connection, record: &str, table: &
         ("entity", _) => format!("SELECT \"{names}\" FROM \"{table}\" WHERE entity = ?1"),
         _ => format!("SELECT \"{names}\" FROM \"{table}\" WHERE {own_key}"),
     };
-    let mut insert = connection.prepare(&format!(
-        "INSERT OR IGNORE INTO \"{table}\" (\"{names}\") VALUES ({})",
-        vec!["?"; shared.len()].join(", ")
-    ))?;
+    let mut insert = connection.prepare(&or_ignore(&insertion(table, &shared)))?;
     // A number may have been given again since, to another record.
     let identity = match columns(connection, record)?
         .iter()
@@ -445,7 +448,8 @@ fn heed_later(view: &View<'_>, connection: &Connection, stood_still: &StoodStill
         "CREATE TABLE stays (tab TEXT, key TEXT, PRIMARY KEY (tab, key)) WITHOUT ROWID",
     )?;
     let mut later = view.prepare(
-        "SELECT 1 FROM history WHERE record = ?1 AND (last_seq > ?2 OR at >= ?3) LIMIT 1",
+        // Of what came in from elsewhere, a backup perhaps, the newest stays.
+        "SELECT 1 FROM history WHERE record = ?1 AND (last_seq > ?2 OR at >= ?3) AND op <> 'archive.import' LIMIT 1",
     )?;
     let mut stays = connection.prepare("INSERT OR IGNORE INTO stays (tab, key) VALUES (?1, ?2)")?;
     for spec in records::tables().filter(|spec| is_record(spec)) {
@@ -488,6 +492,48 @@ fn is_record(spec: &TableSpec) -> bool {
         RecordKey::Message => spec.name == "message",
         RecordKey::Text => true,
     }
+}
+
+/// Gives what conversations and users held that cannot be read new ones of the same numbers, without names: what was said is
+/// worth more than where.
+fn stand_in(connection: &Connection, host: &dyn Host) -> Result<()> {
+    let mut lost = connection.prepare(
+        "SELECT user, conversation, max(message), min(created_at), max(created_at) FROM message
+         WHERE (user, conversation) NOT IN (SELECT user, conversation FROM conversation) GROUP BY user, conversation",
+    )?;
+    let mut put = connection.prepare(
+        "INSERT INTO conversation (user, conversation, leaf, next_message, created_at, updated_at, uuid, title, status, metadata, version)
+         VALUES (?1, ?2, ?3, ?3 + 1, ?4, ?5, ?6, '', 'active', '{}', 1)",
+    )?;
+    let width = lost.column_count();
+    let mut rows = lost.query([])?;
+    while let Some(row) = rows.next()? {
+        let mut row = values(row, width)?;
+        row.push(Value::Text(host.uuid().to_string()));
+        put.execute(params_from_iter(row))?;
+    }
+    let mut put = connection.prepare(
+        "INSERT INTO user (user, created_at, updated_at, uuid, next_conversation, name, metadata, version)
+         VALUES (?1, ?2, ?2, ?3, (SELECT coalesce(max(conversation), 0) + 1 FROM conversation WHERE user = ?1), '', '{}', 1)",
+    )?;
+    for spec in records::tables() {
+        if spec.name == "user"
+            || !columns(connection, spec.name)?
+                .iter()
+                .any(|it| it == "user")
+        {
+            continue;
+        }
+        let mut lost = connection.prepare(&format!(
+            "SELECT DISTINCT user FROM \"{}\" WHERE user NOT IN (SELECT user FROM user)",
+            spec.name
+        ))?;
+        let lost = lost.query_map([], |row| row.get::<_, i64>(0))?;
+        for user in lost.collect::<rusqlite::Result<Vec<_>>>()? {
+            put.execute((user, host.now_ms(), host.uuid().to_string()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Nobody goes on with what was arriving there.

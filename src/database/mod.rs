@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod capture;
 pub mod counters;
+pub mod damaged;
 pub mod frozen;
 pub mod migrate;
 pub mod orphans;
@@ -16,6 +17,7 @@ pub mod schema;
 pub mod scratch;
 pub mod unpack;
 pub mod vfs;
+mod wal;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -132,14 +134,6 @@ impl Database {
         disk.open(FILE, OpenMode::Existing).await?.flush()?;
         let adopted = Self::find(disk, host).await?;
         adopted.ok_or_else(|| Error::corrupt("the new database is empty"))
-    }
-
-    /// Opens a database that was set aside, with its log, to read what can be read of it. Neither file changes.
-    ///
-    /// # Errors
-    /// `corrupt` when not even its schema can be read.
-    pub fn look_into(main: Rc<dyn File>, wal: Rc<dyn File>, host: Rc<dyn Host>) -> Result<Self> {
-        Self::attach(main, wal, host, false)
     }
 
     fn attach(

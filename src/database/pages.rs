@@ -38,7 +38,11 @@ impl Sizes {
     pub fn read(file: &dyn File) -> Result<Self> {
         let mut map = Map::default();
         let pages = file.size()? / u64::from(PAGE_BYTES);
-        map.read(file, usize::try_from(pages).map_err(|_| malformed())?)?;
+        map.read(
+            file,
+            usize::try_from(pages).map_err(|_| malformed())?,
+            false,
+        )?;
         let mut sizes = Self {
             pages: vec![0; map.parents.len()],
             free: map.free,
@@ -64,6 +68,33 @@ impl Sizes {
     }
 }
 
+/// The pages of the tree with a root, as far as the map of a damaged file can be read.
+///
+/// # Errors
+/// The disk's own.
+pub fn tree(file: &dyn File, root: u32) -> Result<Vec<u32>> {
+    let mut map = Map::default();
+    let pages = file.size()? / u64::from(PAGE_BYTES);
+    map.read(file, usize::try_from(pages).map_err(|_| malformed())?, true)?;
+    let numbers = 1..u32::try_from(map.parents.len()).unwrap_or(u32::MAX);
+    Ok(numbers
+        .filter(|page| {
+            map.root(*page as usize)
+                .is_ok_and(|found| found == root as usize)
+        })
+        .collect())
+}
+
+/// The pages that a page of the map, the file's first, calls roots, in ascending order.
+#[must_use]
+pub fn roots(map: &[u8]) -> Vec<u32> {
+    let entries = map.chunks_exact(ENTRY_BYTES).take(entries(map.len()));
+    let roots = entries
+        .zip(3..)
+        .filter(|(entry, _)| entry.first() == Some(&1));
+    roots.map(|(_, page)| page).collect()
+}
+
 #[derive(Default)]
 struct Map {
     /// For each page, by its number, the one that points to it. A root points to itself.
@@ -72,7 +103,8 @@ struct Map {
 }
 
 impl Map {
-    fn read(&mut self, file: &dyn File, pages: usize) -> Result<()> {
+    /// Reads it. Where pages may be lacking, what they would tell is not known.
+    fn read(&mut self, file: &dyn File, pages: usize, may_lack: bool) -> Result<()> {
         // The first page is the root of the table of tables, and no map tells of it.
         self.parents = vec![NONE, 1];
         let mut page = vec![0; PAGE_BYTES as usize];
@@ -81,7 +113,12 @@ impl Map {
             self.parents.push(NONE);
             let offset = (number - 1) as u64 * u64::from(PAGE_BYTES);
             file.read_at(&mut page, offset)?;
-            vfs::check_pages(&page, PAGE_BYTES, offset)?;
+            let checked = vfs::check_pages(&page, PAGE_BYTES, offset);
+            if may_lack && checked.is_err() {
+                page.fill(0);
+            } else {
+                checked?;
+            }
             for entry in page
                 .chunks_exact(ENTRY_BYTES)
                 .take(entries(PAGE_BYTES as usize))
@@ -89,7 +126,12 @@ impl Map {
                 if self.parents.len() > pages {
                     break;
                 }
-                let parent = self.parent(entry, pages)?;
+                let parent = self.parent(entry, pages);
+                let parent = if may_lack {
+                    parent.unwrap_or(NONE)
+                } else {
+                    parent?
+                };
                 self.parents.push(parent);
             }
         }

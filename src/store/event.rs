@@ -119,6 +119,10 @@ pub struct Recovery {
     pub damage: Vec<String>,
     /// Messages whose streams had been cut off.
     pub interrupted: Vec<MessageId>,
+    /// Whether the journal has nothing behind what the database was made from, so that it is not known whether there was more.
+    #[serde(skip)]
+    #[cfg_attr(test, ts(skip))]
+    pub ends_early: bool,
 }
 
 impl Recovery {
@@ -127,15 +131,15 @@ impl Recovery {
         self.causes.is_empty()
     }
 
-    /// Whether something was written that the journal does not have.
-    pub fn lost_lines(&self) -> bool {
+    /// Whether something may have been written that the journal does not have.
+    pub fn may_lack_lines(&self) -> bool {
         let is_one = |cause: &RecoveryCause| {
             matches!(
                 cause,
                 RecoveryCause::JournalDamaged | RecoveryCause::JournalBehind
             )
         };
-        self.causes.iter().any(is_one)
+        self.ends_early || self.causes.iter().any(is_one)
     }
 
     /// Adds a cause once.

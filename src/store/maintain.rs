@@ -368,12 +368,17 @@ impl Store {
         self.search = Index::load(&loaded.database, loaded.schema)?;
         self.journal = loaded.journal;
         self.database = Some(loaded.database);
-        self.schema = loaded.schema;
+        let before = std::mem::replace(&mut self.schema, loaded.schema);
         self.unsettled = false;
         self.snapshot_seq = loaded.snapshot_seq;
         self.snapshot_wanted |= loaded.snapshot_wanted;
         self.condition = Condition::Sound;
-        self.report(report).await
+        self.report(report).await?;
+        if self.schema < before {
+            // The lines with the migrations are gone, and so is what they made.
+            self.migrate(before, &mut |_| {}).await?;
+        }
+        Ok(())
     }
 
     /// Tells a measured step from outside this module's own.

@@ -702,7 +702,7 @@ impl Store {
         if !recovery.damage.is_empty() {
             self.doubt_files().await?;
         }
-        if recovery.lost_lines() {
+        if recovery.may_lack_lines() {
             let is_database = |file: &&String| file.ends_with(crate::database::FILE);
             self.salvageable = recovery.quarantined.iter().find(is_database).cloned();
         }

@@ -59,6 +59,7 @@ pub fn nothing(at: i64) -> Recovery {
         quarantined: Vec::new(),
         damage: Vec::new(),
         interrupted: Vec::new(),
+        ends_early: false,
     }
 }
 
@@ -200,6 +201,7 @@ impl<'a> Recoverer<'a> {
 
     /// Says that neither the database nor the journal goes on.
     fn nothing_after(&mut self, position: u64) {
+        self.report.ends_early = true;
         self.report.damage.push(format!(
             "what was written after line {position}, if anything was, is lost"
         ));
