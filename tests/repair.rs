@@ -182,6 +182,10 @@ fn a_database_is_read_page_by_page_where_the_first_ones_are_gone() {
         // The user and the conversations are there without their names.
         let new = shown(found.difference(&whole));
         assert_eq!(new.len(), 2 * usize::from(lost > 0), "{gone:?}: {new:?}");
+        // It looks into what was set aside again.
+        let report = fixture.task("health.repair", json!({}));
+        assert_eq!(report["left"], json!([]), "{gone:?}: {report}");
+        assert!(records(&mut fixture) == found, "{gone:?}: {report}");
     }
 }
 

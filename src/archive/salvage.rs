@@ -167,12 +167,13 @@ async fn bring_in(
     mut salvaged: Salvaged,
 ) -> Result<Salvaged> {
     let connection = staged.scratch.connection();
+    drop_nameless(connection, &mut salvaged.unreadable)?;
     unpack_chunks(connection)?;
     store.read(Caller::default(), |view| {
         fill_up(view, connection, &salvaged.unreadable, stood_still)?;
         heed_later(view, connection, stood_still)
     })?;
-    stand_in(connection, &**store.host())?;
+    stand_in(connection, stood_still, &**store.host())?;
     staged.interrupt_streams()?;
     drop_unfinished(connection)?;
     keep_pieces(store, connection, pieces).await?;
@@ -310,6 +311,24 @@ fn unpack_chunks(connection: &Connection) -> Result<()> {
            FROM packed_chunk AS t, json_each(unpack(t.data)) AS r;
          DELETE FROM packed_chunk;",
     )?;
+    Ok(())
+}
+
+/// Drops the records that have no UUID, which were not written so, and notes that their tables lack some.
+fn drop_nameless(connection: &Connection, unreadable: &mut Vec<String>) -> Result<()> {
+    for spec in records::tables() {
+        if !columns(connection, spec.name)?
+            .iter()
+            .any(|it| it == "uuid")
+        {
+            continue;
+        }
+        let nameless = format!("DELETE FROM \"{}\" WHERE length(uuid) <> 36", spec.name);
+        let is_listed = unreadable.iter().any(|table| table == spec.name);
+        if connection.execute(&nameless, [])? > 0 && !is_listed {
+            unreadable.push(spec.name.to_owned());
+        }
+    }
     Ok(())
 }
 
@@ -496,7 +515,9 @@ fn is_record(spec: &TableSpec) -> bool {
 
 /// Gives what conversations and users held that cannot be read new ones of the same numbers, without names: what was said is
 /// worth more than where.
-fn stand_in(connection: &Connection, host: &dyn Host) -> Result<()> {
+fn stand_in(connection: &Connection, stood_still: &StoodStill, host: &dyn Host) -> Result<()> {
+    // They were there when the database was set aside, so that looking into it again finds them in the store.
+    let at_ms = stood_still.at_ms.min(host.now_ms()) - 1;
     let mut lost = connection.prepare(
         "SELECT user, conversation, max(message), min(created_at), max(created_at) FROM message
          WHERE (user, conversation) NOT IN (SELECT user, conversation FROM conversation) GROUP BY user, conversation",
@@ -530,7 +551,7 @@ fn stand_in(connection: &Connection, host: &dyn Host) -> Result<()> {
         ))?;
         let lost = lost.query_map([], |row| row.get::<_, i64>(0))?;
         for user in lost.collect::<rusqlite::Result<Vec<_>>>()? {
-            put.execute((user, host.now_ms(), host.uuid().to_string()))?;
+            put.execute((user, at_ms, host.uuid().to_string()))?;
         }
     }
     Ok(())
