@@ -190,6 +190,35 @@ fn a_database_is_read_page_by_page_where_the_first_ones_are_gone() {
 }
 
 #[test]
+fn what_lies_in_the_log_of_a_damaged_database_is_read_too() {
+    let mut fixture = Fixture::new(7);
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    fixture.talk("us01", 3, "engine");
+    fixture.engine.store().checkpoint_now().unwrap();
+    fixture.talk("us01", 2, "garden");
+    fixture.engine.store().commit_now().unwrap();
+    let whole = records(&mut fixture);
+    let Fixture { engine, disk, host } = fixture;
+    drop(engine);
+    disk.kill();
+    assert!(disk.read(database::WAL_FILE).unwrap().len() > 10 * PAGE_BYTES as usize);
+    for (path, _) in disk.files() {
+        if path.starts_with("journal/") || path.starts_with("snapshots/") {
+            ready(disk.remove(&path)).unwrap();
+        }
+    }
+    let size = PAGE_BYTES as usize;
+    // The schema's version, which the log does not have.
+    let mut file = disk.read(database::FILE).unwrap();
+    file[2 * size..3 * size].fill(0);
+    disk.write(database::FILE, &file).unwrap();
+    let mut fixture = Fixture::open(disk, host);
+    assert!(records(&mut fixture) == whole);
+    let told = fixture.recoveries();
+    assert!(told.iter().any(|it| it.salvaged.is_some()), "{told:#?}");
+}
+
+#[test]
 fn what_was_deleted_since_a_database_was_set_aside_stays_deleted() {
     let (disk, host) = written();
     damage_line(&disk, 60);

@@ -44,14 +44,19 @@ impl Fixture {
         self.disk.files().iter().map(|(_, bytes)| bytes).sum()
     }
 
-    fn compact(&mut self) -> (Value, Vec<Value>) {
+    /// Does long work to its end; gives what it came to, and what it told.
+    fn listen(&mut self, method: &str) -> (Value, Vec<Value>) {
         let mut told = Vec::new();
         loop {
             let mut tell = |step: &str| told.push(serde_json::from_str(step).unwrap());
-            if let Some(compacted) = self.slice("health.compact", &mut tell) {
-                return (compacted, told);
+            if let Some(done) = self.slice(method, &mut tell) {
+                return (done, told);
             }
         }
+    }
+
+    fn compact(&mut self) -> (Value, Vec<Value>) {
+        self.listen("health.compact")
     }
 
     fn works(&mut self) -> Vec<Value> {
@@ -195,13 +200,7 @@ fn a_collection_tells_how_far_it_has_looked() {
     }
     // What was just written is not looked at.
     let mut fixture = fixture.reopened();
-    let mut told: Vec<Value> = Vec::new();
-    let collected = loop {
-        let mut tell = |step: &str| told.push(serde_json::from_str(step).unwrap());
-        if let Some(collected) = fixture.slice("retention.collect", &mut tell) {
-            break collected;
-        }
-    };
+    let (collected, told) = fixture.listen("retention.collect");
     assert_eq!(collected["contents"], 3);
     assert_eq!(told[0], json!({ "done": 3, "total": 3 }));
 }

@@ -12,14 +12,13 @@ use super::merge::{ImportOptions, Merge, OnConflict, PARTS, key_text};
 use super::records;
 use super::stage::{Problems, Staged};
 use crate::blob::{Packing, Piece};
-use crate::database::WAL_FILE;
 use crate::database::damaged::Damaged;
-use crate::database::is_damage;
 use crate::database::migrate::{self, LATEST};
 use crate::database::orphans;
 use crate::database::rows::{columns, insertion, key_columns, matching, values};
 use crate::database::schema::{RecordKey, TableSpec};
 use crate::database::scratch::{self, Scratch};
+use crate::database::{WAL_FILE, is_damage};
 use crate::disk::memory::MemoryDisk;
 use crate::disk::{Disk, OpenMode};
 use crate::domain::blobs;
@@ -216,11 +215,7 @@ fn read_all(damaged: &Damaged, into: &Connection) -> Result<Salvaged> {
             |order: &str, rows: &mut u64| reading.copy(damaged.connection(), into, order, rows);
         let is_whole = read(&reading.in_order(""), rows)? || read(&reading.in_order("DESC"), rows)?;
         if !is_whole {
-            for page in damaged.pages_of(table)? {
-                damaged.show_alone(table, page)?;
-                read("", rows)?;
-            }
-            damaged.show_all()?;
+            damaged.page_by_page(table, &mut || read("", rows).map(|_| ()))?;
             salvaged.unreadable.push(table.to_owned());
         }
     }

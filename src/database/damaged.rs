@@ -89,45 +89,26 @@ impl Damaged {
         self.database.position().ok().flatten()
     }
 
-    /// The pages of a table that can be believed and may hold rows, as far as the file tells whose a page is.
+    /// Lets a table be what one of its pages holds, and nothing else, while `look` is called: for each that can be believed, as
+    /// far as the file tells whose a page is.
     ///
     /// # Errors
-    /// The disk's own.
-    pub fn pages_of(&self, table: &str) -> Result<Vec<u32>> {
-        let root = self.root_of(table)?;
-        let pages = root.map_or(Ok(Vec::new()), |root| tree(&*self.file, root))?;
-        Ok(pages
-            .into_iter()
-            .filter(|page| self.file.rows_of(*page).is_some())
-            .collect())
-    }
-
-    /// Lets a table be what one of its pages holds, and nothing else.
-    ///
-    /// # Errors
-    /// SQLite's own.
-    pub fn show_alone(&self, table: &str, page: u32) -> Result<()> {
-        if let (Some(root), Some(rows)) = (self.root_of(table)?, self.file.rows_of(page)) {
-            *self.file.alone.borrow_mut() = Some((root, rows));
-            self.forget_pages()?;
+    /// The disk's own, SQLite's, and those of `look`.
+    pub fn page_by_page(&self, table: &str, look: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        let find = "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+        let root = self.connection().query_row(find, [table], |row| row.get(0));
+        let Some(root) = root.optional()? else {
+            return Ok(());
+        };
+        for page in tree(&*self.file, root)? {
+            if let Some(rows) = self.file.rows_of(page) {
+                *self.file.alone.borrow_mut() = Some((root, rows));
+                self.forget_pages()?;
+                look()?;
+            }
         }
-        Ok(())
-    }
-
-    /// Lets every table be whole again.
-    ///
-    /// # Errors
-    /// SQLite's own.
-    pub fn show_all(&self) -> Result<()> {
         *self.file.alone.borrow_mut() = None;
         self.forget_pages()
-    }
-
-    fn root_of(&self, table: &str) -> Result<Option<u32>> {
-        let mut find = self.connection().prepare_cached(
-            "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?1",
-        )?;
-        Ok(find.query_row([table], |row| row.get(0)).optional()?)
     }
 
     /// Has SQLite read every page again.

@@ -425,22 +425,28 @@ pub fn page_checksum(page: &[u8]) -> Option<[u8; CHECKSUM_BYTES]> {
         .map(checksum)
 }
 
-/// The checksum of `cksumvfs`, over whole groups of eight bytes.
+/// The checksum of `cksumvfs`.
 fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    let (mut s1, mut s2) = (0u32, 0u32);
-    for [a, b, c, d, e, f, g, h] in bytes.as_chunks::<8>().0 {
-        s1 = s1
-            .wrapping_add(u32::from_le_bytes([*a, *b, *c, *d]))
-            .wrapping_add(s2);
-        s2 = s2
-            .wrapping_add(u32::from_le_bytes([*e, *f, *g, *h]))
-            .wrapping_add(s1);
-    }
+    let (s1, s2) = sums((0, 0), bytes, u32::from_le_bytes);
     let mut checksum = [0; CHECKSUM_BYTES];
     let (first, second) = checksum.split_at_mut(4);
     first.copy_from_slice(&s1.to_le_bytes());
     second.copy_from_slice(&s2.to_le_bytes());
     checksum
+}
+
+/// The sums of SQLite's checksums, of pages and of logs, over whole groups of eight bytes; they go on from those of what came
+/// before.
+pub fn sums(
+    (mut s1, mut s2): (u32, u32),
+    bytes: &[u8],
+    word: impl Fn([u8; 4]) -> u32,
+) -> (u32, u32) {
+    for [a, b, c, d, e, f, g, h] in bytes.as_chunks::<8>().0 {
+        s1 = s1.wrapping_add(word([*a, *b, *c, *d])).wrapping_add(s2);
+        s2 = s2.wrapping_add(word([*e, *f, *g, *h])).wrapping_add(s1);
+    }
+    (s1, s2)
 }
 
 /// An open handle as SQLite holds it.

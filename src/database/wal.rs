@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::PAGE_BYTES;
-use super::vfs::page_checksum;
+use super::vfs::{page_checksum, sums};
 use crate::disk::File;
 use crate::error::Result;
 
@@ -25,12 +25,15 @@ pub fn newest_pages(wal: &dyn File) -> Result<HashMap<u32, Vec<u8>>> {
     if wal.read_at(&mut header, 0)? < HEADER {
         return Ok(pages);
     }
-    let magic = word(&header, 0, true);
-    let is_high_first = magic & 1 == 1;
-    let mut sum = checksum((0, 0), header.get(..24).unwrap_or_default(), is_high_first);
+    let magic = word(&header, 0);
+    let order: fn([u8; 4]) -> u32 = match magic & 1 {
+        1 => u32::from_be_bytes,
+        _ => u32::from_le_bytes,
+    };
+    let mut sum = sums((0, 0), header.get(..24).unwrap_or_default(), order);
     let is_log = magic & !1 == MAGIC
-        && word(&header, 8, true) == PAGE_BYTES
-        && sum == (word(&header, 24, true), word(&header, 28, true));
+        && word(&header, 8) == PAGE_BYTES
+        && sum == (word(&header, 24), word(&header, 28));
     if !is_log {
         return Ok(pages);
     }
@@ -40,44 +43,26 @@ pub fn newest_pages(wal: &dyn File) -> Result<HashMap<u32, Vec<u8>>> {
     while wal.read_at(&mut frame, offset)? == frame.len() {
         offset += frame.len() as u64;
         let (head, page) = frame.split_at_mut(FRAME_HEADER);
-        sum = checksum(sum, head.get(..8).unwrap_or_default(), is_high_first);
-        sum = checksum(sum, page, is_high_first);
+        sum = sums(sum, head.get(..8).unwrap_or_default(), order);
+        sum = sums(sum, page, order);
         let is_of_this_log = head.get(8..16) == header.get(16..24);
-        if !is_of_this_log || sum != (word(head, 16, true), word(head, 20, true)) {
+        if !is_of_this_log || sum != (word(head, 16), word(head, 20)) {
             break;
         }
         if let (Some(own), Some(end)) = (page_checksum(page), page.last_chunk_mut()) {
             *end = own;
         }
-        waiting.push((word(head, 0, true), page.to_vec()));
+        waiting.push((word(head, 0), page.to_vec()));
         // Only the last frame of a transaction says how long the database is.
-        if word(head, 4, true) > 0 {
+        if word(head, 4) > 0 {
             pages.extend(waiting.drain(..));
         }
     }
     Ok(pages)
 }
 
-/// SQLite's checksum of a log, which goes on from frame to frame.
-fn checksum((mut s1, mut s2): (u32, u32), bytes: &[u8], is_high_first: bool) -> (u32, u32) {
-    for at in (0..bytes.len()).step_by(8) {
-        s1 = s1
-            .wrapping_add(word(bytes, at, is_high_first))
-            .wrapping_add(s2);
-        s2 = s2
-            .wrapping_add(word(bytes, at + 4, is_high_first))
-            .wrapping_add(s1);
-    }
-    (s1, s2)
-}
-
 /// Four bytes as a number; 0 behind the end.
-fn word(bytes: &[u8], at: usize, is_high_first: bool) -> u32 {
+fn word(bytes: &[u8], at: usize) -> u32 {
     let word = bytes.get(at..).and_then(<[u8]>::first_chunk).copied();
-    let word = word.unwrap_or_default();
-    if is_high_first {
-        u32::from_be_bytes(word)
-    } else {
-        u32::from_le_bytes(word)
-    }
+    u32::from_be_bytes(word.unwrap_or_default())
 }

@@ -185,7 +185,7 @@ impl Weighing {
     /// What the files say, and the sums.
     async fn files(&self, store: &mut Store) -> Result<Vec<Reclaimable>> {
         store.commit_now()?;
-        let free = store.read(Caller::default(), free_bytes)?;
+        let free = store.free_bytes()?;
         let unused = store.read(Caller::default(), blobs::unused_bytes)?;
         let files = store.files().await?;
         let bytes_in = |folder: &str| {
@@ -347,11 +347,4 @@ fn in_conversation(view: &View<'_>, id: ConversationId) -> Result<u64> {
         bytes += sum.query_row((id.user, id.conversation), |row| row.get::<_, u64>(0))?;
     }
     Ok(bytes)
-}
-
-/// Bytes of pages that hold nothing.
-fn free_bytes(view: &View<'_>) -> Result<u64> {
-    let mut statement = view.prepare("PRAGMA freelist_count")?;
-    let pages: u64 = statement.query_row([], |row| row.get(0))?;
-    Ok(pages * u64::from(database::PAGE_BYTES))
 }

@@ -42,7 +42,7 @@ impl Store {
     }
 
     /// Bytes of pages that hold nothing.
-    fn free_bytes(&self) -> Result<u64> {
+    pub(crate) fn free_bytes(&self) -> Result<u64> {
         Ok(self.database()?.pages()?.free * u64::from(database::PAGE_BYTES))
     }
 }

@@ -24,26 +24,26 @@ export function backupsPanel(
   const panel = new Panel(context, 'backups', say('backups'));
   const create = async (): Promise<void> => {
     const made = await panel.run(say('backingUp'), (signal, step) =>
-      store.backups.create({ signal, onProgress: ({ done, total }) => step(done, total) }),
+      store.backups.create({ signal, onProgress: step }),
     );
     await refresh();
     if (made) panel.tell(say('backedUp'));
   };
   const verify = async ({ name }: Backup): Promise<void> => {
     const read = await panel.run(say('verifying'), (signal, step) =>
-      store.backups.verify(name, { signal, onProgress: ({ done, total }) => step(done, total) }),
+      store.backups.verify(name, { signal, onProgress: step }),
     );
     if (!read) return;
     panel.tell(read.findings.length > 0 ? say('damaged', { findings: read.findings.join(', ') }) : say('verified'));
   };
   const restore = async ({ name }: Backup): Promise<void> => {
     const rehearsed = await panel.run(say('restoring'), (signal, step) =>
-      store.backups.rehearseRestore(name, { signal, onProgress: ({ done, total }) => step(done, total) }),
+      store.backups.rehearseRestore(name, { signal, onProgress: step }),
     );
     if (!rehearsed) return;
     if (!(await panel.confirm(say('rehearsal'), say('restore'), counted(say, rehearsed)))) return;
     const report = await panel.run(say('restoring'), (signal, step) =>
-      store.backups.restore(name, { signal, onProgress: ({ done, total }) => step(done, total) }),
+      store.backups.restore(name, { signal, onProgress: step }),
     );
     if (!report) return;
     panel.tell(say('imported', { count: report.counts.reduce((sum, { added }) => sum + added, 0) }));
@@ -51,7 +51,7 @@ export function backupsPanel(
   };
   const saveIt = async ({ name }: Backup): Promise<void> => {
     const saved = await panel.run(say('exporting'), async (signal, step) => {
-      const archive = await store.backups.open(name, { signal, onProgress: ({ done, total }) => step(done, total) });
+      const archive = await store.backups.open(name, { signal, onProgress: step });
       return save(archive);
     });
     if (saved !== undefined) panel.tell(say('exported', { name: saved }));

@@ -20,7 +20,7 @@ export function healthPanel(context: Context, changed: () => Promise<void>): HTM
   };
   const check = async (): Promise<void> => {
     const report = await panel.run(say('checking'), (signal, step) =>
-      store.health.check({ depth: 'normal', onProgress: ({ done, total }) => step(done, total) }, { signal }),
+      store.health.check({ depth: 'normal', onProgress: step }, { signal }),
     );
     if (!report) return;
     show(report.findings);
@@ -30,7 +30,7 @@ export function healthPanel(context: Context, changed: () => Promise<void>): HTM
     if (!(await panel.confirm(say('confirmRepair'), say('repair')))) return;
     const done = await panel.run(
       say('repairing'),
-      (signal, step) => store.health.repair({ onProgress: ({ done, total }) => step(done, total) }, { signal }),
+      (signal, step) => store.health.repair({ onProgress: step }, { signal }),
       say('stopped'),
     );
     if (!done) return;

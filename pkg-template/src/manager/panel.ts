@@ -16,7 +16,7 @@ export interface Context {
 }
 
 /** How a task tells how far it is. */
-export type Step = (done: number, total?: number) => void;
+export type Step = (progress: { done: number; total?: number | undefined }) => void;
 
 /** One section. */
 export class Panel {
@@ -102,7 +102,7 @@ export class Panel {
     this.#ask.replaceChildren(bar, cancel);
     cancel.focus();
     try {
-      const result = await work(running.signal, (done, total) => {
+      const result = await work(running.signal, ({ done, total }) => {
         if (total) Object.assign(bar, { max: total, value: Math.min(done, total) });
       });
       this.tell('');

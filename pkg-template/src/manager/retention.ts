@@ -30,7 +30,7 @@ export function retentionPanel(
         for (let goesOn = true; goesOn;) {
           const slice = await store.retention.run({ policy }, { signal });
           count += slice.ids.length;
-          step(count, more ? undefined : ids.length);
+          step({ done: count, total: more ? undefined : ids.length });
           goesOn = slice.more;
         }
         return true;

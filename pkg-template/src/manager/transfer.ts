@@ -28,9 +28,8 @@ export function transferPanel(
   const takeOut = async (): Promise<void> => {
     const encrypt = encryptionBy(secret.value);
     const name = await panel.run(say('exporting'), async (signal, step) => {
-      const onProgress = ({ done, total }: { done: number; total?: number }): void => step(done, total);
       const what = { scope: scopes.scope, markdown: markdown.checked };
-      return save(await store.backups.export({ ...what, ...encrypt, signal, onProgress }));
+      return save(await store.backups.export({ ...what, ...encrypt, signal, onProgress: step }));
     });
     if (name !== undefined) panel.tell(say('exported', { name }));
   };
@@ -39,7 +38,7 @@ export function transferPanel(
     const source = files.length === 1 ? files[0]! : files;
     const keys = keysOf(secret.value);
     const rehearsed = await panel.run(say('importing'), (signal, step) =>
-      store.backups.rehearse(source, { ...keys, signal, onProgress: ({ done, total }) => step(done, total) }),
+      store.backups.rehearse(source, { ...keys, signal, onProgress: step }),
     );
     if (!rehearsed) return;
     const choice = new ConflictChoice(say, rehearsed);
@@ -47,7 +46,7 @@ export function transferPanel(
     if (!isWanted) return;
     const decided = { ...keys, onConflict: choice.onConflict, kinds: choice.kinds };
     const report = await panel.run(say('importing'), (signal, step) =>
-      store.backups.import(source, { ...decided, signal, onProgress: ({ done, total }) => step(done, total) }),
+      store.backups.import(source, { ...decided, signal, onProgress: step }),
     );
     if (!report) return;
     panel.tell(say('imported', { count: report.counts.reduce((sum, { added }) => sum + added, 0) }));

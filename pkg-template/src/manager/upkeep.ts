@@ -4,7 +4,7 @@ import { StrongroomError } from '../errors.js';
 import type { Upkeep } from '../types.js';
 import { formatBytes, h, table } from './dom.js';
 import { Panel } from './panel.js';
-import type { Context } from './panel.js';
+import type { Context, Step } from './panel.js';
 import { word } from './strings.js';
 import type { Say } from './strings.js';
 
@@ -23,34 +23,26 @@ export function upkeepPanel(
   const schema = h('div');
   panel.body.append(works, freeable, schema);
 
-  const collect = async (): Promise<void> => {
-    const done = await panel.run(
-      say('collecting'),
-      (signal, step) => store.retention.collect({ onProgress: ({ done, total }) => step(done, total) }, { signal }),
-      say('stopped'),
-    );
+  const run = async <T>(
+    label: string,
+    work: (signal: AbortSignal, step: Step) => Promise<T>,
+    told: (done: T) => string,
+  ): Promise<void> => {
+    const done = await panel.run(label, work, say('stopped'));
     await changed();
-    if (done) panel.tell(say('collected', { bytes: formatBytes(done.bytes) }));
+    if (done) panel.tell(told(done));
   };
-  const compact = async (): Promise<void> => {
-    const done = await panel.run(
-      say('compacting'),
-      (signal, step) => store.health.compact({ onProgress: ({ done, total }) => step(done, total) }, { signal }),
-      say('stopped'),
-    );
-    await changed();
-    if (done) panel.tell(say('collected', { bytes: formatBytes(done.bytes) }));
-  };
-  const migrate = async (to: number): Promise<void> => {
-    const done = await panel.run(
+  const freed = ({ bytes }: { bytes: number }): string => say('collected', { bytes: formatBytes(bytes) });
+  const collect = (): Promise<void> =>
+    run(say('collecting'), (signal, step) => store.retention.collect({ onProgress: step }, { signal }), freed);
+  const compact = (): Promise<void> =>
+    run(say('compacting'), (signal, step) => store.health.compact({ onProgress: step }, { signal }), freed);
+  const migrate = (to: number): Promise<void> =>
+    run(
       say('migrating'),
-      (signal, step) =>
-        store.migrations.migrate({ to, onProgress: ({ done, total }) => step(done, total) }, { signal }),
-      say('stopped'),
+      (signal, step) => store.migrations.migrate({ to, onProgress: step }, { signal }),
+      () => say('migrated', { version: to }),
     );
-    await changed();
-    if (done) panel.tell(say('migrated', { version: to }));
-  };
   const refresh = async (): Promise<void> => {
     const [reclaimable, migrations] = await Promise.all([store.health.reclaimable(), store.migrations.status()]);
     const rows = reclaimable
