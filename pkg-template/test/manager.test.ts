@@ -160,11 +160,13 @@ test('what the store does by itself is shown with how far it is, until it is don
   await page.evaluate(() => {
     const manager = document.querySelector('strongroom-manager')! as unknown as { store: Store };
     const works: object[] = [{ work: 'seal', done: 3, total: 4 }, { work: 'erase' }];
-    Object.assign(manager.store.health, { upkeep: () => Promise.resolve(works.splice(0)) });
+    Object.assign(window, { endWorks: () => works.splice(0) });
+    Object.assign(manager.store.health, { upkeep: () => Promise.resolve(works) });
   });
   const upkeep = page.getByRole('list', { name: 'What the store is doing by itself' });
   await expect(upkeep.getByLabel('Compressing the journal')).toHaveJSProperty('position', 0.75);
   await expect(upkeep.getByLabel('Removing the last traces of what was erased')).toHaveJSProperty('position', -1);
+  await page.evaluate('endWorks()');
   await expect(upkeep).toBeEmpty();
 });
 

@@ -93,7 +93,7 @@ fn tee(from: impl Read + Send + 'static) -> thread::JoinHandle<io::Result<String
 }
 
 /// The text without its terminal escapes (`ESC [ … letter`).
-fn without_colours(text: &str) -> String {
+pub fn without_colours(text: &str) -> String {
     let mut parts = text.split("\u{1b}[");
     let mut plain = parts.next().unwrap_or_default().to_owned();
     for part in parts {

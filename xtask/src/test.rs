@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, bail};
 use lexopt::prelude::*;
 
-use crate::summary::Counts;
+use crate::summary::{Counts, Outcome};
 use crate::{browser, demo, native, run, tools, wasm};
 
 const SKIPPED_LINE: &str = "SKIPPED (no data):";
@@ -88,12 +88,13 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     for ring in &options.rings {
         eprintln!("\n== {} tests", ring.name());
         let log = SkipLog::new(*ring)?;
-        let counts = ring.run(options, &log).unwrap_or_else(|error| {
+        let Outcome { counts, failed } = ring.run(options, &log).unwrap_or_else(|error| {
             eprintln!("error: {error:#}");
-            Counts::FAILURE
+            Counts::FAILURE.into()
         });
         let without_data = log.read()?;
         let counts = ring.regard_missing_data(counts, without_data.len(), options.strict);
+        report.extend(failed.iter().map(|test| format!("FAILED: {test}")));
         report.extend(
             without_data
                 .iter()
@@ -115,7 +116,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 }
 
 impl Ring {
-    fn run(self, options: &Options, log: &SkipLog) -> Result<Counts> {
+    fn run(self, options: &Options, log: &SkipLog) -> Result<Outcome> {
         match self {
             Self::Native => native(options, log),
             Self::Browser => browser(options, log),
@@ -146,7 +147,7 @@ impl Ring {
     }
 }
 
-fn native(options: &Options, log: &SkipLog) -> Result<Counts> {
+fn native(options: &Options, log: &SkipLog) -> Result<Outcome> {
     tools::cargo_tool("cargo-nextest")?;
     native::archive_tools()?;
     let mut suites = native::cargo()?;
@@ -162,12 +163,12 @@ fn native(options: &Options, log: &SkipLog) -> Result<Counts> {
     examples.args(["test", "--doc", "--all-features", "--no-fail-fast"]);
 
     let (status, output) = run::watch(environment(&mut suites, options, log))?;
-    let counts = Counts::of_nextest(&output).or_failure(status);
+    let suites = Outcome::of_nextest(&output).or_failure(status);
     let (status, output) = run::watch(environment(&mut examples, options, log))?;
-    Ok(counts + Counts::of_libtest(&output).or_failure(status))
+    Ok(suites + Outcome::of_libtest(&output).or_failure(status))
 }
 
-fn browser(options: &Options, log: &SkipLog) -> Result<Counts> {
+fn browser(options: &Options, log: &SkipLog) -> Result<Outcome> {
     let toolchain = wasm::Toolchain::find()?;
     tools::wasm_bindgen()?;
     let mut suites = toolchain.apply(Command::new(tools::cargo_tool("wasm-pack")?))?;
@@ -185,13 +186,13 @@ fn browser(options: &Options, log: &SkipLog) -> Result<Counts> {
             .lines()
             .filter_map(|line| line.trim().strip_prefix(SKIPPED_LINE)),
     )?;
-    Ok(Counts::of_libtest(&output).or_failure(status))
+    Ok(Outcome::of_libtest(&output).or_failure(status))
 }
 
-fn end_to_end(options: &Options, log: &SkipLog) -> Result<Counts> {
+fn end_to_end(options: &Options, log: &SkipLog) -> Result<Outcome> {
     demo::build()?;
     let report = env::current_dir()?.join("target/playwright.json");
-    let mut counts = Counts::default();
+    let mut outcome = Outcome::default();
     for config in end_to_end_configs() {
         fs::write(&report, "")?;
         let mut suites = playwright(config)?;
@@ -200,34 +201,29 @@ fn end_to_end(options: &Options, log: &SkipLog) -> Result<Counts> {
             .env("PLAYWRIGHT_JSON_OUTPUT_NAME", &report);
 
         let (status, _) = run::watch(environment(&mut suites, options, log))?;
-        counts = counts + Counts::of_playwright(&fs::read_to_string(&report)?).or_failure(status);
+        outcome =
+            outcome + Outcome::of_playwright(&fs::read_to_string(&report)?).or_failure(status);
     }
-    Ok(counts + firefox()?)
+    Ok(outcome + firefox()?)
 }
 
 /// The store in Firefox, where there is one: a single test, on the package that the suites before it ran on.
-fn firefox() -> Result<Counts> {
+fn firefox() -> Result<Outcome> {
     let firefox = match browser::Firefox::find() {
         Ok(firefox) => firefox,
         Err(error) => {
             eprintln!("SKIPPED (no Firefox): {FIREFOX_SCRIPT}: {error:#}");
-            return Ok(Counts {
+            let skipped = Counts {
                 skipped: 1,
                 ..Counts::default()
-            });
+            };
+            return Ok(skipped.into());
         }
     };
     let mut script = Command::new("node");
     script.arg(FIREFOX_SCRIPT);
     let (status, _) = run::watch(firefox.tell(&mut script))?;
-    Ok(if status.success() {
-        Counts {
-            passed: 1,
-            ..Counts::default()
-        }
-    } else {
-        Counts::FAILURE
-    })
+    Ok(Outcome::of_script(FIREFOX_SCRIPT, status))
 }
 
 /// What wasm-bindgen's runner has to know of this machine's browser.
