@@ -154,6 +154,33 @@ fn backups_are_made_by_themselves_and_go_when_newer_ones_took_their_place() {
 }
 
 #[test]
+fn a_wrong_clock_neither_hides_the_newest_backup_nor_has_them_made_without_end() {
+    let mut fixture = Fixture::new(18);
+    fixture.task("backups.configure", json!({ "daily": 2, "weekly": 1 }));
+    fixture.call("users.create", json!({ "name": "Ada" }));
+    fixture.talk("us01", 1, "first");
+    fixture.rest(2 * 60 * MINUTE);
+    let early = fixture.names();
+    assert_eq!(early.len(), 1);
+    // A battery was empty: the days that follow lie long before those that were.
+    fixture.host.advance(-1000 * DAY);
+    for day in 1..=3 {
+        fixture.talk("us01", 1, &format!("day{day}"));
+        fixture.rest(DAY + 2 * 60 * MINUTE);
+    }
+    let names = fixture.names();
+    assert!((3..=4).contains(&names.len()), "{names:?}");
+    let listed = fixture.task("backups.list", json!({}));
+    let seqs: Vec<u64> = (listed.as_array().unwrap().iter())
+        .map(|backup| backup["seq"].as_u64().unwrap())
+        .collect();
+    assert!(seqs.is_sorted(), "{seqs:?}");
+    let (disk, host) = fixture.left_with_backups();
+    let mut fixture = Fixture::open(disk, host);
+    assert!(json!(fixture.seen()).to_string().contains("day3"));
+}
+
+#[test]
 fn a_store_of_which_only_backups_are_left_comes_back_and_says_what_is_missing() {
     let mut fixture = Fixture::new(5);
     fixture.call("users.create", json!({ "name": "Ada" }));

@@ -155,6 +155,19 @@ fn a_bundle_is_kept_after_half_a_second() {
 }
 
 #[test]
+fn a_bundle_does_not_wait_for_a_clock_that_was_set_back() {
+    let (_, mut session) = memory();
+    let conversation = session.conversation();
+    let (stream, message) = session.begin(&conversation);
+    session.write(stream, &["slow"]);
+    session.host.advance(-24 * 60 * 60 * 1000);
+    assert!(session.engine.due().unwrap() <= 500);
+    session.host.advance(500);
+    ready(session.engine.tick(true)).unwrap();
+    assert_eq!(session.text(&message), "slow");
+}
+
+#[test]
 fn a_cut_off_stream_is_interrupted_and_can_be_continued() {
     let (disk, mut session) = memory();
     let conversation = session.conversation();

@@ -104,6 +104,7 @@ struct With {
 /// What a backup is beside an archive that stands alone: it has its rows in blocks, and not again what its base has.
 struct Backup {
     kind: BackupKind,
+    number: u64,
     /// What is there already, by name.
     known: HashMap<String, EntrySum>,
     blocks: Blocks,
@@ -172,6 +173,7 @@ impl Export {
     pub fn begin_backup(
         store: &mut Store,
         kind: BackupKind,
+        number: u64,
         scope: Scope,
         base: Option<(String, Manifest)>,
     ) -> Result<Self> {
@@ -191,6 +193,7 @@ impl Export {
             .inspect_err(|_| store.let_go(moment))?;
         export.backup = Some(Backup {
             kind,
+            number,
             known,
             blocks: Blocks::default(),
         });
@@ -564,7 +567,7 @@ impl Export {
 
     /// What it says of itself, but for its entries.
     fn manifest(&mut self) -> Manifest {
-        let backup = self.backup.as_ref().map(|backup| backup.kind);
+        let backup = self.backup.as_ref();
         let version = match backup {
             Some(_) => BACKUP_VERSION,
             None => ALONE_VERSION,
@@ -578,7 +581,8 @@ impl Export {
             store: self.store_id.clone(),
             seq: self.moment.seq,
             scope: self.scope.clone(),
-            backup,
+            backup: backup.map(|backup| backup.kind),
+            number: backup.map(|backup| backup.number),
             base: Vec::new(),
             erased: Vec::new(),
             records: std::mem::take(&mut self.counts),

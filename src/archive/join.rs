@@ -108,6 +108,7 @@ impl Join {
                 version: ALONE_VERSION,
                 entries: Vec::new(),
                 backup: None,
+                number: None,
                 base: Vec::new(),
                 erased: Vec::new(),
                 ..self.source.manifest.clone()

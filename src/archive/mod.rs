@@ -197,6 +197,9 @@ pub struct Manifest {
     /// What it was made for, if it is a backup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup: Option<BackupKind>,
+    /// Its place among the backups beside it, if it is one: larger numbers are newer, whatever the clock said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
     /// The files beside it that it cannot be without.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub base: Vec<String>,

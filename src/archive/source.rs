@@ -54,10 +54,13 @@ impl Source {
                 "they are archives of several stores; bring them in one after the other",
             ));
         }
-        // What others build on is older than they are.
+        // Exports among them have no number. What others build on is older than they are.
+        let is_numbered = opened.iter().all(|(_, _, it)| it.number.is_some());
         let newest = opened.iter().enumerate();
-        let newest =
-            newest.max_by_key(|(_, (_, _, manifest))| (&manifest.created_at, &manifest.base));
+        let newest = newest.max_by_key(|(_, (_, _, it))| {
+            let number = it.number.filter(|_| is_numbered);
+            (number, &it.created_at, &it.base)
+        });
         let newest = newest.map(|(place, _)| place);
         let newest = newest.ok_or_else(|| Error::invalid("there is no archive"))?;
         let (_, own, manifest) = opened.swap_remove(newest);

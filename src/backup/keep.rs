@@ -53,6 +53,7 @@ mod tests {
             scope: Scope::All,
             created_at: day * DAY_MS,
             seq: 0,
+            number: 0,
             bytes: 0,
             base: base.iter().map(|&name| name.to_owned()).collect(),
             lost: Vec::new(),

@@ -18,7 +18,8 @@ pub async fn list(disk: &dyn Disk) -> Result<Vec<Backup>> {
     for name in &names {
         backups.push(describe(disk, name, &names).await?);
     }
-    backups.sort_by(|a: &Backup, b| (a.created_at, &a.name).cmp(&(b.created_at, &b.name)));
+    let key = |it: &Backup| (it.number, it.created_at, it.name.clone());
+    backups.sort_by_cached_key(key);
     Ok(backups)
 }
 
@@ -34,6 +35,7 @@ async fn describe(disk: &dyn Disk, name: &str, all: &[String]) -> Result<Backup>
                 scope: Scope::All,
                 created_at: 0,
                 seq: 0,
+                number: 0,
                 bytes,
                 base: Vec::new(),
                 lost: Vec::new(),
@@ -48,6 +50,7 @@ async fn describe(disk: &dyn Disk, name: &str, all: &[String]) -> Result<Backup>
         kind: manifest.backup.unwrap_or(BackupKind::Manual),
         created_at: time::parse(&manifest.created_at).unwrap_or(0),
         seq: manifest.seq,
+        number: manifest.number.unwrap_or(0),
         bytes,
         lost: lost.cloned().collect(),
         base: manifest.base,

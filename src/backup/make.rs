@@ -112,7 +112,8 @@ impl Making {
         };
         let name = self.name(store.host().now_ms(), &backups)?;
         let file = disk.open(&part, OpenMode::CreateNew).await?;
-        let export = Export::begin_backup(store, self.kind, self.scope.clone(), base)?;
+        let number = backups.last().map_or(0, |newest| newest.number) + 1;
+        let export = Export::begin_backup(store, self.kind, number, self.scope.clone(), base)?;
         self.export = Some(Box::new(export));
         let size = 0;
         Ok(Stage::Write { name, file, size })

@@ -41,6 +41,9 @@ pub struct Backup {
     pub created_at: i64,
     /// The last journal line that it holds.
     pub seq: u64,
+    /// Its place among the others: larger numbers are newer.
+    #[serde(skip)]
+    pub number: u64,
     /// Bytes of its own file.
     pub bytes: u64,
     /// The files that it cannot be without.

@@ -17,7 +17,7 @@ pub async fn rescue(store: &mut Store) -> Result<()> {
     let mut backups = list(&*store.backup_files()).await?;
     let mut damage = Vec::new();
     // One of everything is worth more than a newer one of a part.
-    backups.sort_by_key(|it| (it.scope == Scope::All, it.created_at));
+    backups.sort_by_key(|it| it.scope == Scope::All);
     while let Some(backup) = backups.pop() {
         match restore(store, &backup).await {
             Ok(problems) => {

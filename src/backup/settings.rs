@@ -82,10 +82,9 @@ pub fn due(settings: &BackupSettings, backups: &[Backup], now_ms: i64) -> Option
         let made = backups.iter().filter(|backup| {
             backup.is_whole() && backup.scope == settings.scope && is_meant(backup)
         });
-        let newest = made.map(|backup| backup.created_at).max();
+        let ages = made.map(|backup| now_ms.saturating_sub(backup.created_at));
         // One from the future was made by a clock that was wrong.
-        let age = newest.map(|at| now_ms.saturating_sub(at));
-        age.filter(|age| *age >= 0).unwrap_or(i64::MAX)
+        ages.filter(|age| *age >= 0).min().unwrap_or(i64::MAX)
     };
     let is_weekly = |backup: &Backup| backup.kind == BackupKind::Weekly;
     if !settings.enabled {

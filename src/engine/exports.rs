@@ -291,6 +291,13 @@ impl Exports {
         Some(asked_at.saturating_add(FORGOTTEN_MS))
     }
 
+    /// Takes deadlines along when the clock was set back by `ms`.
+    pub fn set_back(&mut self, ms: i64) {
+        for running in &mut self.running {
+            running.asked_at = running.asked_at.saturating_sub(ms);
+        }
+    }
+
     /// Gives up an export that nobody takes any more.
     pub fn tidy(&mut self, store: &mut Store) {
         self.give_up(store, FORGOTTEN_MS);

@@ -179,6 +179,8 @@ pub struct Engine {
     exports: Exports,
     imports: Imports,
     news: Vec<FollowerNews>,
+    /// What the clock last said.
+    clock_at: i64,
     maintenance_at: Option<i64>,
     /// Long work that was asked for, between two of its slices.
     work: Option<Work>,
@@ -260,6 +262,7 @@ impl Engine {
             exports: Exports::default(),
             imports: Imports::default(),
             news: Vec::new(),
+            clock_at: now,
             maintenance_at: Some(now),
             work: None,
             check_every_ms: 0,
@@ -276,7 +279,7 @@ impl Engine {
     /// Must not be called while [`needs_tick`](Self::needs_tick).
     pub fn turn(&mut self, requests: &[Request<'_>]) -> Vec<Answer> {
         let started = self.store.host().monotonic_us();
-        let now_ms = self.store.host().now_ms();
+        let now_ms = self.follow_clock();
         let host = self.store.host().clone();
         let mut answers = Vec::with_capacity(requests.len());
         let mut clock = Clock {
@@ -364,8 +367,8 @@ impl Engine {
     }
 
     /// In how many milliseconds [`tick`](Self::tick) should be called; none when nothing is due.
-    pub fn due(&self) -> Option<u64> {
-        let now = self.store.host().now_ms();
+    pub fn due(&mut self) -> Option<u64> {
+        let now = self.follow_clock();
         let check_at = self.check_at.filter(|_| self.check_every_ms > 0);
         let next = [
             self.streams.deadline(),
@@ -380,12 +383,32 @@ impl Engine {
         next.map(|at| u64::try_from(at.saturating_sub(now)).unwrap_or(0))
     }
 
+    /// What the clock says. If it was set back, what is due goes back with it, rather than to wait until it has caught up.
+    fn follow_clock(&mut self) -> i64 {
+        let now = self.store.host().now_ms();
+        let back = self.clock_at.saturating_sub(now);
+        self.clock_at = now;
+        if back > 0 {
+            self.streams.set_back(back);
+            self.exports.set_back(back);
+            let times = [
+                &mut self.maintenance_at,
+                &mut self.check_at,
+                &mut self.backup_at,
+            ];
+            for at in times.into_iter().flatten() {
+                *at = at.saturating_sub(back);
+            }
+        }
+        now
+    }
+
     /// Closes bundles whose time has come, and does one small piece of upkeep. `idle` says that no request waits.
     ///
     /// # Errors
     /// Only when a recovery failed; the store cannot go on then until a later call succeeds.
     pub async fn tick(&mut self, idle: bool) -> Result<()> {
-        let now = self.store.host().now_ms();
+        let now = self.follow_clock();
         if !self.needs_tick()
             && self
                 .streams

@@ -547,6 +547,13 @@ impl Streams {
             .for_each(|stream| stream.bundler.put_off(now_ms.saturating_add(RETRY_MS)));
     }
 
+    /// Takes deadlines along when the clock was set back by `ms`.
+    pub fn set_back(&mut self, ms: i64) {
+        self.open
+            .values_mut()
+            .for_each(|stream| stream.bundler.set_back(ms));
+    }
+
     /// Writes what is left of every stream and marks their messages as interrupted.
     pub fn interrupt_all(&mut self, turn: &mut Turn<'_>) -> Result<()> {
         let open: Vec<(u64, Option<UserId>)> = self

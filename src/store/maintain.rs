@@ -77,9 +77,11 @@ impl Store {
             self.apply_ahead()?;
             return Ok(Some(0));
         }
-        let batch_due = self.batch_due(now);
+        let batch_due = self
+            .batch_since
+            .map(|since| left(since, self.options.batch_ms, now));
         // A pause between two writes is not the time for what would delay the second.
-        let quiet_in = if idle { self.quiet_in(now) } else { None };
+        let quiet_in = idle.then(|| left(self.written_at, self.options.quiet_ms, now));
         let quiet = quiet_in == Some(0);
         if batch_due == Some(0) || (quiet && batch_due.is_some()) {
             self.commit();
@@ -130,23 +132,22 @@ impl Store {
             self.build_index_step()?;
             return Ok(Some(0));
         }
-        if quiet && now.saturating_sub(self.pruned_at) >= PRUNE_MS && self.forget_requests(now)? {
+        if quiet && left(self.pruned_at, PRUNE_MS, now) == 0 && self.forget_requests(now)? {
             return Ok(Some(0));
         }
         if quiet && self.pack_step()? {
             return Ok(Some(0));
         }
-        let sweep_in = self.sweep_in(now);
+        let sweep_in = self
+            .next_folder
+            .map(|_| left(self.opened_at, SWEEP_AFTER_MS, now));
         if quiet && sweep_in == Some(0) && self.sweep_step().await? {
             return Ok(Some(0));
         }
         if quiet && !is_held && self.collect_step(now).await? {
             return Ok(Some(0));
         }
-        if quiet
-            && now.saturating_sub(self.retained_at) >= RETENTION_MS
-            && self.run_retention(now)?
-        {
+        if quiet && left(self.retained_at, RETENTION_MS, now) == 0 && self.run_retention(now)? {
             return Ok(Some(0));
         }
         if quiet && !is_held && self.vacuum_step(now)? {
@@ -156,36 +157,6 @@ impl Store {
         let sweep_in = sweep_in.map(|left| left.max(RETRY_MS));
         let waits = [quiet_in.filter(|left| *left > 0), batch_due, sweep_in];
         Ok(waits.into_iter().flatten().min())
-    }
-
-    /// In how many milliseconds files without a row are to be looked for; none once they were.
-    fn sweep_in(&self, now: i64) -> Option<u64> {
-        self.next_folder?;
-        let age = now.saturating_sub(self.opened_at);
-        // A clock that stepped back makes the age negative: do not wait for it to catch up.
-        let left = (0..SWEEP_AFTER_MS)
-            .contains(&age)
-            .then(|| SWEEP_AFTER_MS - age);
-        u64::try_from(left.unwrap_or(0)).ok()
-    }
-
-    /// In how many milliseconds the last write will be long enough ago.
-    fn quiet_in(&self, now: i64) -> Option<u64> {
-        let age = now.saturating_sub(self.written_at);
-        // A clock that stepped back makes the age negative: do not wait for it to catch up.
-        let quiet_ms = self.options.quiet_ms;
-        let left = (0..quiet_ms).contains(&age).then(|| quiet_ms - age);
-        u64::try_from(left.unwrap_or(0)).ok()
-    }
-
-    /// In how many milliseconds the open batch must be committed; none when none is open.
-    fn batch_due(&self, now: i64) -> Option<u64> {
-        let age = now.saturating_sub(self.batch_since?);
-        // A clock that stepped back makes the age negative: commit then, rather than wait for it to catch up.
-        let left = (0..self.options.batch_ms)
-            .contains(&age)
-            .then(|| self.options.batch_ms - age);
-        Some(left.and_then(|left| u64::try_from(left).ok()).unwrap_or(0))
     }
 
     /// Does the next slice of the snapshot; true when it is finished. After an error it is given up.
@@ -223,7 +194,7 @@ impl Store {
         written
             && (self.snapshot_wanted
                 || self.journal.bytes_since(self.snapshot_seq) >= self.options.snapshot_bytes
-                || now.saturating_sub(self.snapshot_at) >= self.options.snapshot_ms)
+                || left(self.snapshot_at, self.options.snapshot_ms, now) == 0)
     }
 
     /// Begins a snapshot of the state as it is now.
@@ -267,7 +238,7 @@ impl Store {
     async fn collect_step(&mut self, now: i64) -> Result<bool> {
         let mut collection = match self.collection.take() {
             Some(collection) => collection,
-            None if now.saturating_sub(self.collected_at) < COLLECTION_MS => return Ok(false),
+            None if left(self.collected_at, COLLECTION_MS, now) > 0 => return Ok(false),
             None => Collection::new(self.options.content_grace_ms),
         };
         if self.database()?.has_table("upload")? && collection.step(self).await? {
@@ -282,8 +253,8 @@ impl Store {
     /// file.
     fn vacuum_step(&mut self, now: i64) -> Result<bool> {
         if !self.vacuuming {
-            let looked = self.vacuumed_at.map(|at| now.saturating_sub(at));
-            if looked.is_some_and(|age| age < VACUUM_MS) {
+            let looked = self.vacuumed_at.map(|at| left(at, VACUUM_MS, now));
+            if looked.is_some_and(|left| left > 0) {
                 return Ok(false);
             }
             self.vacuumed_at = Some(now);
@@ -387,4 +358,11 @@ impl Store {
             self.tell(Event::Log(event));
         }
     }
+}
+
+/// How many of the `ms` milliseconds after `since` are left; none where the clock was set back, which is not waited for.
+fn left(since: i64, ms: i64, now: i64) -> u64 {
+    let age = now.saturating_sub(since);
+    let left = (0..ms).contains(&age).then(|| ms - age);
+    left.and_then(|left| u64::try_from(left).ok()).unwrap_or(0)
 }

@@ -180,6 +180,12 @@ impl Bundler {
         }
     }
 
+    /// Takes along what has a time when the clock was set back by `ms`.
+    pub fn set_back(&mut self, ms: i64) {
+        self.bundle_since = self.bundle_since.map(|at| at.saturating_sub(ms));
+        self.not_before = self.not_before.saturating_sub(ms);
+    }
+
     /// Closes the open bundle, if there is one, and the chunk if that filled it.
     pub fn close_bundle(&mut self, closed: &mut Closed) {
         let Some(since_ms) = self.bundle_since.take() else {
