@@ -6,7 +6,6 @@ import type { CallOptions } from './options.js';
 import type {
   Compacted,
   HealthCheck,
-  HealthProgress,
   HealthRepair,
   HealthReport,
   HealthUsage,
@@ -59,7 +58,7 @@ export class Health {
    * the setting `health.lastCheck`, and findings are the event `health`.
    */
   check(
-    { depth, onProgress }: HealthCheck & { onProgress?: (progress: HealthProgress) => void } = {},
+    { depth, onProgress }: HealthCheck & { onProgress?: (progress: WorkProgress) => void } = {},
     options?: CallOptions,
   ): Promise<HealthReport> {
     const args = depth === undefined ? {} : { depth };
@@ -74,7 +73,7 @@ export class Health {
    * `locked` while a backup is being made.
    */
   repair(
-    { onProgress }: { onProgress?: (progress: HealthProgress) => void } = {},
+    { onProgress }: { onProgress?: (progress: WorkProgress) => void } = {},
     options?: CallOptions,
   ): Promise<HealthRepair> {
     return this.#caller.call('health.repair', {}, options, { progress: told(onProgress) });

@@ -5403,19 +5403,6 @@ backups: number,
 knownDamage: Array<string>, };
 
 /**
- * How far a check has come.
- */
-export type HealthProgress = { 
-/**
- * Stages done.
- */
-done: number, 
-/**
- * Stages in all.
- */
-total: number, };
-
-/**
  * Whose bytes to count.
  */
 export type UsageQuery = { 

@@ -33,7 +33,7 @@ use crate::host::Host;
 use crate::search::SearchCheck;
 use crate::store::{
     Caller, Collection, Compaction, Durability, Event, Job, Listening, MigrationProgress, Options,
-    Store, Turn, Upkeep, UpkeepWork,
+    Store, Turn, Upkeep, UpkeepWork, WorkProgress,
 };
 use crate::stream::StreamSettings;
 use contents::Contents;
@@ -747,8 +747,7 @@ impl Engine {
     fn upkeep(&mut self) -> Result<Vec<Upkeep>> {
         let mut all = self.store.upkeep()?;
         if let Some(check) = &self.check {
-            let progress = check.progress();
-            let (done, total) = (progress.done.into(), progress.total.into());
+            let WorkProgress { done, total } = check.progress();
             all.push(Upkeep::at(UpkeepWork::Check, done, total));
         }
         if self.backup.is_some() {

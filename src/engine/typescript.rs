@@ -476,7 +476,6 @@ fn generate() -> String {
         hh::FindingCode,
         hh::HealthFinding,
         hh::HealthReport,
-        hh::HealthProgress,
         hh::UsageQuery,
         hh::HealthUsage,
         hh::KindUsage,

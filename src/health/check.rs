@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::walk::{SLICE_ROWS, Walk};
-use super::{
-    FindingCode, HealthDepth, HealthFinding, HealthProgress, HealthReport, KNOWN_DAMAGE, LAST_CHECK,
-};
+use super::{FindingCode, HealthDepth, HealthFinding, HealthReport, KNOWN_DAMAGE, LAST_CHECK};
 use crate::backup::{self, Backup, Verifying};
 use crate::blob::Piece;
 use crate::database::counters;
@@ -19,7 +17,7 @@ use crate::disk::memory::MemoryDisk;
 use crate::domain::{blobs, charts, settings};
 use crate::error::{Code, Error, Result};
 use crate::journal::Verify;
-use crate::store::{Caller, Event, Job, Store, View, answer};
+use crate::store::{Caller, Event, Job, Store, View, WorkProgress, answer};
 
 /// The most findings that are kept.
 const MAX_FINDINGS: usize = 1000;
@@ -469,8 +467,8 @@ impl Check {
         Ok(Some(self.report.clone()))
     }
 
-    /// How far it is.
-    pub fn progress(&self) -> HealthProgress {
+    /// How far it is, in stages.
+    pub fn progress(&self) -> WorkProgress {
         let tables = TABLES.len() + OWN_TABLES.len();
         let done = match self.stage {
             Stage::Pages(_) => 0,
@@ -482,9 +480,9 @@ impl Check {
             Stage::Backups(_) | Stage::Backup(..) => 4 + 2 * tables,
             Stage::Done => 5 + 2 * tables,
         };
-        HealthProgress {
-            done: u32::try_from(done).unwrap_or(u32::MAX),
-            total: u32::try_from(5 + 2 * tables).unwrap_or(u32::MAX),
+        WorkProgress {
+            done: done as u64,
+            total: (5 + 2 * tables) as u64,
         }
     }
 

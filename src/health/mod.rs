@@ -130,14 +130,3 @@ pub struct HealthReport {
     #[serde(default)]
     pub known_damage: Vec<String>,
 }
-
-/// How far a check has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct HealthProgress {
-    /// Stages done.
-    pub done: u32,
-    /// Stages in all.
-    pub total: u32,
-}

@@ -197,9 +197,8 @@ impl Weighing {
             .rfind(|file| file.path.starts_with("snapshots/"));
         let log = files.iter().find(|file| file.path == database::WAL_FILE);
         let segments = store.journal().segments();
-        let closed = segments.split_last().map_or(&[][..], |(_, closed)| closed);
-        let plain = closed.iter().filter(|segment| !segment.sealed);
-        let plain: u64 = plain.map(|segment| segment.bytes).sum();
+        let sealing = store.journal().sealing_progress();
+        let plain = sealing.total - sealing.done;
         let sealed = segments.iter().filter(|it| it.sealed && it.bytes > 0);
         let (mut before, mut after) = (0, 0);
         for segment in sealed {
