@@ -21,9 +21,10 @@ use strongroom::Code;
 use strongroom::archive::zip::{EntryReader, Zip, ZipWriter};
 use strongroom::disk::memory::MemoryDisk;
 use strongroom::disk::sim::SimDisk;
-use strongroom::disk::{Disk, File, OpenMode, ready};
-use strongroom::engine::{Answer, Engine, EngineOptions, Request};
+use strongroom::disk::{Disk, File, LocalFuture, OpenMode, ready};
+use strongroom::engine::{Answer, Engine, EngineOptions, ImportProgress, Request};
 use strongroom::host::ManualHost;
+use strongroom::store::no_pause;
 
 const MB: usize = 1 << 20;
 
@@ -107,7 +108,7 @@ impl Fixture {
             user,
             request_id: None,
         };
-        let answer = ready(async { Ok(self.engine.bytes(request, bytes).await) });
+        let answer = ready(async { Ok(self.engine.bytes(request, bytes, &mut no_pause).await) });
         let answer = answer.unwrap().unwrap();
         let (json, bytes) = answer.map_err(|error| (error.code(), error.to_string()))?;
         let bytes = bytes.unwrap_or_default();
@@ -1085,6 +1086,49 @@ fn wherever_the_machine_stops_an_import_happened_whole_or_not_at_all() {
         }
     }
     assert!(none > 0 && all > 0, "{none} {all}");
+}
+
+#[test]
+fn an_import_that_is_aborted_while_it_is_written_never_was() {
+    let archive = rich(1).export(json!({}));
+    let mut store = Fixture::new(2);
+    store.call("users.create", json!({ "name": "Here already" }));
+    let before = records(&store.export(json!({})));
+    let mut pauses = 0;
+    loop {
+        let (import, report) = store.rehearse_as(None, &archive, &json!({})).unwrap();
+        let args = json!({ "import": import }).to_string();
+        let mut told = Vec::new();
+        let mut pause = |progress: &ImportProgress| -> LocalFuture<'static, bool> {
+            told.push(serde_json::to_value(progress).unwrap());
+            Box::pin(std::future::ready(told.len() <= pauses))
+        };
+        let request = Request::new("imports.apply", &args);
+        let answer = ready(async { Ok(store.engine.bytes(request, &[], &mut pause).await) });
+        let answer = answer.unwrap().unwrap();
+        let last = told.last().unwrap();
+        assert_eq!(last["phase"], "write");
+        if answer.is_ok() {
+            assert_eq!(last["done"], last["total"], "{report}");
+            break;
+        }
+        assert_eq!(answer.err().map(|error| error.code()), Some(Code::Aborted));
+        assert_eq!(records(&store.export(json!({}))), before);
+        let ended = store.bytes_as(None, "imports.end", &json!({ "import": import }), &[]);
+        assert_eq!(ended.err().map(|(code, _)| code), Some(Code::NotFound));
+        pauses += 1;
+    }
+    assert!(pauses > 20, "{pauses}");
+    let after = records(&store.export(json!({})));
+    let mut other = Fixture::new(2);
+    other.call("users.create", json!({ "name": "Here already" }));
+    other.import(&archive, json!({}));
+    assert_eq!(after, records(&other.export(json!({}))));
+    let Fixture { engine, disk, .. } = store;
+    disk.kill();
+    drop(engine);
+    let mut again = Fixture::open(disk, 4);
+    assert_eq!(records(&again.export(json!({}))), after);
 }
 
 /// Brings the messages of a tree in, each below its parent.

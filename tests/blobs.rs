@@ -16,7 +16,7 @@ use strongroom::disk::sim::{Fault, SimDisk};
 use strongroom::disk::{Disk, OpenMode, read_all, ready};
 use strongroom::engine::{Answer, Engine, EngineOptions, Request};
 use strongroom::host::ManualHost;
-use strongroom::store::{Durability, Event};
+use strongroom::store::{Durability, Event, no_pause};
 
 const MB: usize = 1 << 20;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -130,7 +130,7 @@ impl Fixture {
             user,
             request_id: None,
         };
-        let answer = ready(async { Ok(self.engine.bytes(request, bytes).await) });
+        let answer = ready(async { Ok(self.engine.bytes(request, bytes, &mut no_pause).await) });
         let (json, bytes) = answer.unwrap().unwrap().map_err(|error| error.code())?;
         Ok((
             serde_json::from_str(&json).unwrap(),

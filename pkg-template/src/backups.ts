@@ -1,7 +1,7 @@
 /** Archives: records and contents as files that people own, out and in. */
 
 import { type ArtifactContent, type Calls, pieces } from './artifacts.js';
-import { abortedBy } from './connection.js';
+import { abortedBy, told } from './connection.js';
 import { type DecryptionKeys, decrypted, type Encryption, encrypting } from './encryption.js';
 import { StrongroomError } from './errors.js';
 import type { CallOptions } from './options.js';
@@ -55,7 +55,7 @@ export interface RehearseOptions extends ImportOptions, DecryptionKeys, Pick<Cal
    * look at the store's own by `storeId`.
    */
   decide?: (conflict: ImportConflict) => OnConflict | undefined | Promise<OnConflict | undefined>;
-  /** Called with how far it is: receiving, checking, rehearsing. */
+  /** Called with how far it is: receiving, checking, rehearsing, writing. */
   onProgress?: (progress: ImportProgress) => void;
 }
 
@@ -134,7 +134,9 @@ export class Backups {
    * the records of the user `into`, or of the view's own; without either, of a user called Imported. A record of an export that is
    * broken is left out, and named among the report's `problems`; `formats` says what was found.
    *
-   * Rejects as `rehearse`. In the report `isDone` says whether it happened.
+   * While it is written no other call is answered. `signal` gives it up until all is written: nothing has happened then.
+   *
+   * Rejects as `rehearse`, and with `aborted` when it is given up. In the report `isDone` says whether it happened.
    *
    * @example
    * const report = await store.backups.import(file, { onConflict: 'newest', confirm: (report) => ask(report) });
@@ -171,9 +173,11 @@ export class Backups {
         }
         if (!(await confirm(report))) return report;
         if (signal?.aborted) throw abortedBy(signal);
+        // Only its answer tells whether it happened or was aborted before.
+        const extras = { progress: told(onProgress), isPatient: true };
+        const done = await this.calls.call<ImportReport>('imports.apply', { import: id }, { signal }, extras);
         progress = undefined;
-        // From here on it happens whole, whatever the page wants.
-        return await this.calls.call<ImportReport>('imports.apply', { import: id });
+        return done;
       }
     } finally {
       if (progress) await this.calls.call('imports.end', { import: progress.import }).catch(() => {});

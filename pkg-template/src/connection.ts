@@ -233,6 +233,8 @@ export interface CallExtras<T> {
   answered?: (value: T) => void;
   /** Called with a value that came after the caller had given up, to undo what it stands for. */
   unwanted?: (value: T) => void;
+  /** Whether a caller who gives up waits for the answer, which tells whether it was too late for that. */
+  isPatient?: boolean;
 }
 
 /** A listener as the extra `progress` of a call whose steps are like this. */
@@ -269,7 +271,7 @@ export function call<T>(
 export function cancellable<T>(
   { signal, timeout }: CallOptions,
   start: (done: (value: T) => void, fail: (error: StrongroomError) => void) => Withdraw,
-  { answered, unwanted }: Pick<CallExtras<T>, 'answered' | 'unwanted'> = {},
+  { answered, unwanted, isPatient }: Pick<CallExtras<T>, 'answered' | 'unwanted' | 'isPatient'> = {},
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) throw abortedBy(signal);
@@ -281,8 +283,10 @@ export function cancellable<T>(
       signal?.removeEventListener('abort', onAbort);
     };
     const giveUp = (error: StrongroomError): void => {
-      end();
-      reject(error);
+      if (!isPatient) {
+        end();
+        reject(error);
+      }
       withdraw(error);
     };
     const onAbort = (): void => giveUp(abortedBy(signal));

@@ -63,7 +63,7 @@ class Server {
   #listening = { steps: false, changes: false };
   /** Turns since long work went on. */
   #turns = 0;
-  /** The long work that the engine is doing a slice of, and whether it was aborted meanwhile. */
+  /** The request that the engine is working on by itself, and whether it was aborted meanwhile. */
   #slice: { id: number; isAborted: boolean } | undefined;
   /** The engine holds long work that nobody waits for any more. */
   #hasDropped = false;
@@ -223,7 +223,14 @@ class Server {
     if (!one) return;
     this.#turns += 1;
     const [id, method, text, bytes] = one.request;
-    const moved = await engine.bytes(text, bytes ?? NO_BYTES);
+    const slice = { id, isAborted: false };
+    this.#slice = slice;
+    const moved = await engine.bytes(text, bytes ?? NO_BYTES, async (value) => {
+      this.#post({ type: 'progress', id, value });
+      await this.#pause.next();
+      return !slice.isAborted;
+    });
+    this.#slice = undefined;
     if (moved) return this.#settle(moved[0], [], moved[1]);
     this.#settle(undefined, [[id, wireError('invalid_argument', `there is no method ${method}`)]]);
   }
@@ -324,6 +331,9 @@ class Pause {
 
   next(): Promise<void> {
     return new Promise((resolve) => {
+      // Node empties one port before it looks at the next.
+      const { setImmediate } = globalThis as { setImmediate?: (then: () => void) => void };
+      if (setImmediate) return setImmediate(resolve);
       this.#channel.port1.onmessage = () => resolve();
       this.#channel.port2.postMessage(undefined);
     });

@@ -19,8 +19,15 @@ export class Engine {
   turn(requests: string): Turned;
   /** Undefined if there is no such method; null when it is to be asked again because there is more to do. */
   task(request: string, progress: (step: string) => void): Promise<string | null | undefined>;
-  /** The answer as JSON with the bytes beside it, if there are any; undefined if there is no such method. */
-  bytes(request: string, bytes: Uint8Array): Promise<[answers: string, bytes: Uint8Array | undefined] | undefined>;
+  /**
+   * The answer as JSON with the bytes beside it, if there are any; undefined if there is no such method. `pause` is told how far
+   * long work is, and says whether it goes on; nothing else may be asked until then.
+   */
+  bytes(
+    request: string,
+    bytes: Uint8Array,
+    pause: (step: string) => Promise<boolean>,
+  ): Promise<[answers: string, bytes: Uint8Array | undefined] | undefined>;
   dropTask(): void;
   needsTick(): boolean;
   due(): number | undefined;

@@ -6079,7 +6079,7 @@ options?: ImportOptions, };
 /**
  * What is done with an import at a time.
  */
-export type ImportPhase = "receive" | "check" | "rehearse" | "ready";
+export type ImportPhase = "receive" | "check" | "rehearse" | "ready" | "write";
 
 /**
  * How far an import is.
@@ -6094,7 +6094,7 @@ import: number,
  */
 phase: ImportPhase, 
 /**
- * Bytes received or checked, or records looked up.
+ * Bytes received or checked, or records looked up or written.
  */
 done: number, 
 /**

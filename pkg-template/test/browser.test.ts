@@ -338,3 +338,44 @@ test('what was said comes back from a database without its header, although the 
     salvaged: { unreadable: [] },
   });
 });
+
+test('an import is given up while it is written, and brought in whole afterwards', async () => {
+  const page = await openPage();
+  const found = await page.evaluate(async () => {
+    const options = { automaticBackups: false };
+    const store = await window.openStore('app', options);
+    const user = await store.users.create({ name: 'Ada' });
+    const { id } = await store.conversations.create({ userId: user.id, title: 'Engines' });
+    const message = { role: 'user', text: 'and so on '.repeat(20) } as const;
+    const thousand = Array.from({ length: 1000 }, () => message);
+    for (let n = 0; n < 3; n += 1) await store.messages.appendAll(id, thousand);
+    const archive = await (await store.backups.export()).blob();
+    const other = await window.openStore('other', options);
+    const abort = new AbortController();
+    const written: number[] = [];
+    const onProgress = ({ phase, done }: Strongroom.ImportProgress): void => {
+      if (phase !== 'write') return;
+      written.push(done);
+      if (done > 300) abort.abort();
+    };
+    const given = other.backups.import(archive, { signal: abort.signal, onProgress });
+    const code = await given.then(
+      () => undefined,
+      (error: Strongroom.StrongroomError) => error.code,
+    );
+    const left = (await other.users.list()).items.length;
+    await other.backups.import(archive);
+    await other.close();
+    const again = await window.openStore('other', options);
+    let messages = 0;
+    let cursor: string | undefined;
+    do {
+      const { items, nextCursor } = await again.messages.list(id, { cursor, limit: 1000 });
+      messages += items.filter(({ text }) => text === message.text).length;
+      cursor = nextCursor;
+    } while (cursor !== undefined);
+    return { code, left, last: written.at(-1), messages };
+  });
+  expect(found).toMatchObject({ code: 'aborted', left: 0, messages: 3000 });
+  expect(found.last).toBeLessThan(3000);
+});

@@ -25,7 +25,7 @@ use crate::domain::blobs;
 use crate::domain::packed::chunks;
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
-use crate::store::{Caller, Store, View};
+use crate::store::{Caller, Store, View, no_pause};
 
 /// Tables that tell how contents and the chunks of archived conversations are kept.
 const KEPT_WITH: &[&str] = &["piece", "blob_piece", "packed_chunk"];
@@ -195,7 +195,9 @@ async fn bring_in(
     if salvaged.records > 0 {
         // A recovery may have taken out what its lines had put. What follows is not to be applied to that again.
         store.snapshot_now().await?;
-        merge.apply(store, staged, Caller::default())?;
+        merge
+            .apply(store, staged, Caller::default(), &mut no_pause)
+            .await?;
     }
     Ok(salvaged)
 }

@@ -14,7 +14,7 @@ use crate::disk::slice::Slice;
 use crate::disk::{File, OpenMode};
 use crate::error::{Error, Result};
 use crate::id::UserId;
-use crate::store::Store;
+use crate::store::{Pause, Store, WorkProgress};
 
 /// Where what is received lies while it is brought in.
 const RECEIVED: &str = "staging/received";
@@ -66,6 +66,8 @@ pub enum ImportPhase {
     Rehearse,
     /// It is known what would become of it.
     Ready,
+    /// It happens. No other call is answered meanwhile.
+    Write,
 }
 
 /// How far an import is.
@@ -77,7 +79,7 @@ pub struct ImportProgress {
     pub import: u64,
     /// What is being done.
     pub phase: ImportPhase,
-    /// Bytes received or checked, or records looked up.
+    /// Bytes received or checked, or records looked up or written.
     pub done: u64,
     /// How many there are, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,12 +132,13 @@ impl Imports {
         store: &mut Store,
         request: Request<'_>,
         bytes: &[u8],
+        pause: &mut Pause<'_, ImportProgress>,
     ) -> Option<Result<String>> {
         Some(match request.method {
             "imports.receive" => self.receive(store, request, bytes).await,
             "imports.restore" => self.restore(store, request).await,
             "imports.step" => self.step(store, request).await,
-            "imports.apply" => self.apply(store, request).await,
+            "imports.apply" => self.apply(store, request, pause).await,
             "imports.end" => self.end(store, request).await,
             _ => return None,
         })
@@ -226,7 +229,12 @@ impl Imports {
         }
     }
 
-    async fn apply(&mut self, store: &mut Store, request: Request<'_>) -> Result<String> {
+    async fn apply(
+        &mut self,
+        store: &mut Store,
+        request: Request<'_>,
+        pause: &mut Pause<'_, ImportProgress>,
+    ) -> Result<String> {
         let ImportRef { import } = json::read(request.args)?;
         let caller = request.caller()?;
         let mut running = self.take(import, caller.user)?;
@@ -235,7 +243,18 @@ impl Imports {
             self.running = Some(running);
             return Err(Error::invalid("the import was not rehearsed to its end"));
         };
-        let report = merge.apply(store, incoming.staged(), caller);
+        let mut tell = |progress: &WorkProgress| {
+            pause(&ImportProgress {
+                import,
+                phase: ImportPhase::Write,
+                done: progress.done,
+                total: Some(progress.total),
+                report: None,
+            })
+        };
+        let report = merge
+            .apply(store, incoming.staged(), caller, &mut tell)
+            .await;
         let formats = incoming.formats().to_vec();
         drop_all(store, running).await?;
         json::write(&ImportReport { formats, ..report? })

@@ -33,11 +33,12 @@ use crate::host::Host;
 use crate::search::SearchCheck;
 use crate::store::{
     Caller, Collection, Compaction, Durability, Event, Job, Listening, MigrationProgress, Options,
-    Store, Turn, Upkeep, UpkeepWork, WorkProgress,
+    Pause, Store, Turn, Upkeep, UpkeepWork, WorkProgress,
 };
 use crate::stream::StreamSettings;
 use contents::Contents;
 use exports::Exports;
+pub use imports::ImportProgress;
 use imports::Imports;
 use methods::Nothing;
 use metrics::Operations;
@@ -571,10 +572,13 @@ impl Engine {
     }
 
     /// Answers a request that has bytes beside it, or wants some: none if there is no such method. Each moves 4 MiB at most.
+    ///
+    /// While an import is written there are pauses, in which nothing else may be asked; one that says so aborts it.
     pub async fn bytes(
         &mut self,
         request: Request<'_>,
         bytes: &[u8],
+        pause: &mut Pause<'_, ImportProgress>,
     ) -> Option<Result<(String, Option<Vec<u8>>)>> {
         let started = self.store.host().monotonic_us();
         if matches!(request.method, "exports.begin" | "exports.backup") {
@@ -583,7 +587,10 @@ impl Engine {
         let answer = match request.method.split_once('.') {
             Some(("exports", _)) => self.exports.answer(&mut self.store, request).await?,
             Some(("imports", _)) => {
-                let answer = self.imports.answer(&mut self.store, request, bytes).await?;
+                let imports = &mut self.imports;
+                let answer = imports
+                    .answer(&mut self.store, request, bytes, pause)
+                    .await?;
                 if request.method == "imports.apply" {
                     // What it wrote did not go through a turn.
                     self.streams.doubt();

@@ -17,7 +17,7 @@ use super::{Answer, Engine, EngineOptions, Request, methods};
 use crate::disk::memory::MemoryDisk;
 use crate::disk::ready;
 use crate::host::ManualHost;
-use crate::store::{Caller, asked};
+use crate::store::{Caller, asked, no_pause};
 
 /// Tables that stay small whatever a store holds, all of them or one user's part.
 const SMALL: &[&str] = &[
@@ -267,8 +267,10 @@ impl Asking {
             user: Some("us01"),
             request_id: None,
         };
-        let answer = self.engine.bytes(request, bytes);
-        let answer = ready(async { answer.await.expect("there is such a method") });
+        let answer = ready(async {
+            let answer = self.engine.bytes(request, bytes, &mut no_pause).await;
+            answer.expect("there is such a method")
+        });
         serde_json::from_str(&answer.unwrap().0).unwrap()
     }
 

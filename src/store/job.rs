@@ -33,6 +33,14 @@ pub struct WorkProgress {
     pub total: u64,
 }
 
+/// A pause in the midst of work that holds all else up: it is told how far that is, and gives whether it goes on.
+pub type Pause<'a, T = WorkProgress> = dyn FnMut(&T) -> LocalFuture<'static, bool> + 'a;
+
+/// A [`Pause`] that is none.
+pub fn no_pause<T: ?Sized>(_: &T) -> LocalFuture<'static, bool> {
+    Box::pin(std::future::ready(true))
+}
+
 /// An answer as JSON.
 pub fn answer<T: Serialize + ?Sized>(value: &T) -> Result<String> {
     serde_json::to_string(value)

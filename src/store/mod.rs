@@ -50,7 +50,7 @@ pub use blobs::{Collected, Collection};
 pub use compact::{Compacted, Compaction};
 pub use event::{Change, Event, LogEvent, LogKind, Recovery, RecoveryCause, Trouble};
 pub use files::FileSize;
-pub use job::{Job, WorkProgress, answer};
+pub use job::{Job, Pause, WorkProgress, answer, no_pause};
 pub use migration::MigrationProgress;
 pub use moment::Moment;
 pub use recover::MIGRATE_OP;

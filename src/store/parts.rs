@@ -1,13 +1,13 @@
 //! A write too large for one line: many lines, and all of them or none.
 //!
 //! Each part becomes a line that says there is more to come, the last one says no such thing. Only that one, flushed, makes
-//! it happen: opening a journal drops a transaction that did not come to its end, as it drops a torn line. No turn runs
-//! meanwhile, and memory holds one part at a time.
+//! it happen: opening a journal drops a transaction that did not come to its end, as it drops a torn line. No turn may run
+//! meanwhile, not even in a pause, and memory holds one part at a time.
 
 use super::audit::Touch;
 use super::packing::Packing;
 use super::transaction::{Tx, View};
-use super::{Change, Condition, Event, LogKind, Store};
+use super::{Change, Condition, Event, LogKind, Pause, Store, WorkProgress};
 use crate::error::{Code, Error, Result};
 use crate::id::UserId;
 use crate::journal::{Mark, Record};
@@ -19,18 +19,22 @@ struct Waiting {
     rows: Vec<u8>,
 }
 
+/// Writes a part, and gives how far it is; nothing after the last.
+pub type Part<'a> = dyn FnMut(&Tx<'_>) -> Result<Option<WorkProgress>> + 'a;
+
 impl Store {
-    /// Changes the state part by part, all of it or nothing: `part` is called until it says that it was the last. Gives the
-    /// number of lines.
+    /// Changes the state part by part, all of it or nothing: `part` is called until it gives nothing instead of how far it is.
+    /// Between parts there are pauses. Gives the number of lines.
     ///
     /// # Errors
-    /// Whatever `part` refuses, `quota_exceeded` and `io`: nothing happened then. `indeterminate` when the disk failed so badly
-    /// that only opening the journal again will tell.
-    pub fn write_in_parts(
+    /// Whatever `part` refuses, `aborted` when a pause says so, `quota_exceeded` and `io`: nothing happened then. `indeterminate`
+    /// when the disk failed so badly that only opening the journal again will tell.
+    pub async fn write_in_parts(
         &mut self,
         op: &str,
         user: Option<UserId>,
-        part: &mut dyn FnMut(&Tx<'_>) -> Result<bool>,
+        part: &mut Part<'_>,
+        pause: &mut Pause<'_>,
     ) -> Result<u64> {
         self.commit_now()?;
         // What relaxed turns left must not be lost with what follows.
@@ -44,7 +48,7 @@ impl Store {
         })?;
         let started = self.host.monotonic_us();
         self.begin_batch()?;
-        let written = self.parts(op, user, part);
+        let written = self.parts(op, user, part, pause).await;
         let written = written.and_then(|changes| {
             self.journal.flush()?;
             Ok(changes)
@@ -65,11 +69,12 @@ impl Store {
         }
     }
 
-    fn parts(
+    async fn parts(
         &mut self,
         op: &str,
         user: Option<UserId>,
-        part: &mut dyn FnMut(&Tx<'_>) -> Result<bool>,
+        part: &mut Part<'_>,
+        pause: &mut Pause<'_>,
     ) -> Result<Vec<Change>> {
         let mut changes = Vec::new();
         let mut waiting: Option<Waiting> = None;
@@ -78,7 +83,7 @@ impl Store {
             let database = self.database()?;
             let tx = Tx::new(View::new(database.connection(), user), &*self.host);
             let at_ms = tx.now_ms();
-            let more = part(&tx)?;
+            let progress = part(&tx)?;
             let seq = self.journal.last_seq() + 1 + u64::from(waiting.is_some());
             let by = user.map(|user| user.to_string());
             let recorded = database.capture().drain(|rows, touched| {
@@ -96,8 +101,9 @@ impl Store {
                     self.write_part(before, true, is_large)?;
                 }
             }
-            if !more {
-                break;
+            let Some(progress) = progress else { break };
+            if !pause(&progress).await {
+                return Err(Error::new(Code::Aborted, "the call was aborted"));
             }
         }
         if let Some(last) = waiting {

@@ -5,15 +5,16 @@ mod host;
 
 use std::rc::Rc;
 
-use js_sys::{Array, Function};
+use js_sys::{Array, Function, Promise};
 use serde::Deserialize;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
-use crate::disk::Disk;
 use crate::disk::memory::MemoryDisk;
 use crate::disk::opfs::OpfsDisk;
+use crate::disk::{Disk, LocalFuture};
 use crate::engine::json::{self, WireAnswers, WireRequest};
-use crate::engine::{self, Answer, EngineOptions};
+use crate::engine::{self, Answer, EngineOptions, ImportProgress};
 use crate::error::{Code, Error, Result};
 use crate::store::Listening;
 use convert::{failure, from_js};
@@ -116,16 +117,22 @@ impl Engine {
     }
 
     /// Answers a request that has bytes beside it, or wants some, like `turn`: gives `[answers, bytes]`, without bytes if there
-    /// are none; undefined if there is no such method.
+    /// are none; undefined if there is no such method. `pause` is told how far long work is, as JSON, and gives a promise of
+    /// whether it goes on; nothing else may be asked until it is kept.
     pub async fn bytes(
         &mut self,
         request: String,
         bytes: &[u8],
+        pause: Function,
     ) -> std::result::Result<JsValue, JsValue> {
         let engine = self.engine()?;
         let answer = async {
             let request: WireRequest<'_> = json::read_requests(&request)?;
-            let (answer, bytes) = match engine.bytes(request.request(), bytes).await {
+            let mut pause = |progress: &ImportProgress| -> LocalFuture<'static, bool> {
+                Box::pin(goes_on(pause.clone(), json::write(progress)))
+            };
+            let answered = engine.bytes(request.request(), bytes, &mut pause).await;
+            let (answer, bytes) = match answered {
                 None => return Ok(JsValue::UNDEFINED),
                 Some(Ok((value, bytes))) => (Answer::Done(value), bytes),
                 Some(Err(error)) => (Answer::Failed(error), None),
@@ -216,6 +223,17 @@ impl Engine {
 fn tell(progress: &Function, step: &str) {
     // A listener that throws must not stop the work it listens to.
     let _thrown = progress.call1(&JsValue::UNDEFINED, &step.into());
+}
+
+/// Whether work goes on after a pause; not if that cannot be asked.
+async fn goes_on(pause: Function, progress: Result<String>) -> bool {
+    let Ok(progress) = progress else { return false };
+    let asked = pause.call1(&JsValue::UNDEFINED, &progress.into());
+    let answer = match asked {
+        Ok(promise) => JsFuture::from(Promise::resolve(&promise)).await,
+        Err(thrown) => Err(thrown),
+    };
+    answer.is_ok_and(|answer| answer.is_truthy())
 }
 
 /// A store's name is a folder's name.

@@ -9,7 +9,7 @@ use strongroom::archive::{Export, ExportRequest, ImportOptions, Incoming, Merge}
 use strongroom::disk::memory::MemoryDisk;
 use strongroom::disk::sim::SimDisk;
 use strongroom::disk::{Disk as _, File, OpenMode, ready};
-use strongroom::store::{Caller, Store};
+use strongroom::store::{Caller, Store, no_pause};
 
 use crate::operations::{Answers, Driver};
 use crate::{cases, restart, run, seeds, settled, stopped};
@@ -49,9 +49,8 @@ fn apply(store: &mut Store, incoming: &mut Incoming) -> Result<()> {
     while ready(incoming.step(store))? {}
     let mut merge = Merge::begin(store, incoming.staged(), ImportOptions::default())?;
     while merge.step(store, incoming.staged())? {}
-    merge
-        .apply(store, incoming.staged(), Caller::default())
-        .map(|_| ())
+    let caller = Caller::default();
+    ready(merge.apply(store, incoming.staged(), caller, &mut no_pause)).map(|_| ())
 }
 
 /// The records and contents of an archive, without what it says of itself. Nobody goes on elsewhere with what was streaming.

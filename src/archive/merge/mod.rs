@@ -22,7 +22,7 @@ use super::stage::{Staged, Staging};
 use crate::error::{Code, Error, Result};
 use crate::host::Host;
 use crate::id::UserId;
-use crate::store::{Caller, Store, View};
+use crate::store::{Caller, Pause, Store, Tx, View, WorkProgress, no_pause};
 use carry::Carry;
 use names::Names;
 use plan::{Decisions, Plan};
@@ -359,11 +359,12 @@ impl Merge {
     ///
     /// # Errors
     /// As [`Store::write_in_parts`]; the store is as it was then.
-    pub fn apply(
+    pub async fn apply(
         mut self,
         store: &mut Store,
         staged: &Staged,
         caller: Caller<'_>,
+        pause: &mut Pause<'_>,
     ) -> Result<ImportReport> {
         if store.last_seq() != self.seq || !self.tables.is_empty() {
             self = Self::begin(store, staged, self.options)?.called(self.op);
@@ -373,7 +374,11 @@ impl Merge {
         let mut tables = RECORDS.to_vec();
         tables.reverse();
         let mut cursor: Option<Cursor> = None;
-        store.write_in_parts(self.op, caller.user, &mut |tx| {
+        let mut progress = WorkProgress {
+            done: 0,
+            total: self.done,
+        };
+        let mut part = |tx: &Tx<'_>| {
             let carry = Carry {
                 tx,
                 names: Names {
@@ -385,20 +390,24 @@ impl Merge {
             let Some(mut going) = cursor.take() else {
                 let Some(table) = tables.pop() else {
                     carry.numbers()?;
-                    return Ok(false);
+                    return Ok(None);
                 };
                 cursor = Some(Cursor::begin(connection, table)?);
-                return Ok(true);
+                return Ok(Some(progress));
             };
             let rows = going.next(connection)?;
+            progress.done += rows.len() as u64;
             if !rows.is_empty() {
                 cursor = Some(going);
             }
             for row in rows {
                 carry.out(row)?;
             }
-            Ok(true)
-        })?;
+            Ok(Some(progress))
+        };
+        store
+            .write_in_parts(self.op, caller.user, &mut part, pause)
+            .await?;
         self.report.is_done = true;
         Ok(self.report)
     }
@@ -428,7 +437,9 @@ async fn stage_and_merge(
     let staged = staging.staged();
     let mut merge = Merge::begin(store, staged, options)?;
     while merge.step(store, staged)? {}
-    merge.apply(store, staged, Caller::default())
+    merge
+        .apply(store, staged, Caller::default(), &mut no_pause)
+        .await
 }
 
 /// Whether every record of an archive has its place in the order above.

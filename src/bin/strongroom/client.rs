@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use strongroom::archive::Manifest;
 use strongroom::disk::native::NativeDisk;
 use strongroom::disk::{Disk as _, OpenMode, ready};
-use strongroom::engine::{Answer, Engine, EngineOptions, Request};
+use strongroom::engine::{Answer, Engine, EngineOptions, ImportProgress, Request};
 use strongroom::host::SystemHost;
-use strongroom::store::{Durability, Event, Options, Store};
+use strongroom::store::{Durability, Event, Options, Pause, Store, no_pause};
 use strongroom::stream::StreamSettings;
 use strongroom::{Code, Error, Result};
 use tempfile::TempDir;
@@ -129,10 +129,21 @@ impl Client {
 
     /// Calls a method that moves bytes.
     pub fn bytes(&mut self, method: &str, args: &Value, bytes: &[u8]) -> Result<(Value, Vec<u8>)> {
+        self.bytes_telling(method, args, bytes, &mut no_pause)
+    }
+
+    /// The same, told how far an import is that is being written.
+    fn bytes_telling(
+        &mut self,
+        method: &str,
+        args: &Value,
+        bytes: &[u8],
+        pause: &mut Pause<'_, ImportProgress>,
+    ) -> Result<(Value, Vec<u8>)> {
         self.rest()?;
         let args = args.to_string();
         let request = Request::new(method, &args);
-        let answer = ready(async { Ok(self.engine.bytes(request, bytes).await) })?;
+        let answer = ready(async { Ok(self.engine.bytes(request, bytes, pause).await) })?;
         let answer = answer.ok_or_else(|| unknown(method))?;
         let (json, bytes) = answer?;
         Ok((read(&json)?, bytes.unwrap_or_default()))
@@ -195,12 +206,19 @@ impl Client {
             bar.set_length(progress["total"].as_u64().unwrap_or(size));
             bar.set_position(progress["done"].as_u64().unwrap_or(0));
         }
-        bar.finish_and_clear();
         if is_rehearsal {
+            bar.finish_and_clear();
             self.bytes("imports.end", &import, &[])?;
             return Ok(progress["report"].clone());
         }
-        Ok(self.bytes("imports.apply", &import, &[])?.0)
+        bar.set_message("write");
+        let mut tell = |progress: &ImportProgress| {
+            bar.set_position(progress.done);
+            no_pause(progress)
+        };
+        let done = self.bytes_telling("imports.apply", &import, &[], &mut tell);
+        bar.finish_and_clear();
+        Ok(done?.0)
     }
 
     /// Writes an archive to a file, which must not be there.
