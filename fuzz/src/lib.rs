@@ -10,6 +10,7 @@ use strongroom::disk::ready;
 use strongroom::disk::sim::SimDisk;
 use strongroom::engine::{Answer, Engine, EngineOptions, Request};
 use strongroom::host::ManualHost;
+use strongroom::store::no_pause;
 use strongroom::{Code, Error, Result};
 
 /// An open store.
@@ -132,8 +133,8 @@ impl Store {
     pub fn bytes(&mut self, method: &str, args: &Value, bytes: &[u8]) -> Result<(Value, Vec<u8>)> {
         self.rest();
         let args = args.to_string();
-        let answer = self.engine.bytes(Request::new(method, &args), bytes);
-        let answer = ready(async { Ok(answer.await) })?;
+        let request = Request::new(method, &args);
+        let answer = ready(async { Ok(self.engine.bytes(request, bytes, &mut no_pause).await) })?;
         let answer = answer.unwrap_or_else(|| panic!("there is no method {method}"));
         let (json, bytes) = answer.inspect_err(no_defect)?;
         Ok((read(&json), bytes.unwrap_or_default()))

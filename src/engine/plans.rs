@@ -54,6 +54,11 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("SCAN", "LIMIT 1 OFFSET 999", "where such a slice ends"),
     (
         "SCAN",
+        "LIMIT 1 OFFSET 249",
+        "the same, where each row is looked up besides",
+    ),
+    (
+        "SCAN",
         "SELECT (SELECT count(*) FROM blob)",
         "the sums of all contents, for `health.usage`",
     ),
@@ -77,6 +82,17 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "USE TEMP B-TREE",
         "FROM pragma_table_info",
         "as many rows as a table has columns",
+    ),
+    (
+        "SCAN",
+        "FROM pragma_index_list",
+        "as many rows as there are tables and indexes",
+    ),
+    ("USE TEMP B-TREE", "FROM pragma_index_list", "the same"),
+    (
+        "USE TEMP B-TREE",
+        "FROM pragma_index_xinfo",
+        "as many rows as an index has columns",
     ),
     (
         "SCAN user",

@@ -28,8 +28,7 @@ const MAX_REMEMBERED: usize = 100;
 /// Rows of one slice that are named for one reason.
 const MAX_NAMED: usize = 20;
 
-/// Bytes of a table and its indexes up to which SQLite's own check of it is run, which cannot be done in slices. Of larger
-/// tables each row is looked up by its key and by each index instead.
+/// Bytes of a table and its indexes up to which SQLite's own check of it is run, which cannot be done in slices.
 const QUICK_BYTES: u64 = 4 << 20;
 
 /// Rows of a slice in which each row is looked up.
@@ -298,17 +297,14 @@ impl Check {
     /// Checks a slice of a table's rows; gives where the next one begins.
     fn rows(&mut self, store: &mut Store, table: &str, walk: &Walk) -> Result<Option<Walk>> {
         let last_seq = store.last_seq();
-        let is_large = self.is_large(table);
-        let slice_rows = if is_large { LOOKED_UP_ROWS } else { SLICE_ROWS };
         let checked = store.read(Caller::default(), |view| {
-            let slice = walk.slice(view, table, slice_rows)?;
+            let slice = walk.slice(view, table, LOOKED_UP_ROWS)?;
             let spec = TABLES.iter().find(|spec| spec.name == table);
             let key = spec.map_or(RecordKey::None, |spec| spec.record);
             let mut wrong = Vec::new();
             let mut rules = rules(view, table, last_seq)?;
-            if is_large {
-                rules.extend(lookups(view, table)?);
-            }
+            // SQLite's quick check does not look whether indexes agree with their table.
+            rules.extend(lookups(view, table)?);
             for rule in rules {
                 let select = format!("SELECT * FROM \"{table}\" AS child WHERE");
                 let rest = format!("({}) LIMIT {MAX_NAMED}", rule.condition);
@@ -622,9 +618,9 @@ fn lookups(view: &View<'_>, table: &str) -> Result<Vec<Rule>> {
         columns.extend(key.iter().cloned());
         // A partial index has the rows that fulfil its condition.
         let sql = sql.unwrap_or_default();
-        let condition = sql
-            .split_once(" WHERE ")
-            .map_or("1", |(_, condition)| condition);
+        let (terms, condition) = sql.split_once(" WHERE ").unwrap_or((&sql, "1"));
+        // What is computed has no name above.
+        columns.extend(computed(terms).map(str::to_owned));
         let by = format!("INDEXED BY \"{name}\"");
         let message = format!("a {table} is not in the index {name}");
         rules.push(lookup(table, &by, condition, &columns, message));
@@ -632,10 +628,27 @@ fn lookups(view: &View<'_>, table: &str) -> Result<Vec<Rule>> {
     Ok(rules)
 }
 
+/// The expressions among the terms of an index. Each is a call without another in it, whose first argument is a column.
+fn computed(terms: &str) -> impl Iterator<Item = &str> {
+    let list = terms.split_once('(').map_or("", |(_, list)| list);
+    let opened = list.match_indices('(').map(|(at, _)| at);
+    opened.filter_map(move |at| {
+        let (before, after) = list.split_at_checked(at)?;
+        let start = before.rfind(", ").map_or(0, |comma| comma + 2);
+        let end = at + after.find(')')? + 1;
+        list.get(start..end)
+    })
+}
+
+/// That each row finds itself by `columns`, which are names or such calls.
 fn lookup(table: &str, by: &str, condition: &str, columns: &[String], message: String) -> Rule {
+    let of = |row: &str, column: &str| match column.split_once('(') {
+        Some((function, arguments)) => format!("{function}({row}.{arguments}"),
+        None => format!("{row}.\"{column}\""),
+    };
     let matches: Vec<_> = columns
         .iter()
-        .map(|column| format!("other.\"{column}\" IS child.\"{column}\""))
+        .map(|column| format!("{} IS {}", of("other", column), of("child", column)))
         .collect();
     Rule {
         code: FindingCode::Database,

@@ -50,6 +50,17 @@ pub fn lint() -> Result<()> {
         "-D",
         "warnings",
     ]))?;
+    run::step(native::cargo()?.args([
+        "clippy",
+        "--manifest-path",
+        "fuzz/Cargo.toml",
+        "--target-dir",
+        "target",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
     let toolchain = wasm::Toolchain::find()?;
     // Debian's Rust has no clippy: there the compiler's own warnings have to do.
     if run::read(toolchain.cargo()?.args(["clippy", "--version"])).is_ok() {
