@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use serde_json::json;
+use serde_json::{Value, json};
 use strongroom::database::vfs::page_checksum;
 use strongroom::database::{FILE, PAGE_BYTES, WAL_FILE};
 use strongroom::disk::sim::SimDisk;
@@ -50,6 +50,9 @@ fuzz_target!(|data: &[u8]| {
     if !store.findings().is_empty() {
         let repaired = store.task("health.repair", &json!({}));
         repaired.unwrap_or_else(|error| panic!("it is not repaired: {error}"));
-        store.expect_sound();
+        // A content of which the database tells lies is not brought back, and that is said.
+        let mut left = store.findings();
+        left.retain(|finding| !finding["code"].to_string().contains("content_"));
+        assert_eq!(left, Vec::<Value>::new());
     }
 });
