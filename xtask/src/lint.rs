@@ -41,26 +41,17 @@ pub fn format(check: bool) -> Result<()> {
 /// Every check that reads the sources and changes none.
 pub fn lint() -> Result<()> {
     format(true)?;
-    run::step(native::cargo()?.args([
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--all-features",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
-    run::step(native::cargo()?.args([
-        "clippy",
+    let fuzz_targets = [
         "--manifest-path",
         "fuzz/Cargo.toml",
         "--target-dir",
         "target",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
+    ];
+    for workspace in [&["--workspace", "--all-features"][..], &fuzz_targets] {
+        let mut clippy = native::cargo()?;
+        clippy.arg("clippy").args(workspace);
+        run::step(clippy.args(["--all-targets", "--", "-D", "warnings"]))?;
+    }
     let toolchain = wasm::Toolchain::find()?;
     // Debian's Rust has no clippy: there the compiler's own warnings have to do.
     if run::read(toolchain.cargo()?.args(["clippy", "--version"])).is_ok() {
